@@ -1,0 +1,86 @@
+"""Registries: the names a user can write, and the functions behind them.
+
+Built-in names stand in a table (name -> ``module:attribute``), so that help, completion and
+validation know them without importing torch; a module is imported when its name is first used.
+User entries are added by decorators (`sdnb.sampler`, `sdnb.schedule`, `sdnb.hook`).
+"""
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
+from sdnb.errors import InvalidField, UnknownName
+
+
+class Registry:
+    """Names of one kind and what they stand for.
+
+    Parameters
+    ----------
+    kind : str
+        What an entry is, as an error says it: ``"sampler"``.
+    built_in : Mapping of str to str
+        Name -> ``"module:attribute"`` of what ships with sdnb.
+    """
+
+    def __init__(self, kind: str, built_in: Mapping[str, str]) -> None:
+        self.kind = kind
+        self._built_in = dict(built_in)
+        self._added: dict[str, Any] = {}
+
+    def names(self) -> tuple[str, ...]:
+        """All known names: the built-in ones in their order, then the user's."""
+        return (*self._built_in, *(name for name in self._added if name not in self._built_in))
+
+    def check(self, name: str) -> None:
+        """Raise `UnknownName`, with the nearest names, unless ``name`` is known."""
+        if name not in self._built_in and name not in self._added:
+            raise UnknownName.among(
+                self.kind, name, self.names(), fix=f"register it with @sdnb.{self.kind}"
+            )
+
+    # Entries have the type of their registry's kind (a Sampler, a schedule, a hook): the caller
+    # knows which, this file cannot without importing the layers above it.
+    def __getitem__(self, name: str) -> Any:
+        """Return the entry called ``name``, importing its module if need be."""
+        self.check(name)
+        if name not in self._added:
+            module, _, attribute = self._built_in[name].partition(":")
+            self._added[name] = getattr(import_module(module), attribute)
+        return self._added[name]
+
+    def add(self, name: str, entry: Any, *, source: str) -> None:
+        """Register ``entry``; defining a user's entry again replaces it.
+
+        Parameters
+        ----------
+        source : str
+            ``"module:attribute"`` of the definition: a built-in name belongs to one source only.
+        """
+        if not name.isidentifier():
+            raise InvalidField(
+                f"the name of a {self.kind} is written without quotes in flags.",
+                given=name,
+                allowed="letters, digits and _, not starting with a digit",
+                fix=f"for example {''.join(c if c.isalnum() else '_' for c in name)!r}",
+            )
+        if self._built_in.get(name, source) != source:
+            raise InvalidField(
+                f"this {self.kind} ships with sdnb and cannot be replaced.",
+                given=name,
+                allowed="any name that is not in use",
+                fix=f"call it {'my_' + name!r}",
+            )
+        self._added[name] = entry
+
+
+_SAMPLERS = "ddim plms euler euler_ancestral heun dpm_2 dpm_2_ancestral dpmpp_2m"
+_SCHEDULES = "simple normal karras exponential ddim_uniform"
+
+SAMPLERS = Registry(
+    "sampler", {name: f"sdnb.diffusion.samplers.{name}:{name}" for name in _SAMPLERS.split()}
+)
+SCHEDULES = Registry(
+    "schedule", {name: f"sdnb.diffusion.sigma_schedules:{name}" for name in _SCHEDULES.split()}
+)
+HOOKS = Registry("hook", {})

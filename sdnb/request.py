@@ -1,0 +1,335 @@
+"""What was asked: a `GenerationRequest` of plain values that can be stored, sent and hashed.
+
+Each field carries its flag, the parser of its text and its help in its metadata: the magic's
+flags, the JSON form and the help are made from this file alone. Nothing here imports torch.
+What the request leads to is in `sdnb.pipeline`; what comes out, in `sdnb.result`.
+"""
+
+import dataclasses
+import re
+from base64 import b64decode, b64encode
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+from io import BytesIO
+from math import isfinite
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sdnb.errors import InvalidField
+from sdnb.registry import SAMPLERS, SCHEDULES
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+SCHEMA = 1
+POINTS = ("text", "start", "model", "denoise", "step", "image")
+"""The six points of a run where a hook can stand."""
+
+Plain = bool | int | float | str
+JSON = dict[str, Any]  # what json.loads gives
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A registered name with its options, written ``euler_ancestral eta=0.5``."""
+
+    name: str
+    options: tuple[tuple[str, Plain], ...] = ()
+
+    @classmethod
+    def parse(cls, text: str) -> "Choice":
+        """Read ``name key=value …``; values are numbers, ``true``/``false`` or words."""
+        name, *pairs = text.split()[:1] + text.split()[1:] or [""]
+        options = []
+        for pair in pairs:
+            key, equals, value = pair.partition("=")
+            if not equals or not key.isidentifier() or not value:
+                raise InvalidField(
+                    "an option is written name=value.", given=pair, fix=f"{name} eta=0.5"
+                )
+            options.append((key, _plain(value)))
+        return cls(name, tuple(options))
+
+    def __str__(self) -> str:
+        return " ".join([self.name, *(f"{key}={_written(value)}" for key, value in self.options)])
+
+
+@dataclass(frozen=True)
+class HookUse:
+    """A hook at a point of the run: ``step:my_function@3-7``, steps counted from 0.
+
+    ``last`` None means until the end. The name is looked up in the registry of hooks when the
+    run starts.
+    """
+
+    point: str
+    hook: Choice
+    first: int = 0
+    last: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.point not in POINTS:
+            raise InvalidField(
+                "a run has no such hook point.", given=self.point, allowed=", ".join(POINTS)
+            )
+        if self.first < 0 or (self.last is not None and self.last < self.first):
+            raise InvalidField(
+                "a hook's steps run from the first to the last, counted from 0.",
+                given=f"{self.first}-{self.last}",
+                fix="@3-7 for steps 3 to 7, @3- from step 3 on, @3 for step 3 alone",
+            )
+
+    @classmethod
+    def parse(cls, text: str) -> "HookUse":
+        """Read ``point:name@first-last``; the steps may be left out."""
+        match = re.fullmatch(r"(\w+):([^@]+?)(?:@(\d+)(?:(-)(\d+)?)?)?", text.strip())
+        if match is None:
+            raise InvalidField(
+                "a hook is written point:function@first-last.",
+                given=text,
+                allowed=f"points: {', '.join(POINTS)}",
+                fix="--on step:my_function@3-7",
+            )
+        point, hook, first, dash, last = match.groups()
+        only = int(first) if first and not dash else None
+        return cls(
+            point, Choice.parse(hook), int(first or 0), int(last) if last is not None else only
+        )
+
+    def __str__(self) -> str:
+        if self.first == 0 and self.last is None:
+            return f"{self.point}:{self.hook}"
+        last = "" if self.last is None else self.last
+        return f"{self.point}:{self.hook}@{self.first}-{last}"
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An input picture by content: PNG bytes and their SHA-256."""
+
+    png: bytes = field(repr=False)
+    sha256: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "sha256", sha256(self.png).hexdigest())
+
+    @classmethod
+    def of(cls, image: "Image") -> "Picture":
+        """Keep a PIL image; its mode becomes RGB."""
+        buffer = BytesIO()
+        image.convert("RGB").save(buffer, "PNG")
+        return cls(buffer.getvalue())
+
+    @classmethod
+    def read(cls, path: str | Path) -> "Picture":
+        """Read a picture file of any format PIL knows."""
+        from PIL import Image, UnidentifiedImageError
+
+        try:
+            with Image.open(path) as image:
+                return cls.of(image)
+        except (OSError, UnidentifiedImageError) as error:
+            raise InvalidField(
+                f"this picture cannot be read: {error}",
+                given=str(path),
+                allowed="a PNG, JPEG or WebP file",
+                fix="check the path, relative to the notebook's folder",
+            ) from error
+
+    def open(self) -> "Image":
+        """Decode to a PIL image in RGB."""
+        from PIL import Image
+
+        return Image.open(BytesIO(self.png)).convert("RGB")
+
+
+@dataclass(frozen=True)
+class FromNoise:
+    """Start from noise alone."""
+
+
+@dataclass(frozen=True)
+class FromImage:
+    """Start from a picture's latents, noised as far as ``denoise`` says (img2img)."""
+
+    picture: Picture
+
+    @classmethod
+    def read(cls, path: str | Path) -> "FromImage":
+        """Start from the picture file at ``path``."""
+        return cls(Picture.read(path))
+
+
+Start = FromNoise | FromImage
+
+
+def _flag(
+    flag: str, parse: Callable[[str], object], help: str, *, many: bool = False
+) -> dict[str, Any]:
+    """Describe a field's flag; ``many``: it may come several times."""
+    return {"flag": flag, "parse": parse, "help": help, "many": many}
+
+
+@dataclass(frozen=True, kw_only=True)
+class GenerationRequest:
+    """Everything that decides a picture.
+
+    Raises `InvalidField` or `UnknownName` at once when a value cannot be. ``seed``, ``width``
+    and ``height`` may be None: the pipeline resolves them before the run (a drawn seed, the
+    checkpoint's training size), and the Result's request holds what was used.
+    """
+
+    prompt: str = field(
+        default="", metadata=_flag("--prompt", str, "what to draw; the body of the cell")
+    )
+    negative_prompt: str = field(
+        default="", metadata=_flag("--negative", str, "what to steer away from")
+    )
+    seed: int | None = field(
+        default=None,
+        metadata=_flag("--seed", int, "image i of the batch uses seed + i; none: drawn"),
+    )
+    batch_size: int = field(default=1, metadata=_flag("--batch", int, "how many images at once"))
+    width: int | None = field(
+        default=None, metadata=_flag("--width", int, "pixels, a multiple of 8")
+    )
+    height: int | None = field(
+        default=None, metadata=_flag("--height", int, "pixels, a multiple of 8")
+    )
+    steps: int = field(
+        default=20, metadata=_flag("--steps", int, "how many sampler steps, 1 … 1000")
+    )
+    cfg_scale: float = field(
+        default=4.0, metadata=_flag("--cfg", float, "guidance; 1 is the bare conditional model")
+    )
+    sampler: Choice = field(
+        default=Choice("dpmpp_2m"), metadata=_flag("--sampler", Choice.parse, "how a step is made")
+    )
+    schedule: Choice = field(
+        default=Choice("karras"), metadata=_flag("--schedule", Choice.parse, "which noise levels")
+    )
+    denoise: float = field(
+        default=1.0, metadata=_flag("--denoise", float, "share of the noise range, over 0 to 1")
+    )
+    start: Start = field(
+        default=FromNoise(), metadata=_flag("--image", FromImage.read, "start from this picture")
+    )
+    checkpoint: str = field(
+        default="tiny", metadata=_flag("--checkpoint", str, "the model's reference")
+    )
+    clip_skip: int = field(
+        default=0, metadata=_flag("--clip-skip", int, "last text layers left out")
+    )
+    hooks: tuple[HookUse, ...] = field(
+        default=(),
+        metadata=_flag(
+            "--on", HookUse.parse, "call a function at a point: step:name@3-7", many=True
+        ),
+    )
+
+    def __post_init__(self) -> None:
+        for name, registry in (("sampler", SAMPLERS), ("schedule", SCHEDULES)):
+            choice = getattr(self, name)
+            if isinstance(choice, str):
+                choice = Choice.parse(choice)
+                object.__setattr__(self, name, choice)
+            registry.check(choice.name)
+        for name in ("cfg_scale", "denoise"):
+            object.__setattr__(self, name, _number(name, getattr(self, name)))
+        object.__setattr__(self, "hooks", tuple(self.hooks))
+        for name in ("prompt", "negative_prompt", "checkpoint"):
+            _check(isinstance(getattr(self, name), str), name, getattr(self, name), "text")
+        self._check_ranges()
+
+    def _check_ranges(self) -> None:
+        seed, sizes = self.seed, (self.width, self.height)
+        _check(seed is None or _whole(seed, 0, 2**64 - 1), "seed", seed, "0 … 2**64 - 1, or None")
+        for name, size in zip(("width", "height"), sizes, strict=True):
+            fits = size is None or (_whole(size, 8, 8192) and size % 8 == 0)
+            near = max(8, round(size / 8) * 8) if isinstance(size, int) else 512
+            if not fits:
+                raise InvalidField(
+                    f"{name} must be a multiple of 8, the VAE's downsampling factor.",
+                    given=size,
+                    allowed="8, 16, 24, … 8192",
+                    fix=f"use {name}={near}",
+                )
+        _check(_whole(self.batch_size, 1, 256), "batch_size", self.batch_size, "1 … 256")
+        _check(_whole(self.steps, 1, 1000), "steps", self.steps, "1 … 1000")
+        _check(isfinite(self.cfg_scale), "cfg_scale", self.cfg_scale, "a finite number")
+        _check(0 < self.denoise <= 1, "denoise", self.denoise, "over 0, up to 1")
+        _check(_whole(self.clip_skip, 0, 64), "clip_skip", self.clip_skip, "0 … 64")
+
+    def changed(self, **fields: object) -> "GenerationRequest":
+        """Return a copy with ``fields`` replaced; unknown names list the known ones."""
+        known = [entry.name for entry in dataclasses.fields(self)]
+        for name in fields:
+            if name not in known:
+                from sdnb.errors import UnknownName
+
+                raise UnknownName.among("field of a request", name, known)
+        return dataclasses.replace(self, **fields)  # type: ignore[arg-type]  # checked on entry
+
+    def to_json(self) -> JSON:
+        """Return plain values for `json.dumps`; `from_json` reads them back."""
+        values: JSON = {"schema": SCHEMA}
+        for entry in dataclasses.fields(self):
+            values[entry.name] = getattr(self, entry.name)
+        values["sampler"], values["schedule"] = str(self.sampler), str(self.schedule)
+        values["hooks"] = [str(use) for use in self.hooks]
+        values["start"] = (
+            {"picture": b64encode(self.start.picture.png).decode()}
+            if isinstance(self.start, FromImage)
+            else None
+        )
+        return values
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> "GenerationRequest":
+        """Read what `to_json` wrote; raises `InvalidField` on a newer schema."""
+        fields = dict(values)
+        if fields.pop("schema", SCHEMA) > SCHEMA:
+            raise InvalidField(
+                "this request was written by a newer sdnb.",
+                given=values["schema"],
+                allowed=f"schema up to {SCHEMA}",
+                fix="upgrade sdnb",
+            )
+        start = fields.pop("start", None)
+        if start is not None:
+            fields["start"] = FromImage(Picture(b64decode(start["picture"])))
+        fields["hooks"] = tuple(HookUse.parse(text) for text in fields.get("hooks", ()))
+        return cls().changed(**fields)
+
+
+def _check(fits: bool, name: str, given: object, allowed: str) -> None:
+    if not fits:
+        raise InvalidField(
+            f"{name} is out of its range.", given=given, allowed=allowed, fix=f"change {name}"
+        )
+
+
+def _whole(value: object, low: int, high: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
+
+
+def _number(name: str, value: object) -> float:
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        raise InvalidField(f"{name} must be a number.", given=value, allowed="for example 4 or 0.5")
+    return float(value)
+
+
+def _plain(text: str) -> Plain:
+    if text in ("true", "false"):
+        return text == "true"
+    for read in (int, float):
+        try:
+            return read(text)
+        except ValueError:
+            continue
+    return text
+
+
+def _written(value: Plain) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
