@@ -1,0 +1,45 @@
+"""Noise from explicit generators, one set for each image; the global generator is never touched.
+
+Image i is drawn on the CPU in float32 from seed + i, so it is the same alone, in a batch and on
+any device. The noise inside the loop comes from a second stream, independent of every start.
+"""
+
+from collections.abc import Callable, Sequence
+from hashlib import blake2b
+
+import torch
+
+from sdnb.shapes import State
+
+Noise = Callable[[float, float], State]
+"""``(sigma, sigma_next)`` -> a unit draw of x's shape."""
+
+
+def batch_seeds(seed: int, batch_size: int) -> tuple[int, ...]:
+    """Return each image's own seed, ``seed + i`` (in 64 bits, as generators take them)."""
+    return tuple((seed + i) % 2**64 for i in range(batch_size))
+
+
+def start_noise(seeds: Sequence[int], shape: tuple[int, ...]) -> State:
+    """Draw one unit-variance start for each seed; ``shape`` is one image's, ``(C, h, w)``."""
+    return torch.stack([torch.randn(shape, generator=_generator(seed)) for seed in seeds])
+
+
+def step_noise(seeds: Sequence[int], like: State) -> Noise:
+    """Make the noise of a stochastic sampler: a fresh draw a call, the same at every replay."""
+    generators = [_generator(_stream_seed(seed, "steps")) for seed in seeds]
+
+    def draw(_sigma: float, _sigma_next: float) -> State:
+        draws = [torch.randn(like.shape[1:], generator=generator) for generator in generators]
+        return torch.stack(draws).to(like)
+
+    return draw
+
+
+def _generator(seed: int) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def _stream_seed(seed: int, stream: str) -> int:
+    digest = blake2b(f"{seed}/{stream}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "little")

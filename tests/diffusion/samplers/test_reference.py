@@ -1,0 +1,105 @@
+"""Every sampler against the stored numbers: endpoints, evaluation counts, evaluated points."""
+
+import pytest
+import torch
+
+from sdnb.diffusion.samplers.loop import sample
+from sdnb.registry import SAMPLERS
+from tests.reference import array, levels, problem, rows
+
+KNOWN = set(SAMPLERS.names())
+SIGMAS = {row["id"]: row for row in rows("sigma")}
+
+
+def of_known_samplers(table: str) -> list:
+    return [
+        pytest.param(row, id="-".join(str(row[key]) for key in ("problem", "sampler", "row")))
+        for row in rows(table)
+        if row["sampler"] in KNOWN
+    ]
+
+
+def relative_error(found: torch.Tensor, stored: torch.Tensor) -> float:
+    return float((found - stored).norm() / stored.norm())
+
+
+class Counting:
+    """A denoiser that remembers what it was asked."""
+
+    def __init__(self, denoiser):
+        self.denoiser, self.asked = denoiser, []
+
+    def __call__(self, x, sigma):
+        self.asked.append((x, sigma))
+        return self.denoiser(x, sigma)
+
+
+@pytest.mark.parametrize("row", of_known_samplers("main"))
+def test_a_full_run_ends_where_the_reference_ends(row):
+    # given
+    mixture, stored = problem(row["problem"]), SIGMAS[row["sigma_id"]]
+    sigmas = levels(stored["offset"], stored["len"])
+    denoiser = Counting(mixture)
+
+    # when
+    end = sample(denoiser, mixture.start(sigmas[0]), sigmas, row["sampler"], mixture.noise())
+
+    # then
+    assert relative_error(end, array(f"{row['problem']}/end")[row["row"]]) < 1e-9
+    assert len(denoiser.asked) == row["nfe"]
+
+
+@pytest.mark.parametrize("row", of_known_samplers("extra"))
+def test_a_run_from_latents_ends_where_the_reference_ends(row):
+    # given
+    name = row["problem"]
+    mixture = problem(name)
+    sigmas = levels(row["sigma_offset"], row["sigma_len"])
+    latent = array(f"{name}/latent")
+    start = mixture.start(sigmas[0]) + latent
+    denoiser = mixture
+    if row["what"] == "inpaint":
+        mask = array(f"{name}/mask")
+        noise = array(f"{name}/{'ddim_inpaint_noise' if row['sampler'] == 'ddim' else 'noise'}")
+
+        def denoiser(x, sigma):
+            seen = x * mask + (latent + sigma * noise) * (1 - mask)
+            return mixture(seen, sigma) * mask + latent * (1 - mask)
+
+    # when
+    end = sample(denoiser, start, sigmas, row["sampler"], mixture.noise())
+
+    # then
+    assert relative_error(end, array(f"{name}/extra_end")[row["row"]]) < 1e-9
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        pytest.param(row, id=f"{row['problem']}-{row['sampler']}")
+        for row in rows("traj")
+        if row["sampler"] in KNOWN
+    ],
+)
+def test_every_evaluated_point_equals_the_reference(row):
+    # given
+    name = row["problem"]
+    mixture = problem(name)
+    main = next(
+        other
+        for other in rows("main")
+        if all(other[key] == row[key] for key in ("problem", "sampler", "scheduler", "steps"))
+    )
+    stored = SIGMAS[main["sigma_id"]]
+    sigmas = levels(stored["offset"], stored["len"])
+    denoiser = Counting(mixture)
+
+    # when
+    sample(denoiser, mixture.start(sigmas[0]), sigmas, row["sampler"], mixture.noise())
+
+    # then
+    here = slice(row["offset"], row["offset"] + row["nfe"])
+    asked_sigmas = torch.tensor([sigma for _, sigma in denoiser.asked], dtype=torch.float64)
+    asked_x = torch.stack([x for x, _ in denoiser.asked])
+    assert relative_error(asked_sigmas, array(f"{name}/traj_sigma")[here]) < 1e-9
+    assert relative_error(asked_x, array(f"{name}/traj_x")[here]) < 1e-9
