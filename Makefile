@@ -1,0 +1,56 @@
+# make demo    run the first notebook on the embedded model; see build/demo/
+# make lab     open JupyterLab on the notebooks
+# make test    every check, as CI runs them: lint, unit, notebooks, browser, wheel
+# make clean   remove what the above wrote, .venv too
+
+PYTHON ?= python3
+BIN := .venv/bin
+PYTEST := $(BIN)/python -m pytest
+
+.PHONY: demo lab test lint unit notebooks browser wheel clean
+
+demo: .venv/installed
+	rm -rf build/demo && mkdir -p build/demo
+	cp notebooks/01_quickstart.ipynb build/demo/
+	cd build/demo && ../../$(BIN)/jupyter nbconvert --execute --inplace 01_quickstart.ipynb
+	cd build/demo && ../../$(BIN)/jupyter nbconvert --to html 01_quickstart.ipynb
+
+lab: .venv/installed
+	$(BIN)/jupyter lab notebooks/01_quickstart.ipynb
+
+test: lint unit notebooks browser wheel
+
+lint: .venv/installed-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+unit: .venv/installed-test
+	$(PYTEST) -m "not browser and not notebook"
+
+notebooks: .venv/installed-test
+	$(PYTEST) -m notebook
+
+browser: .venv/installed-test
+	$(PYTEST) -m browser
+
+# The wheel has to work where the source tree is not: -I keeps the current folder off the path.
+wheel: .venv/installed-test
+	rm -rf build/wheel
+	$(BIN)/pip wheel --no-deps --wheel-dir build/wheel .
+	$(PYTHON) -m venv build/wheel/venv
+	build/wheel/venv/bin/pip install --quiet --constraint constraints.txt build/wheel/sdnb-*.whl
+	cd build/wheel && venv/bin/python -I ../../tests/wheel.py
+
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --constraint constraints.txt --editable .
+	touch $@
+
+.venv/installed-test: .venv/installed
+	$(BIN)/pip install --constraint constraints.txt --editable ".[test]"
+	touch $@
+
+clean:
+	rm -rf .venv build

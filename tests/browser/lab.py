@@ -1,0 +1,108 @@
+"""JupyterLab as its user sees it: open a notebook, run cells, look at the pictures."""
+
+import re
+from pathlib import Path
+
+import nbformat
+import numpy as np
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.server import ROOT, TOKEN, Server
+
+SCREENSHOTS = ROOT / "build/screenshots"
+KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
+LEAVES_THE_MACHINE = re.compile(r"^\w+://(?!127\.0\.0\.1[:/])")
+
+READ_PIXELS = """async image => {
+    await image.decode();
+    const canvas = document.createElement("canvas");
+    canvas.width = image.naturalWidth;
+    canvas.height = image.naturalHeight;
+    const context = canvas.getContext("2d");
+    context.drawImage(image, 0, 0);
+    return Array.from(context.getImageData(0, 0, canvas.width, canvas.height).data);
+}"""
+
+
+class Lab:
+    """One browser page that shows one notebook at a time."""
+
+    def __init__(self, page: Page, server: Server) -> None:
+        self.page = page
+        self.server = server
+
+    @property
+    def notebook(self) -> Locator:
+        return self.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden)")
+
+    @property
+    def cells(self) -> Locator:
+        return self.notebook.locator(".jp-Notebook .jp-Cell")
+
+    @property
+    def outputs(self) -> Locator:
+        return self.notebook.locator(".jp-OutputArea-output")
+
+    @property
+    def images(self) -> Locator:
+        return self.outputs.locator("img")
+
+    def open(self, name: str) -> None:
+        self.page.goto(f"{self.server.url}/lab/tree/{name}?reset&token={TOKEN}")
+        self.wait_until_idle()
+
+    def open_new(self, name: str) -> None:
+        cells = [nbformat.v4.new_code_cell()]
+        notebook = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": KERNEL})
+        nbformat.write(notebook, self.server.notebooks / name)
+        self.open(name)
+
+    def run_all(self) -> None:
+        """Run > Run All Cells, without waiting for them."""
+        self.choose("Run", "Run All Cells")
+
+    def run_cell(self, code: str) -> Locator:
+        """Write code into the last cell and run it, without waiting; gives the cell."""
+        index = self.cells.count() - 1
+        editor = self.cells.nth(index).locator(".cm-content")
+        editor.fill(code)
+        editor.press("Shift+Enter")
+        expect(self.cells).to_have_count(index + 2)
+        return self.cells.nth(index)
+
+    def interrupt(self) -> None:
+        """The black square of the toolbar."""
+        self.notebook.locator("[data-command='notebook:interrupt-kernel']").click()
+
+    def use_theme(self, name: str) -> None:
+        self.choose("Settings", "Theme", name)
+        expect(self.page.locator(f"body[data-jp-theme-name='{name}']")).to_be_attached()
+
+    def choose(self, menu: str, *items: str) -> None:
+        self.page.locator(".lm-MenuBar-itemLabel").get_by_text(menu, exact=True).click()
+        for item in items:
+            label = self.page.locator(".lm-Menu-itemLabel").get_by_text(item, exact=True)
+            label.last.click()
+
+    def wait_until_idle(self, seconds: float = 60) -> None:
+        """No cell waits for its turn or runs, and the kernel says so."""
+        prompts = self.notebook.locator(".jp-InputPrompt")
+        expect(prompts.filter(has_text="*")).to_have_count(0, timeout=seconds * 1000)
+        status_bar = self.page.locator("#jp-main-statusbar")
+        expect(status_bar).to_contain_text("(ipykernel) | Idle", timeout=seconds * 1000)
+
+    def screenshot(self, name: str) -> Path:
+        path = SCREENSHOTS / f"{name}.png"
+        self.page.screenshot(path=path)
+        return path
+
+
+def alt_text(image: Locator) -> str:
+    return image.get_attribute("alt") or ""
+
+
+def pixels(image: Locator) -> np.ndarray:
+    """What the browser drew of an ``<img>``: [H, W, 3], 0 to 255."""
+    width, height = image.evaluate("image => [image.naturalWidth, image.naturalHeight]")
+    rgba = np.array(image.evaluate(READ_PIXELS), dtype=np.uint8).reshape(height, width, 4)
+    return rgba[:, :, :3]
