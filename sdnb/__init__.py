@@ -1,0 +1,73 @@
+"""sdnb: look inside Stable Diffusion, in a notebook or in plain Python.
+
+``%load_ext sdnb`` and ``%%sd`` in Jupyter; in Python:
+
+    import sdnb
+
+    pipe = sdnb.load("tiny")
+    result = pipe.run("a red circle on a meadow", seed=7)
+    result.save("pictures")
+
+Names are imported at their first use, so that neither this import nor the extension loads torch.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sdnb.diffusion.samplers.contract import Evaluate as Evaluate
+    from sdnb.diffusion.samplers.contract import Step as Step
+    from sdnb.diffusion.samplers.contract import sampler as sampler
+    from sdnb.diffusion.samplers.loop import sample as sample
+    from sdnb.diffusion.sigma_schedules import schedule as schedule
+    from sdnb.diffusion.sigma_schedules import sigmas as sigmas
+    from sdnb.errors import SdnbError as SdnbError
+    from sdnb.events import During as During
+    from sdnb.events import Hooks as Hooks
+    from sdnb.magics.extension import load_ipython_extension as load_ipython_extension
+    from sdnb.magics.extension import unload_ipython_extension as unload_ipython_extension
+    from sdnb.pipeline import Pipeline as Pipeline
+    from sdnb.pipeline import load as load
+    from sdnb.request import Choice as Choice
+    from sdnb.request import FromImage as FromImage
+    from sdnb.request import GenerationRequest as GenerationRequest
+    from sdnb.request import Picture as Picture
+    from sdnb.result import Result as Result
+    from sdnb.run import Run as Run
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Choice": "request",
+    "During": "events",
+    "Evaluate": "diffusion.samplers.contract",
+    "FromImage": "request",
+    "GenerationRequest": "request",
+    "Hooks": "events",
+    "Picture": "request",
+    "Pipeline": "pipeline",
+    "Result": "result",
+    "Run": "run",
+    "SdnbError": "errors",
+    "Step": "diffusion.samplers.contract",
+    "load": "pipeline",
+    "load_ipython_extension": "magics.extension",
+    "sample": "diffusion.samplers.loop",
+    "sampler": "diffusion.samplers.contract",
+    "schedule": "diffusion.sigma_schedules",
+    "sigmas": "diffusion.sigma_schedules",
+    "unload_ipython_extension": "magics.extension",
+}
+
+__all__ = [*_HOMES, "__version__"]  # all of them are strings
+
+
+# What a module holds has no common type.
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'sdnb' has no attribute {name!r}")
+    return getattr(import_module(f"sdnb.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

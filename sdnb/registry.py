@@ -6,10 +6,14 @@ User entries are added by decorators (`sdnb.sampler`, `sdnb.schedule`, `sdnb.hoo
 """
 
 from collections.abc import Mapping
+from functools import partial
 from importlib import import_module
+from inspect import Parameter, signature
 from typing import Any
 
 from sdnb.errors import InvalidField, UnknownName
+
+KEYWORD = Parameter.KEYWORD_ONLY
 
 
 class Registry:
@@ -48,6 +52,25 @@ class Registry:
             module, _, attribute = self._built_in[name].partition(":")
             self._added[name] = getattr(import_module(module), attribute)
         return self._added[name]
+
+    def options(self, name: str) -> dict[str, Any]:
+        """Return the keyword options of an entry, with their defaults."""
+        parameters = signature(self[name]).parameters.values()
+        return {entry.name: entry.default for entry in parameters if entry.kind is KEYWORD}
+
+    def bind(self, name: str, options: Mapping[str, Any]) -> Any:
+        """Return the entry with ``options`` filled in; raises where they are not its own."""
+        known = self.options(name)
+        for key, value in options.items():
+            if key not in known:
+                raise UnknownName.among(f"option of {name}", key, known, fix="leave it out")
+            if isinstance(known[key], int | float) and not isinstance(value, int | float):
+                raise InvalidField(
+                    f"option {key} of {name} is a number.",
+                    given=value,
+                    allowed=f"for example {known[key]}",
+                )
+        return partial(self[name], **options)
 
     def add(self, name: str, entry: Any, *, source: str) -> None:
         """Register ``entry``; defining a user's entry again replaces it.

@@ -215,8 +215,8 @@ class GenerationRequest:
     start: Start = field(
         default=FromNoise(), metadata=_flag("--image", FromImage.read, "start from this picture")
     )
-    checkpoint: str = field(
-        default="tiny", metadata=_flag("--checkpoint", str, "the model's reference")
+    checkpoint: str | None = field(
+        default=None, metadata=_flag("--checkpoint", str, "the model's reference; none: the loaded")
     )
     clip_skip: int = field(
         default=0, metadata=_flag("--clip-skip", int, "last text layers left out")
@@ -238,7 +238,7 @@ class GenerationRequest:
         for name in ("cfg_scale", "denoise"):
             object.__setattr__(self, name, _number(name, getattr(self, name)))
         object.__setattr__(self, "hooks", tuple(self.hooks))
-        for name in ("prompt", "negative_prompt", "checkpoint"):
+        for name in ("prompt", "negative_prompt"):
             _check(isinstance(getattr(self, name), str), name, getattr(self, name), "text")
         self._check_ranges()
 

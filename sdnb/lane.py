@@ -1,0 +1,209 @@
+"""One sampler's way through a request, as a generator of events and questions.
+
+A lane computes nothing itself: it yields `Question` and is sent the network's `Answer`. Who
+answers, alone (`sdnb.run`) or many lanes at once, is somebody else's affair.
+"""
+
+from collections.abc import Generator
+from dataclasses import replace
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from sdnb.diffusion.guidance import classifier_free
+from sdnb.diffusion.noise import batch_seeds, step_noise
+from sdnb.diffusion.samplers.contract import Evaluate, Step
+from sdnb.diffusion.samplers.loop import drive
+from sdnb.diffusion.sigma_schedules import sigmas
+from sdnb.errors import ModelError
+from sdnb.events import (
+    Conditioning,
+    DenoiseEvent,
+    Event,
+    Hooks,
+    ImageEvent,
+    ModelEvent,
+    StartEvent,
+    StepEvent,
+    TextEvent,
+    apply_hooks,
+)
+from sdnb.models.denoiser import Answer, Denoiser, Question
+from sdnb.models.text import encode_text
+from sdnb.models.vae import decode_latents
+from sdnb.registry import SAMPLERS, SCHEDULES
+from sdnb.request import GenerationRequest
+from sdnb.shapes import Latents, State
+from sdnb.start import begin
+from sdnb.trace import Recorder
+
+Yielded = Event | Question
+Sent = Answer | None
+
+
+class Lane:
+    """The state of one run, and the generator that moves it.
+
+    Attributes
+    ----------
+    sigmas : list of float, [S + 1]
+        The levels to visit.
+    x, denoised : Tensor [B, C, h, w], or None before the first
+        The latents now, and the last estimate of the clean ones.
+    index : int
+        The step to come, 0 … S.
+    evaluations : int
+        How often the network was asked.
+    """
+
+    def __init__(self, denoiser: Denoiser, request: GenerationRequest, hooks: Hooks) -> None:
+        self.request = request
+        self.seeds = batch_seeds(request.seed or 0, request.batch_size)
+        self.recorder = Recorder()
+        self.x: Latents | None = None
+        self.denoised: Latents | None = None
+        self.index = 0
+        self.evaluations = 0
+        self._denoiser = denoiser
+        self._components = denoiser.components
+        self._hooks = hooks
+        self._branches: dict[str, Conditioning] = {}
+        self._finite: list[Tensor] = []
+        sampler, schedule = request.sampler, request.schedule
+        self._sampler = SAMPLERS.bind(sampler.name, dict(sampler.options))
+        SCHEDULES.bind(schedule.name, dict(schedule.options))
+        levels = sigmas(
+            schedule.name,
+            request.steps,
+            noise_schedule=self._components.noise_schedule,
+            denoise=request.denoise,
+            discard_penultimate=SAMPLERS[sampler.name].discard_penultimate,
+            **dict(schedule.options),
+        )
+        self.sigmas: list[float] = levels.tolist()
+
+    @property
+    def total(self) -> int:
+        """How many steps there are."""
+        return len(self.sigmas) - 1
+
+    def events(self) -> Generator[Yielded, Sent, None]:
+        """Go from text to pictures; ends after the `ImageEvent`."""
+        yield from self._encode()
+        x = yield from self._begin()
+        proposals = self._sampler(x, self.sigmas, step_noise(self.seeds, x))
+        yield from drive(proposals, self._evaluate, self._accept)
+        self._check_finite()
+        x = self._here()
+        yield apply_hooks(ImageEvent(x, decode_latents(self._components, x)), self._hooks.on_image)
+
+    def _encode(self) -> Generator[Yielded, Sent, None]:
+        request = self.request
+        prompts = {"cond": request.prompt}
+        if request.cfg_scale != 1:
+            prompts = {"uncond": request.negative_prompt, **prompts}
+        for name, prompt in prompts.items():
+            batch = [prompt] * request.batch_size
+            cond = encode_text(self._components, batch, request.clip_skip)
+            event = TextEvent(prompt, cond.tokens, cond.embeds)
+            event = apply_hooks(event, self._hooks.on_text)
+            self._branches[name] = replace(cond, embeds=event.embeds)
+            yield event
+
+    def _begin(self) -> Generator[Yielded, Sent, Latents]:
+        size = (self.request.width or 0, self.request.height or 0)
+        x = begin(self._components, self.request.start, self.seeds, size, self.sigmas[0])
+        event = apply_hooks(StartEvent(self.sigmas[0], x), self._hooks.on_start)
+        self.x = event.x
+        yield event
+        self.recorder.state(self.sigmas[0], self.x)
+        return self.x
+
+    def _evaluate(self, asked: Evaluate) -> Generator[Yielded, Sent, State]:
+        question = Question(
+            asked.x, asked.sigma, self._components.noise_schedule.t(asked.sigma), self._branches
+        )
+        model = apply_hooks(self._model_event(question), self._hooks.on_model)
+        yield model
+        question = replace(question, x=model.x, branches=model.branches)
+        eps = yield question
+        if eps is None:
+            raise RuntimeError("a lane's question must be sent its answer")
+        event = apply_hooks(self._denoise_event(question, eps), self._hooks.on_denoise)
+        self.evaluations += 1
+        self.denoised = event.denoised
+        self.recorder.evaluation(asked.sigma, event.denoised, event.eps)
+        yield event
+        return event.denoised
+
+    def _model_event(self, question: Question) -> ModelEvent:
+        return ModelEvent(
+            index=self.index,
+            total=self.total,
+            evaluation=self.evaluations,
+            sigma=question.sigma,
+            t=question.t,
+            branches=question.branches,
+            denoise=partial(self._ask_again, question),
+            x=question.x,
+        )
+
+    def _denoise_event(self, question: Question, eps: Answer) -> DenoiseEvent:
+        return DenoiseEvent(
+            index=self.index,
+            total=self.total,
+            evaluation=self.evaluations,
+            sigma=question.sigma,
+            t=question.t,
+            cfg_scale=self.request.cfg_scale,
+            x=question.x,
+            eps=eps,
+            denoise=partial(self._ask_again, question),
+            denoised=self._guided(question, eps),
+        )
+
+    def _guided(self, question: Question, eps: Answer) -> Latents:
+        return question.x - question.sigma * classifier_free(eps, self.request.cfg_scale)
+
+    def _ask_again(self, question: Question, x: Latents) -> Latents:
+        self.evaluations += 1
+        question = replace(question, x=x)
+        with torch.enable_grad():
+            return self._guided(question, self._denoiser.differentiable([question])[0])
+
+    def _accept(self, step: Step) -> Generator[Yielded, Sent, State]:
+        event = StepEvent(
+            index=self.index,
+            total=self.total,
+            sigma=self.sigmas[self.index],
+            sigma_next=step.sigma_next,
+            x=self._here(),
+            denoised=step.denoised,
+            x_next=step.x_next,
+        )
+        event = apply_hooks(event, self._hooks.on_step)
+        self.x = event.x_next
+        self.index += 1
+        self._finite.append(self.x.isfinite().all())
+        yield event
+        x = self._here()  # whoever holds the run may have replaced it
+        self.recorder.denoised.append(event.denoised.detach())
+        self.recorder.state(step.sigma_next, x)
+        return x
+
+    def _here(self) -> Latents:
+        if self.x is None:
+            raise RuntimeError("the run has not begun")
+        return self.x
+
+    def _check_finite(self) -> None:
+        finite = torch.stack(self._finite).tolist()
+        if not all(finite):
+            step = finite.index(False)
+            raise ModelError(
+                f"the network answered with NaN or infinity in step {step}.",
+                given=f"sigma {self.sigmas[step]:.4g}, cfg {self.request.cfg_scale:g}",
+                allowed="finite numbers",
+                fix="lower cfg_scale, or look at the checkpoint's weights",
+            )

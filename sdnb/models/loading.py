@@ -1,0 +1,147 @@
+"""From a checkpoint's folder to `Components`; device and dtype are decided here, once.
+
+Only safetensors are read, nothing is downloaded. Text encoder and VAE stay in float32 (they are
+small, and float16 harms both); the U-Net takes float16 on a GPU.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import AutoencoderKL, UNet2DConditionModel
+from safetensors import SafetensorError
+from transformers import CLIPTextModel, CLIPTokenizer
+from transformers.utils import logging as transformers_logging
+
+from sdnb.diffusion import noise_schedules
+from sdnb.diffusion.noise_schedules import NoiseSchedule
+from sdnb.diffusion.prediction import PREDICTIONS
+from sdnb.errors import LoadError
+from sdnb.models.checkpoint import locate
+from sdnb.models.components import Components, LatentSpec
+
+BETA_SCHEDULES = {
+    "scaled_linear": noise_schedules.scaled_linear,
+    "linear": noise_schedules.linear,
+}
+
+
+def load_components(reference: str = "tiny") -> Components:
+    """Load a Stable Diffusion 1.x checkpoint: ``"tiny"``, or a folder in diffusers' layout.
+
+    Raises `LoadError`, saying which part is missing or broken.
+    """
+    folder = locate(reference)
+    kind = _read(folder / "model_index.json").get("_class_name")
+    if kind != "StableDiffusionPipeline":
+        raise LoadError(
+            "this kind of checkpoint cannot be loaded.",
+            given=kind,
+            allowed="StableDiffusionPipeline (Stable Diffusion 1.x)",
+        )
+    device = _best_device()
+    with _said_clearly(folder), _without_progress_bars():
+        unet = _network(UNet2DConditionModel, folder / "unet", "torch_dtype", _unet_dtype(device))
+        vae = _network(AutoencoderKL, folder / "vae", "torch_dtype", torch.float32)
+        text_encoder = _network(CLIPTextModel, folder / "text_encoder", "dtype", torch.float32)
+        tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)
+    scheduler = _read(folder / "scheduler" / "scheduler_config.json")
+    latent = LatentSpec(
+        channels=vae.config.latent_channels,
+        factor=2 ** (len(vae.config.block_out_channels) - 1),
+        scale=vae.config.scaling_factor,
+        shift=vae.config.shift_factor or 0.0,
+    )
+    return Components(
+        reference=reference,
+        tokenizer=tokenizer,
+        text_encoder=text_encoder.to(device),
+        unet=unet.to(device),
+        vae=vae.to(device),
+        noise_schedule=_noise_schedule(scheduler),
+        prediction=_prediction(scheduler),
+        latent=latent,
+        size=unet.config.sample_size * latent.factor,
+        words=_words(folder / "words.json"),
+    )
+
+
+# The loaders are untyped, and name the dtype's argument differently.
+def _network(kind: Any, folder: Path, dtype_name: str, dtype: torch.dtype) -> Any:
+    options = {dtype_name: dtype, "local_files_only": True, "use_safetensors": True}
+    return kind.from_pretrained(folder, **options).eval().requires_grad_(False)
+
+
+def _best_device() -> torch.device:
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+def _unet_dtype(device: torch.device) -> torch.dtype:
+    return torch.float32 if device.type == "cpu" else torch.float16
+
+
+def _noise_schedule(scheduler: Mapping[str, Any]) -> NoiseSchedule:
+    name = scheduler.get("beta_schedule", "scaled_linear")
+    if name not in BETA_SCHEDULES:
+        raise LoadError(
+            "this noise schedule is not known.", given=name, allowed=", ".join(BETA_SCHEDULES)
+        )
+    return BETA_SCHEDULES[name](
+        scheduler["num_train_timesteps"], scheduler["beta_start"], scheduler["beta_end"]
+    )
+
+
+def _prediction(scheduler: Mapping[str, Any]) -> str:
+    name = str(scheduler.get("prediction_type", "epsilon"))
+    if name not in PREDICTIONS:
+        raise LoadError(
+            "this prediction type is not known.", given=name, allowed=", ".join(PREDICTIONS)
+        )
+    return name
+
+
+def _words(path: Path) -> frozenset[str] | None:
+    return frozenset(json.loads(path.read_text())) if path.is_file() else None
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content: dict[str, Any] = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise LoadError(
+            f"a part of the checkpoint cannot be read: {error}",
+            given=str(path),
+            allowed="a JSON file, as the checkpoint was published",
+            fix="copy the checkpoint again",
+        ) from error
+    return content
+
+
+@contextmanager
+def _said_clearly(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        raise LoadError(
+            f"a part of the checkpoint is missing or broken: {error}",
+            given=str(folder),
+            allowed="folders unet, vae, text_encoder, tokenizer and scheduler, with safetensors",
+            fix="copy the checkpoint again",
+        ) from error
+
+
+@contextmanager
+def _without_progress_bars() -> Iterator[None]:
+    logging: Any = transformers_logging  # untyped
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()

@@ -1,0 +1,149 @@
+"""The pipeline: a loaded checkpoint that turns requests into runs."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from secrets import randbelow
+from threading import RLock
+from typing import Any
+
+from sdnb.errors import InvalidField, PipelineBusy
+from sdnb.events import During, Hook, Hooks
+from sdnb.models.components import Components
+from sdnb.models.denoiser import Denoiser
+from sdnb.models.loading import load_components
+from sdnb.registry import HOOKS
+from sdnb.request import POINTS, Choice, GenerationRequest, HookUse
+from sdnb.result import Result
+from sdnb.run import Run
+
+NO_HOOKS = Hooks()
+
+
+def load(reference: str = "tiny") -> "Pipeline":
+    """Load a checkpoint: ``"tiny"``, which ships with sdnb, or a folder in diffusers' layout.
+
+    Raises `LoadError`, saying what is missing or broken.
+    """
+    return Pipeline(load_components(reference))
+
+
+class Pipeline:
+    """A checkpoint, ready to run.
+
+    Runs share nothing but the networks: several may be held at once, and be advanced in turn.
+    One lock lets one thread compute at a time.
+    """
+
+    def __init__(self, components: Components) -> None:
+        self.components = components
+        self._denoiser = Denoiser(components)
+        self._lock = RLock()
+
+    # Fields are the request's, checked there: naming them here again would be a second list.
+    def start(
+        self,
+        request: GenerationRequest | str = "",
+        *,
+        hooks: Hooks = NO_HOOKS,
+        wait: bool = True,
+        **fields: Any,
+    ) -> Run:
+        """Begin a run; nothing is computed until it is iterated, stepped or finished.
+
+        Parameters
+        ----------
+        request : GenerationRequest or str
+            A request, or its prompt.
+        hooks : Hooks
+            Callables at the six points of the run; called after the request's own.
+        wait : bool
+            Whether to wait while another thread computes; else `PipelineBusy` is raised.
+        **fields
+            Any field of `GenerationRequest`, over those of ``request``.
+        """
+        if isinstance(request, str):
+            request = GenerationRequest(prompt=request)
+        request = self._resolved(request.changed(**fields))
+        joined = _registered(request.hooks) + hooks
+        request = request.changed(hooks=(*request.hooks, *_uses(hooks)))
+        return Run(self._denoiser, request, joined, partial(self._turn, wait))
+
+    def run(
+        self,
+        request: GenerationRequest | str = "",
+        *,
+        hooks: Hooks = NO_HOOKS,
+        wait: bool = True,
+        **fields: Any,
+    ) -> Result:
+        """Run to the end: ``start(...).finish()``."""
+        return self.start(request, hooks=hooks, wait=wait, **fields).finish()
+
+    def info(self) -> dict[str, str]:
+        """Return what is known about the checkpoint, as words."""
+        parts = self.components
+        levels = parts.noise_schedule
+        networks = {"U-Net": parts.unet, "VAE": parts.vae, "text encoder": parts.text_encoder}
+        sizes = {
+            name: f"{sum(weight.numel() for weight in network.parameters()) / 1e6:.1f} M weights"
+            for name, network in networks.items()
+        }
+        return {
+            "checkpoint": parts.reference,
+            "size": f"{parts.size}x{parts.size}",
+            "latents": f"{parts.latent.channels} channels, factor {parts.latent.factor}",
+            "prediction": parts.prediction,
+            "sigmas": f"{levels.sigma_min:.4g} … {levels.sigma_max:.4g}",
+            "device": f"{parts.device}, {parts.unet.dtype}",
+            **sizes,
+            "words": "any" if parts.words is None else ", ".join(sorted(parts.words)),
+        }
+
+    def __repr__(self) -> str:
+        return f"<Pipeline: {self.components.reference}, {self.components.device}>"
+
+    def _resolved(self, request: GenerationRequest) -> GenerationRequest:
+        parts = self.components
+        if request.checkpoint not in (None, parts.reference):
+            raise InvalidField(
+                "this pipeline holds another checkpoint.",
+                given=request.checkpoint,
+                allowed=parts.reference,
+                fix=f"sdnb.load({request.checkpoint!r})",
+            )
+        return request.changed(
+            checkpoint=parts.reference,
+            seed=randbelow(2**32) if request.seed is None else request.seed,
+            width=request.width or parts.size,
+            height=request.height or parts.size,
+        )
+
+    @contextmanager
+    def _turn(self, wait: bool) -> Iterator[None]:
+        if not self._lock.acquire(blocking=wait):
+            raise PipelineBusy(
+                "another thread is computing with this pipeline.",
+                fix="wait for it, or start the run with wait=True",
+            )
+        try:
+            yield
+        finally:
+            self._lock.release()
+
+
+def _registered(uses: tuple[HookUse, ...]) -> Hooks:
+    hooks = NO_HOOKS
+    for use in uses:
+        hook: Hook = HOOKS.bind(use.hook.name, dict(use.hook.options))
+        hooks += Hooks(**{f"on_{use.point}": (During(hook, use.first, use.last),)})
+    return hooks
+
+
+def _uses(hooks: Hooks) -> Iterator[HookUse]:
+    """Name the callables that were given, for the record: others may not have them."""
+    for point in POINTS:
+        for hook in getattr(hooks, f"on_{point}"):
+            during = hook if isinstance(hook, During) else During(hook)
+            name = getattr(during.hook, "__name__", type(during.hook).__name__)
+            yield HookUse(point, Choice(name), during.first, during.last)

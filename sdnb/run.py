@@ -1,0 +1,160 @@
+"""A run that you hold: iterate it, step it, look at it, change it, end it.
+
+It computes only while it is asked for the next event, in the thread that asks. What happens
+inside is in `sdnb.lane`.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from time import perf_counter
+
+import torch
+from PIL.Image import Image
+
+from sdnb.errors import InvalidField
+from sdnb.events import Event, Hooks, ImageEvent, StepEvent
+from sdnb.lane import Lane
+from sdnb.models.components import Components
+from sdnb.models.denoiser import Denoiser, Question
+from sdnb.models.text import truncated_text, unknown_words
+from sdnb.models.vae import decode_latents, to_pil
+from sdnb.request import GenerationRequest
+from sdnb.result import Result
+from sdnb.shapes import Images, Latents
+
+Turn = Callable[[], AbstractContextManager[None]]
+
+
+class Run:
+    """One run of a pipeline, as `Pipeline.start` gives it.
+
+    Iterating gives its events. It may be left between two events for as long as you like.
+
+    Attributes
+    ----------
+    request : GenerationRequest
+        What was asked, with seed and size resolved.
+    """
+
+    def __init__(
+        self, denoiser: Denoiser, request: GenerationRequest, hooks: Hooks, turn: Turn
+    ) -> None:
+        self.request = request
+        self.seconds = 0.0
+        self._denoiser = denoiser
+        self._turn = turn
+        self._lane = Lane(denoiser, request, hooks)
+        self._events = self._lane.events()
+        self._images: Images | None = None
+        self._cancelled = False
+
+    @property
+    def x(self) -> Latents | None:
+        """The latents now, [B, C, h, w]; None before the start."""
+        return self._lane.x
+
+    @property
+    def denoised(self) -> Latents | None:
+        """The last estimate of the clean latents, [B, C, h, w]; None before the first answer."""
+        return self._lane.denoised
+
+    @property
+    def sigmas(self) -> tuple[float, ...]:
+        """The levels to visit, falling to 0."""
+        return tuple(self._lane.sigmas)
+
+    @property
+    def evaluations(self) -> int:
+        """How often the network was asked so far."""
+        return self._lane.evaluations
+
+    def __iter__(self) -> Iterator[Event]:
+        return self
+
+    def __next__(self) -> Event:
+        """Compute up to the next event.
+
+        Raises `HookError`, `ModelError`, or `PipelineBusy` where the run was started with
+        ``wait=False`` and another thread is computing.
+        """
+        with self._turn():
+            began = perf_counter()
+            try:
+                if self._cancelled:
+                    self._events.close()
+                said = next(self._events)
+                while isinstance(said, Question):
+                    said = self._events.send(self._denoiser([said])[0])
+            finally:
+                self.seconds += perf_counter() - began
+        if isinstance(said, ImageEvent):
+            self._images = said.images
+        return said
+
+    def step(self) -> StepEvent | None:
+        """Go on to the end of the next step; None when there is none left."""
+        return next((event for event in self if isinstance(event, StepEvent)), None)
+
+    def replace(self, x: Latents) -> None:
+        """Go on from other latents than the sampler proposed.
+
+        Raises `InvalidField` before the start and for another shape.
+        """
+        if self.x is None or x.shape != self.x.shape:
+            raise InvalidField(
+                "a run goes on from latents of its own shape, once it has begun.",
+                given=tuple(x.shape),
+                allowed="" if self.x is None else str(tuple(self.x.shape)),
+                fix="call run.step() first" if self.x is None else "reshape them",
+            )
+        self._lane.x = x.to(self.x)
+
+    def preview(self) -> list[Image]:
+        """Decode the estimate of the clean latents; empty before the first answer."""
+        if self.denoised is None:
+            return []
+        with self._turn():
+            return to_pil(decode_latents(self._components, self.denoised))
+
+    def cancel(self) -> None:
+        """End the run before its next network call; `finish` gives what there is."""
+        self._cancelled = True
+
+    def finish(self) -> Result:
+        """Run to the end and give the Result; of an ended run, what there is of it."""
+        for _ in self:
+            continue
+        interrupted = self._images is None
+        images = self.preview() if self._images is None else to_pil(self._images)
+        return Result(
+            request=self.request,
+            latents=self._clean(interrupted).cpu(),
+            images=tuple(images),
+            seeds=self._lane.seeds,
+            seconds=self.seconds,
+            evaluations=self.evaluations,
+            interrupted=interrupted,
+            notices=notices(self._components, self.request.prompt),
+            trace=self._lane.recorder.trace(),
+        )
+
+    @property
+    def _components(self) -> Components:
+        return self._denoiser.components
+
+    def _clean(self, interrupted: bool) -> Latents:
+        clean = self.denoised if interrupted else self.x
+        return torch.zeros(0, 0, 0, 0) if clean is None else clean.detach()
+
+
+def notices(components: Components, prompt: str) -> tuple[str, ...]:
+    """Return what the user of a prompt should know, one sentence each."""
+    said = []
+    unknown = unknown_words(components, prompt)
+    if unknown and components.words is not None:
+        known = ", ".join(sorted(components.words))
+        said.append(f"This model has never seen: {', '.join(unknown)}. It knows: {known}.")
+    cut = truncated_text(components, prompt)
+    if cut:
+        said.append(f"The text encoder has no room for the end of the prompt: {cut!r}.")
+    return tuple(said)
