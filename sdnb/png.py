@@ -1,0 +1,227 @@
+"""PNG files that carry their whole request: written safely, read back, readable elsewhere.
+
+Two text chunks: ``sdnb`` holds the request as JSON, ``parameters`` the text form that most
+tools for Stable Diffusion read. Which images of a Result get which path is in `sdnb.result`.
+"""
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from importlib.metadata import PackageNotFoundError, version
+from itertools import chain, count
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import TYPE_CHECKING, Any
+
+from sdnb.errors import InvalidField, SdnbError
+from sdnb.request import Choice, GenerationRequest
+
+if TYPE_CHECKING:
+    import PIL.Image
+    from PIL.PngImagePlugin import PngInfo
+
+FORMAT = 1
+"""Version of the ``sdnb`` chunk."""
+
+_SAMPLER_NAMES = {
+    "ddim": "DDIM",
+    "plms": "PLMS",
+    "euler": "Euler",
+    "euler_ancestral": "Euler a",
+    "heun": "Heun",
+    "dpm_2": "DPM2",
+    "dpm_2_ancestral": "DPM2 a",
+    "dpmpp_2m": "DPM++ 2M",
+}
+_SCHEDULE_NAMES = {
+    "simple": "Simple",
+    "normal": "Normal",
+    "karras": "Karras",
+    "exponential": "Exponential",
+    "ddim_uniform": "DDIM",
+}
+
+
+def write(
+    image: "PIL.Image.Image",
+    path: str | Path,
+    request: GenerationRequest,
+    *,
+    index: int,
+    facts: Mapping[str, str],
+) -> Path:
+    """Save one image of a run; an existing file is never replaced.
+
+    Parameters
+    ----------
+    path : str or Path
+        Where to; ``cat.png`` becomes ``cat-2.png`` if there is one already. The folder is made.
+    request : GenerationRequest
+        What was run, with its seed and size resolved.
+    index : int
+        Place of the image in its batch: its seed is ``request.seed + index``.
+    facts : Mapping of str to str
+        What else decides the pixels: library name -> version, device, dtype.
+
+    Returns
+    -------
+    Path
+        The file written.
+
+    Raises
+    ------
+    InvalidField
+        When the file cannot be written; what was there before is untouched.
+    """
+    wanted = Path(path)
+    try:
+        wanted.parent.mkdir(parents=True, exist_ok=True)
+        return _place(_write_aside(image, wanted.parent, _chunks(request, index, facts)), wanted)
+    except OSError as error:
+        raise InvalidField(
+            f"the picture could not be written: {error.strerror or error}.",
+            given=str(wanted),
+            allowed="a file in a folder that can be written to, with space left",
+            fix="save to another folder, for example %sd save pictures",
+        ) from error
+
+
+def read(path: str | Path) -> tuple[GenerationRequest, int]:
+    """Return the request a PNG carries, and the image's place in its batch.
+
+    Raises
+    ------
+    InvalidField
+        When the file is not there, is no PNG, or carries no request that can be read.
+    """
+    text = _text_chunks(Path(path))
+    if "sdnb" not in text:
+        raise _unreadable(path, "this picture carries no sdnb request")
+    try:
+        values = json.loads(text["sdnb"])
+        if values["version"] > FORMAT:
+            raise _unreadable(path, "this picture was saved by a newer sdnb", "upgrade sdnb")
+        return GenerationRequest.from_json(values["request"]), int(values["index"])
+    except SdnbError:
+        raise
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise _unreadable(path, "the request in this picture is damaged") from error
+
+
+def parameters(request: GenerationRequest, *, index: int) -> str:
+    """Return the text form: prompt, negative prompt, then ``Steps: 20, Sampler: …``."""
+    lines = [request.prompt]
+    if request.negative_prompt:
+        lines.append(f"Negative prompt: {request.negative_prompt}")
+    lines.append(", ".join(f"{key}: {_quoted(value)}" for key, value in _settings(request, index)))
+    return "\n".join(lines)
+
+
+def _settings(request: GenerationRequest, index: int) -> Iterator[tuple[str, str]]:
+    yield "Steps", str(request.steps)
+    yield "Sampler", _known_as(request.sampler, _SAMPLER_NAMES)
+    yield "Schedule type", _known_as(request.schedule, _SCHEDULE_NAMES)
+    yield "CFG scale", f"{request.cfg_scale:g}"
+    if request.seed is not None:
+        yield "Seed", str(request.seed + index)
+    if request.width is not None and request.height is not None:
+        yield "Size", f"{request.width}x{request.height}"
+    if request.checkpoint is not None:
+        yield "Model", request.checkpoint
+    if request.denoise < 1:
+        yield "Denoising strength", f"{request.denoise:g}"
+    if request.clip_skip:
+        # This form counts the layer that is read, from the end: 1 reads the last.
+        yield "Clip skip", str(request.clip_skip + 1)
+    yield "Version", f"sdnb {_own_version()}"
+
+
+def _known_as(choice: Choice, names: Mapping[str, str]) -> str:
+    return names.get(choice.name, choice.name)
+
+
+def _quoted(value: str) -> str:
+    return json.dumps(value) if any(mark in value for mark in ',:\n"') else value
+
+
+def _own_version() -> str:
+    try:
+        return version("sdnb")
+    except PackageNotFoundError:  # run from a source tree that was not installed
+        return "source"
+
+
+def _chunks(request: GenerationRequest, index: int, facts: Mapping[str, str]) -> "PngInfo":
+    from PIL.PngImagePlugin import PngInfo
+
+    values = {
+        "version": FORMAT,
+        "request": request.to_json(),
+        "index": index,
+        "facts": {"sdnb": _own_version(), **facts},
+    }
+    chunks = PngInfo()
+    chunks.add_text("parameters", parameters(request, index=index))
+    chunks.add_text("sdnb", json.dumps(values))
+    return chunks
+
+
+def _write_aside(image: "PIL.Image.Image", folder: Path, chunks: "PngInfo") -> Path:
+    """Write a complete file beside its place, so that a full disk leaves nothing half done."""
+    with NamedTemporaryFile(dir=folder, prefix=".sdnb-", suffix=".part", delete=False) as file:
+        aside = Path(file.name)
+        try:
+            image.save(file, "PNG", pnginfo=chunks)
+            file.flush()
+            os.fsync(file.fileno())
+        except BaseException:  # an interrupt too must not leave the part behind
+            aside.unlink()
+            raise
+    return aside
+
+
+def _place(aside: Path, wanted: Path) -> Path:
+    """Move a finished file to the first free name."""
+    try:
+        place = next(name for name in _names(wanted) if _reserve(name))
+        aside.chmod(place.stat().st_mode)  # a temporary file is its owner's alone
+        return aside.replace(place)
+    except BaseException:
+        aside.unlink(missing_ok=True)
+        raise
+
+
+def _names(wanted: Path) -> Iterator[Path]:
+    numbered = (wanted.with_stem(f"{wanted.stem}-{number}") for number in count(2))
+    return chain([wanted], numbered)
+
+
+def _reserve(path: Path) -> bool:
+    """Take the name, atomically, if nobody has it."""
+    try:
+        path.touch(exist_ok=False)
+    except FileExistsError:
+        return False
+    return True
+
+
+def _text_chunks(path: Path) -> dict[str, Any]:
+    from PIL import Image, PngImagePlugin
+
+    try:
+        with Image.open(path, formats=["PNG"]) as image:
+            image.load()  # text chunks may stand after the pixels
+            return dict(image.text) if isinstance(image, PngImagePlugin.PngImageFile) else {}
+    except FileNotFoundError as error:
+        raise _unreadable(path, "there is no such file", "check the path") from error
+    except (OSError, SyntaxError, ValueError) as error:
+        raise _unreadable(path, "this file is no PNG, or a broken one") from error
+
+
+def _unreadable(path: str | Path, what: str, fix: str = "") -> InvalidField:
+    return InvalidField(
+        f"{what}.",
+        given=str(path),
+        allowed="a PNG file saved by sdnb, unchanged since",
+        fix=fix or "use the file as sdnb wrote it: many tools drop a picture's text",
+    )

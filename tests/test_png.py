@@ -1,0 +1,178 @@
+import errno
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from sdnb import png
+from sdnb.errors import InvalidField
+from sdnb.request import Choice, FromImage, GenerationRequest, HookUse, Picture
+
+REQUEST = GenerationRequest(
+    prompt="a red circle, (bold:1.2)\non {white|grey}",
+    negative_prompt="blurry",
+    seed=7,
+    width=128,
+    height=96,
+    batch_size=2,
+    sampler=Choice("euler_ancestral", (("eta", 0.5),)),
+    hooks=(HookUse("step", Choice("f"), 3, 7),),
+)
+FACTS = {"torch": "2.13.0"}
+
+
+@pytest.fixture
+def picture() -> Image.Image:
+    return Image.new("RGB", (16, 16), "red")
+
+
+def test_what_is_written_is_read_back(tmp_path: Path, picture: Image.Image) -> None:
+    # given
+    request = REQUEST.changed(start=FromImage(Picture.of(picture)))
+    # when
+    path = png.write(picture, tmp_path / "cat.png", request, index=1, facts=FACTS)
+    # then
+    assert png.read(path) == (request, 1)
+    assert Image.open(path).getpixel((3, 3)) == (255, 0, 0)
+
+
+@settings(max_examples=40, deadline=None)
+@given(prompt=st.text(st.characters(codec="utf-8")), negative=st.text(st.characters(codec="utf-8")))
+def test_any_text_survives_the_file(
+    prompt: str, negative: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    # given
+    request = GenerationRequest(prompt=prompt, negative_prompt=negative, seed=1)
+    path = tmp_path_factory.getbasetemp() / "text.png"
+    path.unlink(missing_ok=True)
+    # when
+    png.write(Image.new("L", (1, 1)), path, request, index=0, facts={})
+    # then
+    assert png.read(path) == (request, 0)
+
+
+def test_the_parameters_text_has_the_widely_read_form() -> None:
+    # given
+    request = GenerationRequest(prompt="a cat", negative_prompt="a dog", seed=7)
+    resolved = request.changed(width=128, height=128, checkpoint="tiny")
+    # when
+    text = png.parameters(resolved, index=2)
+    # then
+    assert text.startswith(
+        "a cat\nNegative prompt: a dog\nSteps: 20, Sampler: DPM++ 2M, Schedule type: Karras, "
+        "CFG scale: 4, Seed: 9, Size: 128x128, Model: tiny, Version: sdnb "
+    )
+
+
+def test_parameters_name_only_what_was_used() -> None:
+    # given
+    plain = GenerationRequest(prompt="a cat")
+    special = plain.changed(denoise=0.5, clip_skip=1, checkpoint="a, b")
+    # when
+    texts = png.parameters(plain, index=0), png.parameters(special, index=0)
+    # then
+    assert not any(word in texts[0] for word in ("Negative", "Seed", "Size", "Denoising", "Clip"))
+    assert 'Model: "a, b", Denoising strength: 0.5, Clip skip: 2' in texts[1]
+
+
+def test_the_json_says_which_libraries_drew_it(tmp_path: Path, picture: Image.Image) -> None:
+    # given
+    path = png.write(picture, tmp_path / "cat.png", REQUEST, index=0, facts=FACTS)
+    # when
+    values = json.loads(Image.open(path).text["sdnb"])
+    # then
+    assert values["version"] == png.FORMAT
+    assert values["facts"]["torch"] == "2.13.0"
+    assert "sdnb" in values["facts"]
+
+
+def test_an_existing_file_is_never_replaced(tmp_path: Path, picture: Image.Image) -> None:
+    # given
+    (tmp_path / "cat.png").write_text("precious")
+    # when
+    paths = [png.write(picture, tmp_path / "cat.png", REQUEST, index=0, facts={}) for _ in range(2)]
+    # then
+    assert [path.name for path in paths] == ["cat-2.png", "cat-3.png"]
+    assert (tmp_path / "cat.png").read_text() == "precious"
+
+
+def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, picture: Image.Image, monkeypatch):
+    # given
+    def full(*_args, **_options):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(picture, "save", full)
+    # when
+    with pytest.raises(InvalidField, match="No space left") as caught:
+        png.write(picture, tmp_path / "new" / "cat.png", REQUEST, index=0, facts={})
+    # then
+    assert list((tmp_path / "new").iterdir()) == []
+    assert caught.value.given.endswith("cat.png")
+    assert caught.value.fix
+
+
+def test_an_interrupt_leaves_nothing_behind(tmp_path: Path, picture: Image.Image, monkeypatch):
+    # given
+    def interrupt(*_args, **_options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(picture, "save", interrupt)
+    # when
+    with pytest.raises(KeyboardInterrupt):
+        png.write(picture, tmp_path / "cat.png", REQUEST, index=0, facts={})
+    # then
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_written_file_can_be_read_by_others(tmp_path: Path, picture: Image.Image) -> None:
+    # given
+    (tmp_path / "other").touch()
+    # when
+    path = png.write(picture, tmp_path / "cat.png", REQUEST, index=0, facts={})
+    # then
+    assert path.stat().st_mode == (tmp_path / "other").stat().st_mode
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (None, "no such file"),
+        (b"GIF89a", "no PNG"),
+        (b"", "no PNG"),
+        ("plain", "carries no sdnb request"),
+        ("{}", "damaged"),
+        ("[1", "damaged"),
+        ('{"version": 99, "request": {}, "index": 0}', "newer sdnb"),
+        ('{"version": 1, "request": 5, "index": 0}', "damaged"),
+        ('{"version": 1, "request": {"start": {}}, "index": 0}', "damaged"),
+        ('{"version": 1, "request": {"colour": 3}, "index": 0}', "no field of a request"),
+    ],
+)
+def test_a_file_that_cannot_be_used_says_why(tmp_path: Path, content, what: str) -> None:
+    # given
+    path = tmp_path / "cat.png"
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    elif content is not None:
+        chunks = PngInfo()
+        if content != "plain":
+            chunks.add_text("sdnb", content)
+        Image.new("L", (1, 1)).save(path, pnginfo=chunks)
+    # when
+    with pytest.raises((InvalidField, LookupError), match=what) as caught:
+        png.read(path)
+    # then
+    assert caught.value.allowed or caught.value.fix
+
+
+def test_a_cut_file_is_an_error_not_a_guess(tmp_path: Path, picture: Image.Image) -> None:
+    # given
+    path = png.write(picture, tmp_path / "cat.png", REQUEST, index=0, facts={})
+    path.write_bytes(path.read_bytes()[:60])
+    # when / then
+    with pytest.raises(InvalidField):
+        png.read(path)
