@@ -116,9 +116,9 @@ class Lane:
         x = begin(self._components, self.request.start, self.seeds, size, self.sigmas[0])
         event = apply_hooks(StartEvent(self.sigmas[0], x), self._hooks.on_start)
         self.x = event.x
-        yield event
         self.recorder.state(self.sigmas[0], self.x)
-        return self.x
+        yield event
+        return self._resumed()
 
     def _evaluate(self, asked: Evaluate) -> Generator[Yielded, Sent, State]:
         question = Question(
@@ -185,11 +185,16 @@ class Lane:
         event = apply_hooks(event, self._hooks.on_step)
         self.x = event.x_next
         self.index += 1
+        self.recorder.denoised.append(event.denoised.detach())
+        self.recorder.state(step.sigma_next, self.x)
         self._finite.append(self.x.isfinite().all())
         yield event
-        x = self._here()  # whoever holds the run may have replaced it
-        self.recorder.denoised.append(event.denoised.detach())
-        self.recorder.state(step.sigma_next, x)
+        return self._resumed()
+
+    def _resumed(self) -> Latents:
+        """Return the latents, which whoever holds the run may have replaced meanwhile."""
+        x = self._here()
+        self.recorder.replace_state(x)
         return x
 
     def _here(self) -> Latents:

@@ -14,7 +14,7 @@ from hashlib import sha256
 from io import BytesIO
 from math import isfinite
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, no_type_check
 
 from sdnb.errors import InvalidField
 from sdnb.registry import SAMPLERS, SCHEDULES
@@ -171,6 +171,7 @@ def _flag(
     return {"flag": flag, "parse": parse, "help": help, "many": many}
 
 
+@no_type_check  # at run time: it checks its own fields, and says more than a type error
 @dataclass(frozen=True, kw_only=True)
 class GenerationRequest:
     """Everything that decides a picture.

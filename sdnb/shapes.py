@@ -10,8 +10,8 @@ from torch import Tensor
 Latents = Float[Tensor, "B C h w"]
 """Noisy or clean latents on the variance-exploding scale, ``x = x0 + sigma * eps``."""
 
-Film = Float[Tensor, "N B C h w"]
-"""Latents at N moments of a run."""
+Film = Float[Tensor, "_ B C h w"]
+"""Latents at several moments of a run."""
 
 State = Float[Tensor, "B *shape"]
 """Anything a sampler can move: latents, or points of a toy problem."""

@@ -56,9 +56,13 @@ class Recorder:
     kept_bytes: int = 0
 
     def state(self, sigma: float, x: Latents) -> None:
-        """Add the state that the run goes on from."""
+        """Add a state that the run reached."""
         self.sigmas.append(sigma)
         self.x.append(x.detach())
+
+    def replace_state(self, x: Latents) -> None:
+        """Put other latents in the place of the last state: the run goes on from these."""
+        self.x[-1] = x.detach()
 
     def evaluation(self, sigma: float, denoised: Latents, eps: Mapping[str, Latents]) -> None:
         """Add an answer, as far as the budget allows."""
@@ -73,14 +77,16 @@ class Recorder:
         """Return what was gathered, on the CPU."""
         return Trace(
             tuple(self.sigmas),
-            _film(self.x),
-            _film(self.denoised),
+            _film(self.x, self.x),
+            _film(self.denoised, self.x),
             tuple(_on_cpu(evaluation) for evaluation in self.evaluations),
         )
 
 
-def _film(frames: list[Latents]) -> Film:
-    return torch.stack(frames).cpu() if frames else torch.zeros(0, 0, 0, 0, 0)
+def _film(frames: list[Latents], states: list[Latents]) -> Film:
+    if frames:
+        return torch.stack(frames).cpu()
+    return torch.zeros(0, *(states[0].shape if states else (0, 0, 0, 0)))
 
 
 def _on_cpu(evaluation: Evaluation) -> Evaluation:

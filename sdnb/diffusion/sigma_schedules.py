@@ -7,6 +7,7 @@ level is 0; `sigmas` adds what is common to all. Training's schedule is in
 
 from collections.abc import Callable
 from math import log
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -39,7 +40,7 @@ def sigmas(
     noise_schedule: NoiseSchedule | None = None,
     denoise: float = 1.0,
     discard_penultimate: bool = False,
-    **options: float,
+    **options: Any,
 ) -> Sigmas:
     """Return the noise levels of a run.
 

@@ -69,7 +69,7 @@ def test_timesteps_and_levels_convert_into_each_other(noise_schedule):
         assert noise_schedule.t(noise_schedule.sigma(t)) == pytest.approx(t, abs=1e-9)
     assert noise_schedule.t(noise_schedule.sigma_max * 2) == 999
     assert noise_schedule.t(0.0) == 0
-    assert noise_schedule.snr(500) == pytest.approx(noise_schedule.sigma(500) ** -2)
+    assert noise_schedule.snr(500.0) == pytest.approx(noise_schedule.sigma(500.0) ** -2)
 
 
 def test_an_unknown_schedule_names_the_nearest():

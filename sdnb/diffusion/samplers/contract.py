@@ -65,6 +65,11 @@ class Sampler:
     stochastic: bool = False
     discard_penultimate: bool = False
 
+    @property
+    def __wrapped__(self) -> SamplerFunction:
+        """The function, where `inspect.signature` looks for it."""
+        return self.function
+
     def __call__(
         self, x: State, sigmas: Sequence[float], noise: Noise, **options: Any
     ) -> Proposals:

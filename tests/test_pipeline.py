@@ -1,0 +1,280 @@
+"""Runs of the embedded model: the same picture however it is asked for, and nothing left behind."""
+
+import pickle
+import subprocess
+import sys
+import threading
+
+import pytest
+import torch
+from PIL import Image
+
+import sdnb
+from sdnb.errors import InvalidField, ModelError, PipelineBusy, UnknownName
+from sdnb.events import Hooks, ImageEvent, StepEvent
+from sdnb.registry import SAMPLERS
+from sdnb.request import FromImage, GenerationRequest, Picture
+
+PROMPT = "a red circle on a meadow"
+
+
+def test_the_same_request_gives_the_same_picture_whatever_the_global_generator(pipe):
+    # when
+    torch.manual_seed(1)
+    first = pipe.run(PROMPT, seed=7, steps=4, sampler="euler_ancestral")
+    torch.manual_seed(2)
+    second = pipe.run(first.request)
+
+    # then
+    assert torch.equal(first.latents, second.latents)
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS.names())
+def test_an_image_is_the_same_alone_or_in_a_batch(pipe, sampler):
+    # when
+    batch = pipe.run(PROMPT, seed=7, steps=3, sampler=sampler, batch_size=3)
+    alone = pipe.run(PROMPT, seed=9, steps=3, sampler=sampler)
+
+    # then
+    assert batch.seeds == (7, 8, 9)
+    assert torch.allclose(batch.latents[2], alone.latents[0], atol=1e-3)
+
+
+def test_a_missing_seed_and_size_are_resolved_and_recorded(pipe):
+    result = pipe.run(PROMPT, steps=1)
+    assert result.request.seed is not None
+    assert (result.request.width, result.request.height) == (128, 128)
+    assert result.request.checkpoint == "tiny"
+
+
+def test_the_global_generator_is_left_alone(pipe):
+    state = torch.get_rng_state()
+    pipe.run(PROMPT, steps=2, sampler="euler_ancestral")
+    assert torch.equal(state, torch.get_rng_state())
+
+
+def test_without_guidance_the_network_is_asked_one_branch(pipe):
+    # given
+    branches = []
+
+    # when
+    hooks = Hooks(on_denoise=(lambda event: branches.append(tuple(event.eps)),))
+    pipe.run(PROMPT, steps=1, cfg_scale=1, hooks=hooks)
+    pipe.run(PROMPT, steps=1, cfg_scale=4, hooks=hooks)
+
+    # then
+    assert branches == [("cond",), ("uncond", "cond")]
+
+
+def test_a_run_can_be_stepped_and_finished(pipe):
+    # given
+    run = pipe.start(PROMPT, seed=7, steps=4)
+
+    # when
+    first = run.step()
+    preview = run.preview()
+    result = run.finish()
+
+    # then
+    assert isinstance(first, StepEvent)
+    assert first.index == 0
+    assert preview[0].size == (128, 128)
+    assert torch.equal(result.latents, pipe.run(PROMPT, seed=7, steps=4).latents)
+    assert run.step() is None
+
+
+def test_two_runs_can_be_held_at_once(pipe):
+    # given
+    runs = [pipe.start(PROMPT, seed=seed, steps=3) for seed in (1, 2)]
+
+    # when
+    for _ in range(3):
+        for run in runs:
+            run.step()
+    ends = [run.finish().latents for run in runs]
+
+    # then
+    for seed, end in zip((1, 2), ends, strict=True):
+        assert torch.equal(end, pipe.run(PROMPT, seed=seed, steps=3).latents)
+
+
+def test_replaced_latents_are_what_the_run_goes_on_from(pipe):
+    # given
+    run = pipe.start(PROMPT, seed=7, steps=3)
+    run.step()
+
+    # when
+    run.replace(torch.zeros_like(run.x))
+    following = run.step()
+
+    # then
+    assert torch.equal(following.x, torch.zeros_like(following.x))
+    assert torch.equal(run.finish().trace.x[1], torch.zeros_like(following.x))
+
+
+def test_replacing_before_the_start_or_by_another_shape_is_refused(pipe):
+    run = pipe.start(PROMPT, steps=2)
+    with pytest.raises(InvalidField, match="begun"):
+        run.replace(torch.zeros(1, 4, 16, 16))
+    run.step()
+    with pytest.raises(InvalidField, match="shape"):
+        run.replace(torch.zeros(1, 4, 8, 8))
+
+
+def test_a_cancelled_run_gives_what_there_is(pipe):
+    # given
+    run = pipe.start(PROMPT, seed=7, steps=5)
+    run.step()
+
+    # when
+    run.cancel()
+    result = run.finish()
+
+    # then
+    assert result.interrupted
+    assert len(result.trace.denoised) == 1
+    assert result.evaluations == 1
+    assert result.images[0].size == (128, 128)
+    assert "interrupted" in result.facts
+
+
+def test_an_interrupt_leaves_run_and_pipeline_usable(pipe):
+    # given
+    def interrupt(event):
+        if event.index == 2:
+            raise KeyboardInterrupt
+
+    run = pipe.start(PROMPT, seed=7, steps=5, hooks=Hooks(on_step=(interrupt,)))
+
+    # when
+    with pytest.raises(KeyboardInterrupt):
+        run.finish()
+    result = run.finish()
+
+    # then
+    assert result.interrupted
+    assert result.images
+    assert not pipe.run(PROMPT, steps=1).interrupted
+
+
+def test_a_run_cancelled_at_once_has_no_picture(pipe):
+    run = pipe.start(PROMPT, steps=2)
+    run.cancel()
+    assert run.finish().images == ()
+    assert run.preview() == []
+
+
+def test_a_second_thread_waits_or_is_told(pipe):
+    # given
+    inside, go_on = threading.Event(), threading.Event()
+
+    def hold(_event):
+        inside.set()
+        go_on.wait(10)
+
+    hooks = Hooks(on_start=(hold,))
+    other = threading.Thread(target=pipe.run, args=(PROMPT,), kwargs={"steps": 1, "hooks": hooks})
+    other.start()
+    inside.wait(10)
+
+    # when / then
+    try:
+        with pytest.raises(PipelineBusy):
+            pipe.run(PROMPT, steps=1, wait=False)
+    finally:
+        go_on.set()
+        other.join()
+    assert pipe.run(PROMPT, steps=1, wait=False).images
+
+
+def test_a_picture_half_denoised_stays_near_itself(pipe):
+    # given
+    picture = Image.new("RGB", (64, 64), (200, 40, 40))
+    start = FromImage(Picture.of(picture))
+
+    # when
+    near = pipe.run(PROMPT, seed=1, start=start, denoise=0.1, steps=2)
+    far = pipe.run(PROMPT, seed=1, start=start, denoise=1.0, steps=2)
+
+    # then
+    assert len(near.trace.sigmas) == 3
+    assert near.trace.sigmas[0] < far.trace.sigmas[0]
+
+
+def test_the_trace_holds_every_state_and_answer(pipe):
+    # given
+    steps = []
+
+    # when
+    hooks = Hooks(on_step=(steps.append,))
+    result = pipe.run(PROMPT, seed=7, steps=3, sampler="heun", batch_size=2, hooks=hooks)
+
+    # then
+    trace = result.trace
+    assert trace.x.shape == (4, 2, 4, 16, 16)
+    assert trace.denoised.shape == (3, 2, 4, 16, 16)
+    assert len(trace.evaluations) == result.evaluations == 5
+    assert set(trace.evaluations[0].eps) == {"uncond", "cond"}
+    assert trace.sigmas[-1] == 0
+    assert all(torch.equal(step.x, x) for step, x in zip(steps, trace.x, strict=False))
+
+
+def test_not_a_number_from_the_model_ends_the_run_naming_the_step(pipe):
+    # given
+    def poison(event):
+        if event.index == 1:
+            event.eps["cond"].fill_(float("nan"))
+            event.denoised.fill_(float("nan"))
+
+    # when / then
+    with pytest.raises(ModelError, match="step 1"):
+        pipe.run(PROMPT, steps=3, sampler="euler", hooks=Hooks(on_denoise=(poison,)))
+
+
+def test_a_result_survives_pickling(pipe):
+    result = pipe.run(PROMPT, seed=7, steps=2)
+    copy = pickle.loads(pickle.dumps(result))
+    assert copy.facts == result.facts
+    assert torch.equal(copy.trace.x, result.trace.x)
+
+
+def test_a_pipeline_refuses_a_request_for_another_checkpoint(pipe):
+    with pytest.raises(InvalidField, match="another checkpoint"):
+        pipe.run(GenerationRequest(checkpoint="org/other"))
+
+
+def test_an_unregistered_hook_of_a_request_is_unknown(pipe):
+    result = pipe.run(PROMPT, steps=1, hooks=Hooks(on_step=(_look,)))
+    assert [str(use) for use in result.request.hooks] == ["step:_look"]
+    with pytest.raises(UnknownName, match="_look"):
+        pipe.run(result.request)
+
+
+def test_the_last_event_holds_the_pictures(pipe):
+    *_, last = pipe.start(PROMPT, steps=1)
+    assert isinstance(last, ImageEvent)
+    assert last.images.shape == (1, 3, 128, 128)
+
+
+def test_the_import_is_quick_because_it_loads_no_torch():
+    # given
+    heavy = ("torch", "diffusers", "transformers", "IPython")
+    code = f"import sys, sdnb; print([name for name in {heavy} if name in sys.modules])"
+
+    # when
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    # then
+    assert out.stdout.strip() == "[]"
+
+
+def test_every_public_name_is_there():
+    assert len(sdnb.__all__) <= 30
+    for name in sdnb.__all__:
+        assert getattr(sdnb, name) is not None
+    with pytest.raises(AttributeError):
+        _ = sdnb.nothing
+
+
+def _look(event):
+    """Look at a step and change nothing."""

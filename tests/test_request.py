@@ -1,0 +1,123 @@
+"""Requests: checked at once, plain, and the same after a trip through JSON."""
+
+import json
+import pickle
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from sdnb.errors import InvalidField, UnknownName
+from sdnb.registry import SAMPLERS, SCHEDULES
+from sdnb.request import Choice, FromImage, GenerationRequest, HookUse, Picture
+
+REQUESTS = st.builds(
+    GenerationRequest,
+    prompt=st.text(),
+    negative_prompt=st.text(),
+    seed=st.none() | st.integers(0, 2**64 - 1),
+    batch_size=st.integers(1, 256),
+    width=st.none() | st.integers(1, 1024).map(lambda eighth: eighth * 8),
+    steps=st.integers(1, 1000),
+    cfg_scale=st.floats(-20, 40),
+    sampler=st.sampled_from(SAMPLERS.names()),
+    schedule=st.sampled_from(SCHEDULES.names()),
+    denoise=st.floats(0.01, 1),
+    hooks=st.lists(
+        st.builds(HookUse, st.sampled_from(["step", "denoise"]), st.just(Choice("f")))
+    ).map(tuple),
+)
+
+
+@settings(deadline=None)
+@given(request=REQUESTS)
+def test_json_gives_the_same_request_back(request):
+    assert GenerationRequest.from_json(json.loads(json.dumps(request.to_json()))) == request
+    assert hash(pickle.loads(pickle.dumps(request))) == hash(request)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("width", 513),
+        ("height", 0),
+        ("steps", 0),
+        ("steps", 2.5),
+        ("seed", -1),
+        ("seed", True),
+        ("batch_size", 0),
+        ("cfg_scale", float("nan")),
+        ("cfg_scale", "much"),
+        ("denoise", 0),
+        ("denoise", 1.5),
+        ("prompt", None),
+        ("clip_skip", -1),
+    ],
+)
+def test_a_value_that_cannot_be_is_refused_by_name(field, value):
+    with pytest.raises(InvalidField, match=field):
+        GenerationRequest(**{field: value})
+
+
+def test_a_wrong_size_is_told_the_nearest_right_one():
+    with pytest.raises(InvalidField) as caught:
+        GenerationRequest(width=513)
+    assert "512" in caught.value.fix
+
+
+def test_an_unknown_field_is_told_the_nearest():
+    with pytest.raises(UnknownName, match="cfg_scale"):
+        GenerationRequest().changed(cfg_scal=3)
+
+
+def test_a_newer_schema_is_refused():
+    with pytest.raises(InvalidField, match="newer"):
+        GenerationRequest.from_json({"schema": 99})
+
+
+@pytest.mark.parametrize("text", ["euler_ancestral eta=0.5", "a b=1 c=true d=x", "euler"])
+def test_a_choice_reads_what_it_writes(text):
+    assert str(Choice.parse(text)) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "steps"),
+    [
+        ("step:f", (0, None)),
+        ("denoise:f@3-7", (3, 7)),
+        ("step:f@3-", (3, None)),
+        ("step:f@3", (3, 3)),
+    ],
+)
+def test_a_hook_is_written_with_its_steps(text, steps):
+    use = HookUse.parse(text)
+    assert (use.first, use.last) == steps
+    assert HookUse.parse(str(use)) == use
+
+
+@pytest.mark.parametrize("text", ["f", "nowhere:f", "step:f@7-3", "step:", "step:f@x"])
+def test_a_hook_written_wrongly_is_refused(text):
+    with pytest.raises(InvalidField):
+        HookUse.parse(text)
+
+
+def test_a_picture_is_kept_by_content(tmp_path):
+    # given
+    image = Image.new("RGB", (16, 16), "red")
+    image.save(tmp_path / "red.png")
+
+    # when
+    start = FromImage.read(tmp_path / "red.png")
+    request = GenerationRequest(start=start)
+
+    # then
+    assert start.picture.open().getpixel((3, 3)) == (255, 0, 0)
+    assert GenerationRequest.from_json(request.to_json()) == request
+    assert Picture.of(image).sha256 == start.picture.sha256
+
+
+def test_a_broken_picture_is_refused(tmp_path):
+    (tmp_path / "no.png").write_text("no picture")
+    with pytest.raises(InvalidField, match="cannot be read"):
+        FromImage.read(tmp_path / "no.png")
