@@ -8,7 +8,7 @@ import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from math import sqrt
-from typing import Any, TypeVar
+from typing import Any, TypeVar, no_type_check
 
 import torch
 from torch import Tensor
@@ -166,6 +166,7 @@ class During:
         return self.hook(event)
 
 
+@no_type_check  # at run time: it checks its own fields, and says more than a type error
 @dataclass(frozen=True)
 class Hooks:
     """The hooks of a run by point, called in their order; ``hooks_a + hooks_b`` joins them."""

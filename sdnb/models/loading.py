@@ -44,9 +44,9 @@ def load_components(reference: str = "tiny") -> Components:
         )
     device = _best_device()
     with _said_clearly(folder), _without_progress_bars():
-        unet = _network(UNet2DConditionModel, folder / "unet", "torch_dtype", _unet_dtype(device))
-        vae = _network(AutoencoderKL, folder / "vae", "torch_dtype", torch.float32)
-        text_encoder = _network(CLIPTextModel, folder / "text_encoder", "dtype", torch.float32)
+        unet = _network(UNet2DConditionModel, folder / "unet", _unet_dtype(device))
+        vae = _network(AutoencoderKL, folder / "vae", torch.float32)
+        text_encoder = _network(CLIPTextModel, folder / "text_encoder", torch.float32)
         tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)
     scheduler = _read(folder / "scheduler" / "scheduler_config.json")
     latent = LatentSpec(
@@ -69,10 +69,10 @@ def load_components(reference: str = "tiny") -> Components:
     )
 
 
-# The loaders are untyped, and name the dtype's argument differently.
-def _network(kind: Any, folder: Path, dtype_name: str, dtype: torch.dtype) -> Any:
-    options = {dtype_name: dtype, "local_files_only": True, "use_safetensors": True}
-    return kind.from_pretrained(folder, **options).eval().requires_grad_(False)
+# The loaders are untyped.
+def _network(kind: Any, folder: Path, dtype: torch.dtype) -> Any:
+    network = kind.from_pretrained(folder, dtype=dtype, local_files_only=True, use_safetensors=True)
+    return network.eval().requires_grad_(False)
 
 
 def _best_device() -> torch.device:

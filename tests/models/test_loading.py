@@ -1,0 +1,69 @@
+"""Loading: clear errors for what is missing or broken, and nothing left switched."""
+
+import json
+import shutil
+
+import pytest
+from transformers.utils import logging
+
+import sdnb
+from sdnb.errors import LoadError
+from sdnb.models.checkpoint import locate
+
+
+@pytest.fixture
+def copy(tmp_path):
+    return shutil.copytree(locate("tiny"), tmp_path / "copy")
+
+
+def test_a_folder_elsewhere_loads_as_the_embedded_one(copy, pipe):
+    loaded = sdnb.load(str(copy))
+    assert loaded.run("a cat", seed=1, steps=1).images == pipe.run("a cat", seed=1, steps=1).images
+    assert loaded.info()["size"] == "128x128"
+
+
+def test_a_reference_that_leads_nowhere_is_told_what_would():
+    with pytest.raises(LoadError, match="tiny"):
+        sdnb.load("no/such/model")
+
+
+@pytest.mark.parametrize("part", ["unet", "vae", "text_encoder", "tokenizer", "scheduler"])
+def test_a_missing_part_is_named(copy, part):
+    shutil.rmtree(copy / part)
+    with pytest.raises(LoadError, match=part):
+        sdnb.load(str(copy))
+
+
+def test_cut_off_weights_are_refused(copy):
+    weights = copy / "unet" / "diffusion_pytorch_model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    with pytest.raises(LoadError, match="broken"):
+        sdnb.load(str(copy))
+
+
+def test_pickled_weights_are_not_read(copy):
+    weights = copy / "unet" / "diffusion_pytorch_model.safetensors"
+    weights.rename(weights.with_suffix(".bin"))
+    with pytest.raises(LoadError):
+        sdnb.load(str(copy))
+
+
+@pytest.mark.parametrize(
+    ("file", "key", "value"),
+    [
+        ("model_index.json", "_class_name", "FluxPipeline"),
+        ("scheduler/scheduler_config.json", "beta_schedule", "strange"),
+        ("scheduler/scheduler_config.json", "prediction_type", "strange"),
+    ],
+)
+def test_an_unknown_kind_is_refused_by_name(copy, file, key, value):
+    config = json.loads((copy / file).read_text())
+    (copy / file).write_text(json.dumps({**config, key: value}))
+    with pytest.raises(LoadError, match=value):
+        sdnb.load(str(copy))
+
+
+def test_loading_leaves_other_libraries_progress_bars_as_they_were():
+    logging.enable_progress_bar()
+    sdnb.load("tiny")
+    assert logging.is_progress_bar_enabled()
