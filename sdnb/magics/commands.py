@@ -1,0 +1,157 @@
+"""The subcommands of ``%sd``: one function each, and the table that names them.
+
+A new one is a function and its line in `COMMANDS`: help and completion read the table.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from sdnb.errors import InvalidField
+from sdnb.magics.flags import format_flags, read_options
+from sdnb.magics.help import explain, overview
+from sdnb.magics.page import Page, aligned
+from sdnb.magics.parse import order_of
+from sdnb.magics.session import Session
+from sdnb.magics.settings import write_settings
+from sdnb.magics.words import Word, quote
+from sdnb.request import GenerationRequest
+
+
+@dataclass(frozen=True)
+class Call:
+    """One use of a subcommand.
+
+    Parameters
+    ----------
+    words : sequence of Word
+        What follows the subcommand on its line.
+    names : Mapping of str to object
+        The notebook's variables.
+    """
+
+    session: Session
+    words: Sequence[Word]
+    names: Mapping[str, object]
+
+
+@dataclass(frozen=True)
+class Command:
+    """A subcommand.
+
+    Parameters
+    ----------
+    run : callable
+        Returns what the cell shows, or None.
+    takes : str
+        Its arguments, as the help writes them.
+    help : str
+        What it does, in one line.
+    """
+
+    run: Callable[[Call], object]
+    takes: str
+    help: str
+
+
+def load_model(call: Call) -> Page:
+    """Load a checkpoint; it is drawn with from now on."""
+    (reference,) = _texts(call, "%sd load tiny", least=1)
+    session = call.session
+    pipeline = session.pipeline(reference)
+    request = session.defaults.request.changed(checkpoint=None)  # a default would win over it
+    session.defaults = replace(session.defaults, request=request)
+    return Page(aligned(dict(pipeline.info())))
+
+
+def show_info(call: Call) -> Page:
+    """Show what is loaded, and the defaults."""
+    _texts(call, "%sd info", most=0)
+    session = call.session
+    facts = dict(session.pipeline(session.defaults.request.checkpoint).info())
+    return Page(aligned({**facts, "defaults": _defaults_of(session)}))
+
+
+def set_defaults(call: Call) -> Page:
+    """Change the defaults of this notebook; ``--keep``: of later ones too."""
+    words = [word for word in call.words if word != Word("--keep")]
+    options, rest = read_options(words)
+    if rest or "name" in options:
+        raise InvalidField(
+            "%sd set takes flags of the request.",
+            given=" ".join(word.text for word in (rest or call.words)),
+            allowed="every flag but -o, and --keep",
+            fix="%sd set --steps 30",
+        )
+    session = call.session
+    session.defaults = order_of(options, session.defaults)
+    if "seed" in options:
+        session.next_seed = None
+    lines = [f"defaults: {_defaults_of(session)}"]
+    if len(words) < len(call.words):
+        lines.append(f"kept in {write_settings(session.defaults)}")
+    return Page("\n".join(lines))
+
+
+def save_result(call: Call) -> Page:
+    """Write the last pictures as PNG files that carry their request."""
+    texts = _texts(call, "%sd save pictures")
+    paths = call.session.last_result().save(texts[0] if texts else "pictures")
+    return Page("\n".join(map(str, paths)))
+
+
+def show_help(call: Call) -> Page:
+    """Show the whole help, or about one name."""
+    names = [word.text for word in call.words]
+    if len(names) > 1:
+        _texts(call, "%sd help sampler")
+    return Page(explain(names[0], usages()) if names else overview(usages()))
+
+
+COMMANDS: dict[str, Command] = {
+    "load": Command(load_model, "REF", "draw with another checkpoint from now on"),
+    "info": Command(show_info, "", "what is loaded, and the defaults"),
+    "set": Command(set_defaults, "[FLAGS] [--keep]", "defaults; --keep: for later notebooks too"),
+    "save": Command(save_result, "[FOLDER]", "the last pictures, as PNG with their request"),
+    "help": Command(show_help, "[NAME]", "this text, or about one flag, sampler, schedule"),
+}
+_HELP = (Word("--help"), Word("-h"))
+
+
+def find_command(words: Sequence[Word]) -> tuple[Command, Sequence[Word]] | None:
+    """Return the subcommand that a line starts with, and its words; None for a prompt.
+
+    An empty line and ``--help`` anywhere ask for help. A quoted word is a prompt's.
+    """
+    if not words or any(word in _HELP for word in words):
+        return COMMANDS["help"], ()
+    first = words[0]
+    if first.is_quoted or first.text not in COMMANDS:
+        return None
+    return COMMANDS[first.text], words[1:]
+
+
+def usages() -> dict[str, str]:
+    """Return usage -> help of every subcommand."""
+    return {
+        f"%sd {name} {command.takes}".strip(): command.help for name, command in COMMANDS.items()
+    }
+
+
+def _texts(call: Call, example: str, *, least: int = 0, most: int = 1) -> list[str]:
+    texts = [word.text for word in call.words]
+    flags = [word.text for word in call.words if word.is_flag]
+    if flags or not least <= len(texts) <= most:
+        raise InvalidField(
+            f"{example.split()[1]!r} is a subcommand; this is not how it is written.",
+            given=" ".join(texts),
+            allowed=", ".join(usages()),
+            fix=f'for example {example}; a prompt that starts so stands in quotes: %sd "..."',
+        )
+    return texts
+
+
+def _defaults_of(session: Session) -> str:
+    order = session.defaults
+    flags = format_flags(order.request, beside=GenerationRequest())
+    after = "" if order.after == "randomize" else f"--after {quote(order.after)}"
+    return " ".join(filter(None, (flags, after))) or "the built-in ones"

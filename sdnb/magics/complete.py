@@ -1,0 +1,71 @@
+"""Tab on a magic's line: subcommands, flags, and the values of flags.
+
+Works on ``%sd ...``, ``%%sd ...`` and ``x = %sd ...``; a cell's body is the user's own text.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+
+from IPython.core.completer import CompletionContext, SimpleCompletion, SimpleMatcherResult
+
+from sdnb.magics.commands import COMMANDS
+from sdnb.magics.flags import FLAGS
+from sdnb.magics.notebook_hooks import functions_in
+from sdnb.registry import HOOKS, SAMPLERS, SCHEDULES
+
+_LINE = re.compile(r"\s*(?:[\w.,\s\[\]]+=\s*)?%sd\s(?P<rest>.*)")
+_CELL = re.compile(r"%%sd\s(?P<rest>.*)")
+
+
+def complete(context: CompletionContext, names: Mapping[str, object]) -> SimpleMatcherResult:
+    """Return IPython's form of `proposals`, and keep Python's own completion out of it."""
+    rest = rest_of_magic(context.text_until_cursor, is_first_line=context.cursor_line == 0)
+    if rest is None:
+        return SimpleMatcherResult(completions=[])
+    found = proposals(rest, names)
+    # IPython's token may be the end of our word only: "f" of "step:f"
+    before = len(_last_word(rest)) - len(context.token)
+    completions = [SimpleCompletion(text[before:], type="sdnb") for text in found]
+    return SimpleMatcherResult(completions=completions, suppress=bool(found), ordered=True)
+
+
+def rest_of_magic(text: str, *, is_first_line: bool) -> str | None:
+    """Return what follows the magic's name up to the cursor; None on any other line."""
+    match = _LINE.fullmatch(text) or (_CELL.fullmatch(text) if is_first_line else None)
+    return None if match is None else match["rest"]
+
+
+def proposals(rest: str, names: Mapping[str, object]) -> list[str]:
+    """Return the words that could stand where the cursor is.
+
+    Parameters
+    ----------
+    rest : str
+        The line from behind the magic's name up to the cursor.
+    names : Mapping of str to object
+        The notebook's variables: its functions can be hooks.
+    """
+    word = _last_word(rest)
+    before = rest[: len(rest) - len(word)].split()
+    return [text for text in _candidates(word, before, names) if text.startswith(word)]
+
+
+def _candidates(word: str, before: list[str], names: Mapping[str, object]) -> Iterable[str]:
+    if before and before[-1] in FLAGS:
+        return _values(before[-1], word, names)
+    if before[:1] == ["help"]:
+        return [*COMMANDS, *FLAGS, *SAMPLERS.names(), *SCHEDULES.names(), *HOOKS.names()]
+    if word.startswith("-"):
+        return [*FLAGS, *(["--keep"] if before[:1] == ["set"] else [])]
+    return [] if before else COMMANDS
+
+
+def _values(flag: str, word: str, names: Mapping[str, object]) -> Iterable[str]:
+    point, colon, _ = word.partition(":")
+    if flag == "--on" and colon:
+        return [f"{point}:{name}" for name in (*HOOKS.names(), *functions_in(names))]
+    return FLAGS[flag].values()
+
+
+def _last_word(rest: str) -> str:
+    return re.split(r"\s", rest)[-1]

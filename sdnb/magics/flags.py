@@ -1,0 +1,213 @@
+"""The flags of the magic, made from the request's fields and three of the notebook's own.
+
+A new field of `GenerationRequest` is a new flag without a line here.
+"""
+
+import dataclasses
+import re
+from collections.abc import Callable, Iterable, Sequence
+from keyword import iskeyword
+
+from sdnb.errors import InvalidField, SdnbError, UnknownName
+from sdnb.magics.seeds import AFTER, read_after
+from sdnb.magics.words import Word, quote
+from sdnb.registry import SAMPLERS, SCHEDULES
+from sdnb.request import POINTS, FromNoise, GenerationRequest, HookUse
+
+Options = dict[str, object]
+"""Field of the request, ``after`` or ``name`` -> value."""
+
+_NUMBERS: dict[object, str] = {int: "a whole number", float: "a number"}
+_VALUES: dict[str, Callable[[], Sequence[str]]] = {
+    "--sampler": SAMPLERS.names,
+    "--schedule": SCHEDULES.names,
+    "--on": lambda: [f"{point}:" for point in POINTS],
+}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Flag:
+    """One flag.
+
+    Parameters
+    ----------
+    sets : tuple of str
+        The options it sets: a field of the request, or ``after``, or ``name``.
+    read : callable
+        Its text -> one value for each of ``sets``.
+    values : callable
+        The texts to propose for it; called late, since a user can register names.
+    many : bool
+        Whether it may come several times; its values are gathered in a tuple.
+    """
+
+    name: str
+    sets: tuple[str, ...]
+    read: Callable[[str], tuple[object, ...]]
+    help: str
+    values: Callable[[], Sequence[str]] = tuple
+    many: bool = False
+
+
+def read_options(words: Iterable[Word]) -> tuple[Options, list[Word]]:
+    """Return what the flags set, and the words that belong to no flag."""
+    options: Options = {}
+    rest: list[Word] = []
+    remaining = iter(words)
+    for word in remaining:
+        if not word.is_flag:
+            rest.append(word)
+            continue
+        flag = find_flag(word.text)
+        value = next(remaining, None)
+        if value is None or value.is_flag:
+            raise InvalidField(f"{flag.name} needs a value.", given=flag.help, fix=example_of(flag))
+        put(options, flag, value.text)
+    return options, rest
+
+
+def find_flag(name: str) -> Flag:
+    """Return the flag called ``name``; unknown names list the nearest."""
+    if name not in FLAGS:
+        advice = "put a prompt with dashes in double quotes; %sd help lists the flags"
+        raise UnknownName.among("flag", name, FLAGS, fix=advice)
+    return FLAGS[name]
+
+
+def put(options: Options, flag: Flag, text: str) -> None:
+    """Read a flag's text into the options; an option given twice is an error."""
+    for option, value in zip(flag.sets, flag.read(text), strict=True):
+        if flag.many:
+            value = (*_gathered(options, option), *_as_tuple(value))
+        elif option in options:
+            raise InvalidField(
+                f"{option} is given twice.", given=text, allowed="one value", fix="leave one out"
+            )
+        options[option] = value
+
+
+def format_flags(request: GenerationRequest, *, beside: GenerationRequest) -> str:
+    """Write what differs from ``beside`` as flags that `read_options` reads back.
+
+    An input picture has no path any more and cannot be written.
+    """
+    texts = []
+    for field in dataclasses.fields(request):
+        value = getattr(request, field.name)
+        if value == getattr(beside, field.name) or field.name == "start":
+            continue
+        parts = (value or [None]) if field.metadata["many"] else [value]
+        texts += [f"{field.metadata['flag']} {quote(_written(part))}" for part in parts]
+    return " ".join(texts)
+
+
+def _gathered(options: Options, option: str) -> tuple[object, ...]:
+    return _as_tuple(options.get(option, ()))
+
+
+def _as_tuple(value: object) -> tuple[object, ...]:
+    return value if isinstance(value, tuple) else (value,)
+
+
+def example_of(flag: Flag) -> str:
+    """Return a use of the flag that works."""
+    return f"{flag.name} {_EXAMPLES.get(flag.name) or [*flag.values(), '...'][0]}"
+
+
+def _written(value: object) -> str:
+    return "none" if value is None else str(value)
+
+
+def _flag_of(field: "dataclasses.Field[object]") -> Flag:
+    name, parse = field.metadata["flag"], field.metadata["parse"]
+    can_be_none = field.default in (None, (), FromNoise())
+
+    def read(text: str) -> tuple[object, ...]:
+        if can_be_none and text == "none":
+            return (field.default,)
+        return (_read(name, parse, text),)
+
+    return Flag(
+        name=name,
+        sets=(field.name,),
+        read=read,
+        help=field.metadata["help"],
+        values=_VALUES.get(name, tuple),
+        many=field.metadata["many"],
+    )
+
+
+def _read(name: str, parse: Callable[[str], object], text: str) -> object:
+    try:
+        return parse(text)
+    except SdnbError:
+        raise
+    except ValueError as error:
+        raise InvalidField(
+            f"{name} takes {_NUMBERS.get(parse, 'another value')}.",
+            given=text,
+            fix=f"{name} {_EXAMPLES.get(name, '...')}",
+        ) from error
+
+
+def _read_size(text: str) -> tuple[object, ...]:
+    match = re.fullmatch(r"(\d+)(?:[x×](\d+))?", text.lower())
+    if match is None:
+        raise InvalidField(
+            "a size is written WIDTHxHEIGHT.",
+            given=text,
+            allowed="pixels, multiples of 8",
+            fix="--size 128x128",
+        )
+    return int(match[1]), int(match[2] or match[1])
+
+
+def _read_name(text: str) -> tuple[object, ...]:
+    if not text.isidentifier() or iskeyword(text):
+        raise InvalidField(
+            "-o takes the name of a variable.",
+            given=text,
+            allowed="letters, digits and _, not starting with a digit",
+            fix="-o result",
+        )
+    return (text,)
+
+
+_SIZE = Flag(
+    name="--size",
+    sets=("width", "height"),
+    read=_read_size,
+    help="pixels, width x height, multiples of 8",
+)
+_AFTER = Flag(
+    name="--after",
+    sets=("after",),
+    read=lambda text: (read_after(text),),
+    help="what becomes of the seed after the run",
+    values=lambda: AFTER,
+)
+_NAME = Flag(
+    name="-o", sets=("name",), read=_read_name, help="also put the result in this variable"
+)
+
+FLAGS: dict[str, Flag] = {
+    flag.name: flag
+    for flag in (*map(_flag_of, dataclasses.fields(GenerationRequest)), _SIZE, _AFTER, _NAME)
+}
+_EXAMPLES = {
+    "--prompt": '"a red circle"',
+    "--negative": "blurry",
+    "--seed": "7",
+    "--batch": "4",
+    "--width": "128",
+    "--height": "128",
+    "--size": "128x128",
+    "--steps": "30",
+    "--cfg": "4",
+    "--denoise": "0.6",
+    "--image": "cat.png",
+    "--checkpoint": "tiny",
+    "--clip-skip": "1",
+    "--on": str(HookUse.parse("step:my_function@3-7")),
+    "-o": "result",
+}

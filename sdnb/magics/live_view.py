@@ -1,0 +1,80 @@
+"""How a run looks while it goes on: plain HTML that needs no widget, in light and dark."""
+
+from base64 import b64encode
+from collections.abc import Sequence
+from html import escape
+from io import BytesIO
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import PIL.Image
+
+MOST_PICTURES = 4
+"""Pictures of a batch that a preview shows."""
+
+_TEXT = "font-family:var(--jp-ui-font-family,sans-serif);font-size:var(--jp-ui-font-size1,13px);"
+_COLOUR = "color:var(--jp-ui-font-color1,inherit);"
+_BAR = "height:6px;max-width:32em;margin:4px 0;background:var(--jp-border-color2,#9994);"
+_FILL = "height:100%;background:var(--jp-brand-color1,#1976d2);"
+_ROW = "display:flex;flex-wrap:wrap;gap:4px;"
+
+
+def message(text: str) -> str:
+    """Return a line of text, such as what is being loaded."""
+    return f'<div role="status" style="{_TEXT}{_COLOUR}">{escape(text)}</div>'
+
+
+def progress(
+    done: int, total: int | None, sigma: float, elapsed: float, pictures: Sequence[str] = ()
+) -> str:
+    """Return bar, figures and preview.
+
+    Parameters
+    ----------
+    total : int or None
+        How many steps there are; None where the sampler decides on the way.
+    elapsed : float
+        Seconds since the first step began.
+    pictures : sequence of str
+        What `encode` gave.
+    """
+    text = f"{_place(done, total)} · sigma {sigma:.3g} · {_time(done, total, elapsed)}"
+    images = "".join(
+        f'<img alt="{escape(f"preview {number}, {_place(done, total)}")}" src="{picture}">'
+        for number, picture in enumerate(pictures, start=1)
+    )
+    row = f'<div style="{_ROW}">{images}</div>' if images else ""
+    inner = f"{_bar(done, total, text)}<div>{escape(text)}</div>{row}"
+    return f'<div style="{_TEXT}{_COLOUR}">{inner}</div>'
+
+
+def encode(images: "Sequence[PIL.Image.Image]") -> list[str]:
+    """Return the first pictures as JPEG data URIs."""
+    return [_data_uri(image) for image in images[:MOST_PICTURES]]
+
+
+def _bar(done: int, total: int | None, text: str) -> str:
+    # without a known end the bar has no value: assistive technology then says "busy"
+    value = "" if total is None else f' aria-valuemax="{total}" aria-valuenow="{done}"'
+    share = 100 if total is None else 100 * done / total
+    fill = f'<div style="{_FILL}width:{share:.0f}%"></div>'
+    return (
+        f'<div role="progressbar" aria-label="drawing" aria-valuemin="0"{value}'
+        f' aria-valuetext="{escape(text)}" style="{_BAR}">{fill}</div>'
+    )
+
+
+def _place(done: int, total: int | None) -> str:
+    return f"step {done}" if total is None else f"step {done} of {total}"
+
+
+def _time(done: int, total: int | None, elapsed: float) -> str:
+    if total is None:
+        return f"{elapsed:.1f} s so far"
+    return f"{elapsed / done * (total - done):.1f} s left"
+
+
+def _data_uri(image: "PIL.Image.Image") -> str:
+    buffer = BytesIO()
+    image.convert("RGB").save(buffer, "JPEG", quality=85)
+    return f"data:image/jpeg;base64,{b64encode(buffer.getvalue()).decode()}"

@@ -1,0 +1,135 @@
+"""What lasts from cell to cell, and nowhere else: pipeline, defaults, next seed, last result."""
+
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+from sdnb.errors import InvalidField
+from sdnb.magics.parse import Order
+from sdnb.magics.seeds import seed_after
+from sdnb.magics.settings import read_settings
+from sdnb.request import GenerationRequest
+
+if TYPE_CHECKING:
+    import PIL.Image
+
+    import sdnb.events
+    import sdnb.result
+
+
+FIRST_CHECKPOINT = "tiny"
+"""What is loaded when a cell draws before anything was loaded."""
+
+
+@runtime_checkable  # the test suite checks types as it runs
+class Run(Protocol):
+    """The part of `sdnb.run.Run` that a notebook watches."""
+
+    def __iter__(self) -> "Iterator[sdnb.events.Event]":
+        """Run on, event by event."""
+
+    def preview(self) -> "Sequence[PIL.Image.Image]":
+        """Decode what the run would give if it ended now."""
+
+    def cancel(self) -> None:
+        """Ask the run to end."""
+
+    def finish(self) -> "sdnb.result.Result":
+        """Run to the end, or as far as it went."""
+
+
+@runtime_checkable
+class Pipeline(Protocol):
+    """The part of `sdnb.pipeline.Pipeline` that a notebook uses."""
+
+    def start(self, request: GenerationRequest, /, *, hooks: "sdnb.events.Hooks") -> Run:
+        """Begin a run."""
+
+    def info(self) -> Mapping[str, str]:
+        """Describe what is loaded."""
+
+
+def load_pipeline(reference: str) -> Pipeline:
+    """Load a checkpoint; the first call imports torch."""
+    from sdnb.pipeline import load
+
+    return load(reference)
+
+
+class Session:
+    """The state of one notebook.
+
+    Parameters
+    ----------
+    load : callable
+        Checkpoint reference -> pipeline.
+
+    Attributes
+    ----------
+    next_seed : int or None
+        What the next run takes unless it names a seed; None: the default, or drawn.
+    result : Result or None
+        The last one.
+    decode_rate : float or None
+        Seconds that decoding a preview takes per latent value, as last measured.
+    """
+
+    def __init__(self, load: Callable[[str], Pipeline] = load_pipeline) -> None:
+        self._load = load
+        self._loaded: tuple[str, Pipeline] | None = None
+        self._defaults: Order | None = None
+        self.next_seed: int | None = None
+        self.result: sdnb.result.Result | None = None
+        self.decode_rate: float | None = None
+
+    @property
+    def defaults(self) -> Order:
+        """What holds where a cell says nothing; the user's settings until changed."""
+        if self._defaults is None:
+            self._defaults = read_settings()
+        return self._defaults
+
+    @defaults.setter
+    def defaults(self, order: Order) -> None:
+        self._defaults = order
+
+    @property
+    def starting_point(self) -> Order:
+        """The defaults, with the seed that is next."""
+        if self.next_seed is None:
+            return self.defaults
+        request = self.defaults.request.changed(seed=self.next_seed)
+        return dataclasses.replace(self.defaults, request=request)
+
+    def missing(self, reference: str | None) -> str | None:
+        """Return what `pipeline` would have to load; None if it would return at once."""
+        if self._loaded is None:
+            return reference or FIRST_CHECKPOINT
+        return None if reference in (None, self._loaded[0]) else reference
+
+    def pipeline(self, reference: str | None = None) -> Pipeline:
+        """Return the pipeline of a checkpoint, or the one in use; loads it if need be."""
+        loaded = self._loaded
+        if loaded is None or reference not in (None, loaded[0]):
+            name = reference or FIRST_CHECKPOINT
+            loaded = self._loaded = None  # its memory is free before the next one needs some
+            self.decode_rate = None
+            loaded = self._loaded = name, self._load(name)
+        return loaded[1]
+
+    def last_result(self) -> "sdnb.result.Result":
+        """Return the last result, or raise `InvalidField` if nothing was drawn."""
+        if self.result is None:
+            raise InvalidField("nothing has been drawn yet.", fix="draw first: %sd a red circle")
+        return self.result
+
+    def remember(self, result: "sdnb.result.Result", after: str) -> "sdnb.result.Result":
+        """Keep a result and its next seed; return it with the seed told in its notices."""
+        request = result.request
+        if request.seed is not None:
+            self.next_seed = seed_after(request.seed, batch_size=request.batch_size, after=after)
+        if self.next_seed is not None:
+            notice = f"next seed: {self.next_seed} (--after {after})"
+            result = dataclasses.replace(result, notices=(*result.notices, notice))
+        self.result = result
+        return result

@@ -1,0 +1,90 @@
+"""The user's defaults, kept in a JSON file: ``%sd set --steps 30 --keep``.
+
+The file is ``settings.json`` in the folder that ``SDNB_CONFIG`` names, else in ``sdnb`` under
+``XDG_CONFIG_HOME``, else in ``~/.config/sdnb``. What holds for one notebook is in `session`.
+"""
+
+import json
+import os
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+
+from sdnb.errors import InvalidField, SdnbError
+from sdnb.magics.parse import Order
+from sdnb.magics.seeds import read_after
+from sdnb.request import GenerationRequest
+
+VERSION = 1
+
+
+def settings_path() -> Path:
+    """Return the path of the file, whether it exists or not."""
+    if folder := os.environ.get("SDNB_CONFIG"):
+        return Path(folder) / "settings.json"
+    config = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
+    return Path(config) / "sdnb" / "settings.json"
+
+
+def read_settings() -> Order:
+    """Return the kept defaults; the built-in ones where nothing was kept.
+
+    Raises
+    ------
+    InvalidField
+        When the file cannot be read; it is left as it is.
+    """
+    path = settings_path()
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        if values["version"] > VERSION:
+            raise _unreadable(path, "your settings were written by a newer sdnb")
+        request = GenerationRequest.from_json(values["defaults"])
+        return Order(request, read_after(values["after"]))
+    except FileNotFoundError:
+        return Order()
+    except (SdnbError, OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        raise _unreadable(path, "your settings cannot be read", str(error)) from error
+
+
+def write_settings(defaults: Order) -> Path:
+    """Keep what differs from the built-in defaults; the old file stays whole until then."""
+    built_in = GenerationRequest().to_json()
+    values = defaults.request.to_json()
+    changed = {name: value for name, value in values.items() if value != built_in[name]}
+    kept = {"version": VERSION, "defaults": changed, "after": defaults.after}
+    path = settings_path()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _write(path, json.dumps(kept, indent=2, ensure_ascii=False))
+    except OSError as error:
+        raise InvalidField(
+            f"your settings could not be kept: {error.strerror or error}.",
+            given=str(path),
+            allowed="a folder that can be written to",
+            fix="name another folder in the environment variable SDNB_CONFIG",
+        ) from error
+    return path
+
+
+def _write(path: Path, text: str) -> None:
+    with NamedTemporaryFile(
+        "w", dir=path.parent, suffix=".part", delete=False, encoding="utf-8"
+    ) as file:
+        aside = Path(file.name)
+        try:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        except BaseException:  # an interrupt too must not leave the part behind
+            aside.unlink()
+            raise
+    aside.replace(path)
+
+
+def _unreadable(path: Path, what: str, why: str = "") -> InvalidField:
+    return InvalidField(
+        f"{what}{': ' + why.splitlines()[0] if why else ''}.",
+        given=str(path),
+        allowed="what `%sd set ... --keep` writes",
+        fix="mend the file or delete it",
+    )

@@ -1,0 +1,159 @@
+from pathlib import Path
+
+import pytest
+
+from sdnb import png
+from sdnb.errors import InvalidField, UnknownName
+from sdnb.magics.commands import COMMANDS
+from sdnb.magics.flags import FLAGS
+from sdnb.magics.settings import settings_path
+from sdnb.registry import SAMPLERS, SCHEDULES
+from tests.magics.conftest import Notebook
+
+
+def test_load_makes_a_checkpoint_the_one_in_use(notebook: Notebook) -> None:
+    # when
+    page = notebook.run("%sd load other")
+    notebook.run("%sd a cat")
+    # then
+    assert "other" in repr(page)
+    assert [pipe.reference for pipe in notebook.pipelines] == ["other"]
+    assert len(notebook.pipe.runs) == 1
+
+
+def test_load_wins_over_a_default_checkpoint(notebook: Notebook) -> None:
+    # given
+    notebook.run("%sd set --checkpoint first")
+    # when
+    notebook.run("%sd load second")
+    notebook.run("%sd a cat")
+    # then
+    assert [pipe.reference for pipe in notebook.pipelines] == ["second"]
+
+
+def test_info_loads_what_would_be_drawn_with(notebook: Notebook) -> None:
+    # when
+    page = notebook.run("%sd info")
+    # then
+    assert "tiny" in repr(page)
+    assert "defaults    the built-in ones" in repr(page)
+
+
+def test_set_changes_the_defaults_of_this_notebook(notebook: Notebook) -> None:
+    # when
+    page = notebook.run('%sd set --steps 30 --sampler "euler_ancestral eta=0.5" --after fixed')
+    notebook.run("%sd a cat")
+    # then
+    assert repr(page) == ('defaults: --steps 30 --sampler "euler_ancestral eta=0.5" --after fixed')
+    assert notebook.pipe.request.steps == 30
+    assert not settings_path().exists()
+
+
+def test_set_without_flags_shows_the_defaults(notebook: Notebook) -> None:
+    assert repr(notebook.run("%sd set")) == "defaults: the built-in ones"
+
+
+def test_kept_defaults_hold_in_the_next_notebook(notebook: Notebook) -> None:
+    # given
+    notebook.run("%sd set --steps 30 --after increment --keep")
+    # when
+    notebook.magics.session = type(notebook.session)(notebook.session._load)
+    notebook.run("%sd a cat --seed 7")
+    notebook.run("%sd a cat")
+    # then
+    assert [(run.request.steps, run.request.seed) for run in notebook.pipe.runs] == [
+        (30, 7),
+        (30, 8),
+    ]
+
+
+@pytest.mark.parametrize("line", ["steps 30", "--steps 30 -o x", "a cat"])
+def test_set_takes_nothing_but_flags(notebook: Notebook, line: str) -> None:
+    with pytest.raises(InvalidField, match="takes flags"):
+        notebook.run(f"%sd set {line}")
+
+
+def test_save_writes_the_last_pictures_with_their_request(
+    notebook: Notebook, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given
+    monkeypatch.chdir(tmp_path)
+    notebook.run("%sd a cat --seed 7 --batch 2")
+    # when
+    page = notebook.run("%sd save")
+    # then
+    paths = [Path(line) for line in repr(page).splitlines()]
+    assert [path.parent.name for path in paths] == ["pictures", "pictures"]
+    assert {png.read(path)[0].prompt for path in paths} == {"a cat"}
+
+
+def test_save_takes_a_folder_from_a_variable(notebook: Notebook, tmp_path: Path) -> None:
+    # given
+    notebook.names["folder"] = str(tmp_path / "my cats")
+    notebook.run("%sd a cat")
+    # when
+    notebook.run("%sd save {{folder}}")
+    # then
+    assert len(list((tmp_path / "my cats").glob("*.png"))) == 1
+
+
+def test_there_is_nothing_to_save_at_first(notebook: Notebook) -> None:
+    with pytest.raises(InvalidField, match="nothing has been drawn yet"):
+        notebook.run("%sd save")
+
+
+@pytest.mark.parametrize("line", ["%sd", "%sd help", "%sd --help", "%sd a cat -h"])
+def test_help_names_every_flag_subcommand_sampler_and_schedule(
+    notebook: Notebook, line: str
+) -> None:
+    # when
+    text = repr(notebook.run(line))
+    # then
+    for name in (*FLAGS, *COMMANDS, *SAMPLERS.names(), *SCHEDULES.names()):
+        assert name in text
+    assert max(map(len, text.splitlines())) <= 120
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("--steps", "default 20"),
+        ("steps", "default 20"),
+        ("o", "-o"),
+        ("after", "increment"),
+        ("seed", "always wins"),
+        ("load", "%sd load REF"),
+        ("heun", "Karras"),
+        ("karras", "Karras"),
+        ("euler_ancestral", '--sampler "euler_ancestral eta='),
+    ],
+)
+def test_help_explains_a_name(notebook: Notebook, name: str, said: str) -> None:
+    assert said in repr(notebook.run(f"%sd help {name}"))
+
+
+def test_every_flag_and_subcommand_can_be_explained(notebook: Notebook) -> None:
+    for name in (*FLAGS, *COMMANDS):
+        assert repr(notebook.run(f"%sd help {name}"))
+
+
+def test_help_about_an_unknown_name_lists_the_nearest(notebook: Notebook) -> None:
+    with pytest.raises(UnknownName) as caught:
+        notebook.run("%sd help stepz")
+    assert "--steps" in caught.value.fix
+
+
+@pytest.mark.parametrize("line", ["load", "load a b", "info x", "save a b", "help a b", "load --x"])
+def test_a_misused_subcommand_says_how_to_write_it(notebook: Notebook, line: str) -> None:
+    # when
+    with pytest.raises(InvalidField, match="subcommand") as caught:
+        notebook.run(f"%sd {line}")
+    # then
+    assert "in quotes" in caught.value.fix
+
+
+def test_a_quoted_prompt_may_start_like_a_subcommand(notebook: Notebook) -> None:
+    # when
+    notebook.run('%sd "load of hay"')
+    # then
+    assert notebook.pipe.request.prompt == "load of hay"

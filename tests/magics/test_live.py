@@ -1,0 +1,164 @@
+from collections.abc import Iterator, Sequence
+from html.parser import HTMLParser
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from sdnb.magics import live_view
+from sdnb.magics.live import INTERVAL, SHARE, Live
+
+RED = Image.new("RGB", (8, 8), "red")
+
+
+class Clock:
+    """Time that passes only when told."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Watched:
+    """A run with given costs, and what a `Live` showed of it."""
+
+    def __init__(self, steps: Sequence[float], preview: float, expected: float | None = None):
+        clock = Clock()
+        self.shown: list[tuple[float, str]] = []
+        self.spent = 0.0
+        self.previews = 0
+        live = Live(lambda html: self.shown.append((clock.now, html)), clock, expected)
+
+        def decode() -> list[Image.Image]:
+            clock.now += preview
+            self.spent += preview
+            self.previews += 1
+            return [RED]
+
+        for done, seconds in enumerate(steps, start=1):
+            clock.now += seconds
+            live.step(done, len(steps), 1.0, decode)
+        self.seconds = clock.now - 100
+        self.expected = live.budget.expected
+
+
+STEPS = st.lists(st.floats(1e-4, 2), min_size=1, max_size=60)
+
+
+@settings(max_examples=50, deadline=None)
+@given(STEPS, st.floats(1e-4, 5))
+def test_updates_are_never_closer_than_the_interval(steps: list[float], preview: float) -> None:
+    # when
+    watched = Watched(steps, preview)
+    # then
+    times = [time for time, _ in watched.shown]
+    gaps = [later - earlier for earlier, later in pairwise(times)]
+    assert all(gap >= INTERVAL - 1e-9 for gap in gaps)
+
+
+@settings(max_examples=50, deadline=None)
+@given(STEPS, st.floats(1e-4, 5))
+def test_previews_of_known_cost_take_at_most_their_share(
+    steps: list[float], preview: float
+) -> None:
+    # when
+    watched = Watched(steps, preview, expected=preview)
+    # then
+    assert watched.spent <= SHARE * watched.seconds + 1e-9
+
+
+def test_the_first_preview_is_guessed_to_cost_a_step() -> None:
+    # given
+    steps = [0.2] * 20
+    # when
+    watched = Watched(steps, preview=0.2)
+    # then
+    assert watched.previews == 2
+    assert watched.spent <= SHARE * watched.seconds
+
+
+def test_one_dear_preview_is_the_last() -> None:
+    # when
+    watched = Watched([0.2] * 30, preview=3.0)
+    # then
+    assert watched.previews == 1
+    assert watched.expected == pytest.approx(3.0)
+
+
+def test_cheap_previews_come_as_often_as_updates() -> None:
+    # when
+    watched = Watched([0.05] * 100, preview=0.001, expected=0.001)
+    # then
+    assert 20 <= watched.previews == len(watched.shown) <= 50
+
+
+def test_a_run_quicker_than_the_interval_shows_nothing() -> None:
+    assert Watched([0.004] * 20, preview=0.001).shown == []
+
+
+class Reader(HTMLParser):
+    """The elements of a page, and its text."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+    def all(self, name: str) -> Iterator[dict[str, str | None]]:
+        return (attributes for tag, attributes in self.elements if tag == name)
+
+
+def test_progress_can_be_read_by_all() -> None:
+    # when
+    page = Reader(live_view.progress(7, 20, 3.14159, 1.4, live_view.encode([RED, RED])))
+    # then
+    assert page.text == "step 7 of 20 · sigma 3.14 · 2.6 s left"
+    (bar,) = (element for element in page.all("div") if element.get("role") == "progressbar")
+    assert (bar["aria-valuenow"], bar["aria-valuemax"]) == ("7", "20")
+    assert bar["aria-valuetext"] == page.text
+    pictures = list(page.all("img"))
+    assert [picture["alt"] for picture in pictures] == [
+        "preview 1, step 7 of 20",
+        "preview 2, step 7 of 20",
+    ]
+    assert all((picture["src"] or "").startswith("data:image/jpeg;base64,") for picture in pictures)
+
+
+def test_a_run_without_a_known_end_has_no_value() -> None:
+    # when
+    page = Reader(live_view.progress(7, None, 0.5, 1.4))
+    # then
+    assert page.text == "step 7 · sigma 0.5 · 1.4 s so far"
+    (bar,) = (element for element in page.all("div") if element.get("role") == "progressbar")
+    assert "aria-valuenow" not in bar
+
+
+def test_a_big_batch_shows_its_first_pictures() -> None:
+    assert len(live_view.encode([RED] * 9)) == live_view.MOST_PICTURES
+
+
+def test_text_is_escaped() -> None:
+    # when
+    page = Reader(live_view.message('loading <b>"x"</b>'))
+    # then
+    assert page.text == 'loading <b>"x"</b>'
+    assert [tag for tag, _ in page.elements] == ["div"]
+
+
+def test_colours_follow_the_theme_with_a_fallback() -> None:
+    # when
+    html = live_view.progress(1, 2, 1.0, 1.0)
+    # then
+    assert html.count("var(--jp-") == html.count("var(")
+    assert all("," in part.split(")")[0] for part in html.split("var(")[1:])

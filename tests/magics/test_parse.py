@@ -1,0 +1,251 @@
+import dataclasses
+import string
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from sdnb.errors import InvalidField, SdnbError, UnknownName
+from sdnb.magics.flags import FLAGS, example_of, format_flags
+from sdnb.magics.parse import Order, cut_semicolon, parse_cell, parse_line, split_body
+from sdnb.registry import SAMPLERS, SCHEDULES
+from sdnb.request import POINTS, Choice, FromImage, GenerationRequest, HookUse
+
+NAMES = st.text(string.ascii_lowercase, min_size=1)
+# text of one line, without variables
+TEXTS = st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"])).filter(
+    lambda text: "{{" not in text
+)
+OPTIONS = st.dictionaries(NAMES, st.integers() | st.just("true") | NAMES, max_size=2).map(
+    lambda options: "".join(f" {key}={value}" for key, value in options.items())
+)
+SIZES = st.none() | st.integers(1, 1024).map(lambda size: 8 * size)
+
+
+def choices(names: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    return st.builds("{}{}".format, names, OPTIONS)
+
+
+@st.composite
+def hook_uses(draw: st.DrawFn) -> str:
+    first = draw(st.integers(0, 99))
+    last = draw(st.just("") | st.integers(first, 999))
+    return f"{draw(st.sampled_from(POINTS))}:{draw(choices(NAMES))}@{first}-{last}"
+
+
+FIELDS = st.fixed_dictionaries(
+    {
+        "prompt": TEXTS,
+        "negative_prompt": TEXTS,
+        "seed": st.none() | st.integers(0, 2**64 - 1),
+        "batch_size": st.integers(1, 256),
+        "width": SIZES,
+        "height": SIZES,
+        "steps": st.integers(1, 1000),
+        "cfg_scale": st.floats(-1e6, 1e6),
+        "sampler": choices(st.sampled_from(SAMPLERS.names())),
+        "schedule": choices(st.sampled_from(SCHEDULES.names())),
+        "denoise": st.floats(0, 1, exclude_min=True),
+        "checkpoint": st.none() | NAMES.filter(lambda name: name != "none"),
+        "clip_skip": st.integers(0, 64),
+        "hooks": st.lists(hook_uses(), max_size=3),
+    }
+)
+
+
+def request_of(fields: dict[str, Any]) -> GenerationRequest:
+    for name in ("sampler", "schedule"):
+        fields[name] = Choice.parse(fields[name])
+    fields["hooks"] = tuple(map(HookUse.parse, fields["hooks"]))
+    return GenerationRequest(**fields)
+
+
+@settings(max_examples=60, deadline=None)
+@given(FIELDS, FIELDS)
+def test_formatted_flags_are_read_back(wanted: dict[str, Any], kept: dict[str, Any]) -> None:
+    # given
+    request, defaults = request_of(wanted), request_of(kept)
+    line = format_flags(request, beside=defaults)
+    # when
+    order = parse_line(line, Order(defaults), {})
+    # then
+    assert order.request == request
+
+
+def test_every_field_of_a_request_has_a_flag() -> None:
+    # given
+    fields = {field.name for field in dataclasses.fields(GenerationRequest)}
+    # when
+    reached = {option for flag in FLAGS.values() for option in flag.sets}
+    # then
+    assert reached == fields | {"after", "name"}
+
+
+def test_every_example_in_the_help_works(tmp_path: Path, monkeypatch) -> None:
+    # given
+    Image.new("L", (8, 8)).save(tmp_path / "cat.png")
+    monkeypatch.chdir(tmp_path)
+    for flag in FLAGS.values():
+        # when
+        order = parse_line(example_of(flag), Order(), {})
+        # then
+        assert isinstance(order, Order)
+
+
+def test_a_cell_is_flags_and_a_literal_prompt() -> None:
+    # given
+    line = "--steps 30 --sampler heun --schedule karras --cfg 4.5 --seed 7 --size 128x64 -o x"
+    body = 'a {red|blue} (cat:1.2)\nfor $5, it\'s "big"\n'
+    # when
+    order = parse_cell(line, body, Order(), {})
+    # then
+    assert order.name == "x"
+    assert order.request == GenerationRequest(
+        prompt='a {red|blue} (cat:1.2)\nfor $5, it\'s "big"',
+        steps=30,
+        sampler=Choice("heun"),
+        cfg_scale=4.5,
+        seed=7,
+        width=128,
+        height=64,
+    )
+
+
+@pytest.mark.parametrize(
+    ("body", "prompt", "negative"),
+    [
+        ("a cat", "a cat", None),
+        ("\n\n", "", None),
+        ("a cat\nnegative: blurry", "a cat", "blurry"),
+        ("Negative:blurry\na cat", "a cat", "blurry"),
+        ("a cat\n---\nblurry\ndark", "a cat", "blurry\ndark"),
+        ("a cat\nnegative: dark\n---\nblurry", "a cat", "dark, blurry"),
+        ("a cat\nnegative:", "a cat", ""),
+        ("a --- b", "a --- b", None),
+        ("a cat, negative: no", "a cat, negative: no", None),
+    ],
+)
+def test_a_body_is_split_in_prompt_and_negative(
+    body: str, prompt: str, negative: str | None
+) -> None:
+    assert split_body(body) == (prompt, negative)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '"a red circle" --steps 5',
+        "a red circle --steps 5",
+        "--steps 5 a red circle",
+        "a red --steps=5 circle",
+        '--prompt "a red circle" --steps 5',
+        "a {{colour}} circle --steps {{n}}",
+    ],
+)
+def test_a_prompt_on_one_line_may_stand_anywhere(line: str) -> None:
+    # when
+    order = parse_line(line, Order(), {"colour": "red", "n": 5})
+    # then
+    assert order.request == GenerationRequest(prompt="a red circle", steps=5)
+
+
+def test_a_variable_cannot_add_flags_or_a_negative_prompt() -> None:
+    # given
+    names = {"text": "a\nnegative: b --steps 5"}
+    # when
+    order = parse_cell("", "{{text}}", Order(), names)
+    # then
+    assert order.request == GenerationRequest(prompt="a\nnegative: b --steps 5")
+
+
+def test_what_a_cell_leaves_out_comes_from_the_defaults() -> None:
+    # given
+    defaults = Order(GenerationRequest(steps=30, negative_prompt="blurry", width=64), "fixed")
+    # when
+    order = parse_cell("--height 32", "a cat", defaults, {})
+    # then
+    assert order.request == defaults.request.changed(prompt="a cat", height=32)
+    assert order.after == "fixed"
+
+
+def test_none_empties_what_has_no_default() -> None:
+    # given
+    uses = (HookUse.parse("step:f"),)
+    defaults = Order(GenerationRequest(seed=7, width=64, checkpoint="x", hooks=uses))
+    # when
+    order = parse_line("--seed none --width none --checkpoint none --on none", defaults, {})
+    # then
+    assert order.request == GenerationRequest()
+
+
+def test_several_hooks_are_gathered() -> None:
+    # when
+    order = parse_line("--on step:f@3-7 --on 'image:g size=2'", Order(), {})
+    # then
+    assert [str(use) for use in order.request.hooks] == ["step:f@3-7", "image:g size=2"]
+
+
+def test_an_input_picture_is_read(tmp_path: Path) -> None:
+    # given
+    path = tmp_path / "a cat.png"
+    Image.new("RGB", (8, 8), "red").save(path)
+    # when
+    order = parse_line(f'--image "{path}" --denoise 0.5', Order(), {})
+    # then
+    assert isinstance(order.request.start, FromImage)
+
+
+@pytest.mark.parametrize(
+    ("line", "what", "fix"),
+    [
+        ("--stps 5", "no flag of this name", "--steps"),
+        ("--sampler huen", "no sampler of this name", "heun"),
+        ("--schedule karas", "no schedule of this name", "karras"),
+        ("--after increase", "no way to go on", "increment"),
+        ("--steps", "needs a value", "--steps 30"),
+        ("--steps --seed 7", "needs a value", "--steps 30"),
+        ("--steps many", "takes a whole number", "--steps 30"),
+        ("--cfg strong", "takes a number", "--cfg 4"),
+        ("--steps 0", "steps is out of its range", ""),
+        ("--size 100x100", "width must be a multiple of 8", "width=96"),
+        ("--size big", "written WIDTHxHEIGHT", "--size 128x128"),
+        ("--size 64x64 --width 32", "width is given twice", "leave one out"),
+        ("a cat --prompt dog", "prompt is given twice", "leave one out"),
+        ("--on step", "point:function", "--on step:my_function"),
+        ("--on stp:f", "no such hook point", ""),
+        ("-o 3x", "name of a variable", "-o result"),
+        ("-o class", "name of a variable", "-o result"),
+        ("--image missing.png", "cannot be read", "path"),
+        ("{{missing}}", "no variable", "define it"),
+    ],
+)
+def test_an_error_says_what_to_do(line: str, what: str, fix: str) -> None:
+    # when
+    with pytest.raises(SdnbError, match=what) as caught:
+        parse_line(line, Order(), {})
+    # then
+    assert fix in caught.value.fix
+    assert caught.value.fix or caught.value.allowed
+
+
+def test_words_on_the_line_of_a_cell_are_an_error() -> None:
+    with pytest.raises(InvalidField, match="flags only") as caught:
+        parse_cell("a red circle", "on white", Order(), {})
+    assert caught.value.given == "a red circle"
+
+
+def test_an_unknown_flag_lists_all() -> None:
+    with pytest.raises(UnknownName) as caught:
+        parse_line("--colour red", Order(), {})
+    assert "--steps" in caught.value.allowed
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("a cat;", ("a cat", True)), ("a cat;\n\n", ("a cat", True)), ("a; b", ("a; b", False))],
+)
+def test_only_a_semicolon_at_the_very_end_is_cut(text: str, expected: tuple[str, bool]) -> None:
+    assert cut_semicolon(text) == expected
