@@ -1,0 +1,163 @@
+"""The VAE: 128x128 pictures to 4x16x16 latents of zero mean and unit variance, and back.
+
+Here are its size, its training loss and the whitening of its latents.
+"""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from importlib import import_module
+from random import Random
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor, nn
+
+from sdnb.training.computing import precision
+from sdnb.training.dataset import sample_crops, to_images
+from sdnb.training.loop import LossOfStep, Part
+from sdnb.training.loss import psnr, vae_loss
+
+# diffusers is untyped and takes seconds to load: its models are Any, its import is late.
+Autoencoder = Any
+
+BATCH_PIXELS = 16 * 64 * 64
+WHOLE_PICTURES_FROM = 0.6
+"""Share of the training after which crops give way to whole pictures."""
+
+
+def make_autoencoder(channels: tuple[int, ...] = (24, 32, 64, 96)) -> Autoencoder:
+    """An untrained AutoencoderKL of factor 8 without attention."""
+    diffusers: Any = import_module("diffusers")
+    levels = len(channels)
+    model = diffusers.AutoencoderKL(
+        block_out_channels=channels,
+        down_block_types=("DownEncoderBlock2D",) * levels,
+        up_block_types=("UpDecoderBlock2D",) * levels,
+        latent_channels=4,
+        layers_per_block=1,
+        norm_num_groups=8,
+        mid_block_add_attention=False,
+        sample_size=128,
+        scaling_factor=1.0,
+    )
+    return model.to(memory_format=torch.channels_last)
+
+
+def autoencoder_loss(
+    model: Autoencoder, pictures: UInt8[np.ndarray, "N H W 3"], *, seed: int, parts: int = 1
+) -> LossOfStep:
+    """Loss of step after step: crops first, whole pictures in the last part.
+
+    Group normalisation measures a crop otherwise than a whole picture, so the last
+    part shows the network what it will meet in use.
+    """
+
+    def loss_of(step: int, progress: float) -> list[Part]:
+        side = 64 if progress < WHOLE_PICTURES_FROM else 128
+        random = Random(f"crops {seed} {step}")
+        crops = sample_crops(pictures, BATCH_PIXELS // side**2, side, random).chunk(parts)
+        noises = [torch.Generator().manual_seed(random.getrandbits(48)) for _ in crops]
+        return [
+            partial(reconstruction_loss, model, images, noise, 1 / len(crops))
+            for images, noise in zip(crops, noises, strict=True)
+        ]
+
+    return loss_of
+
+
+def reconstruction_loss(
+    model: Autoencoder, images: Float[Tensor, "B 3 H W"], noise: torch.Generator, share: float
+) -> Float[Tensor, ""]:
+    """``share`` of the VAE's loss on some images, with latents drawn from ``noise``."""
+    device = next(model.parameters()).device
+    images = images.to(device).contiguous(memory_format=torch.channels_last)
+    with precision(device):
+        posterior = model.encode(images).latent_dist
+        decoded = model.decode(posterior.sample(noise)).sample
+    return share * vae_loss(decoded, images, posterior.mean.float(), posterior.logvar.float())
+
+
+@torch.no_grad()
+def encode_batch(
+    model: Autoencoder, pictures: UInt8[np.ndarray, "B H W 3"]
+) -> Float[Tensor, "B C h w"]:
+    """Latents of some pictures: the means of their posteriors, in the VAE's own scale."""
+    images = to_images(pictures).to(next(model.parameters()).device)
+    images = images.contiguous(memory_format=torch.channels_last)
+    mean: Tensor = model.encode(images).latent_dist.mean
+    return mean.float().cpu()
+
+
+def encode_pictures(
+    model: Autoencoder, pictures: UInt8[np.ndarray, "N H W 3"], *, workers: int = 1
+) -> Float[Tensor, "N C h w"]:
+    """Latents of many pictures, batch by batch in some threads."""
+    batches = [pictures[start : start + 16] for start in range(0, len(pictures), 16)]
+    with ThreadPoolExecutor(workers) as pool:
+        return torch.cat(list(pool.map(partial(encode_batch, model), batches)))
+
+
+@torch.no_grad()
+def decode_latents(
+    model: Autoencoder, latents: Float[Tensor, "N C h w"], batch: int = 16
+) -> Iterator[Float[Tensor, "B 3 H W"]]:
+    """Images of latents, from -1 to 1, batch by batch."""
+    parameter = next(model.parameters())
+    for part in torch.split(latents, batch):
+        yield model.decode(part.to(parameter)).sample.float().clamp(-1, 1).cpu()
+
+
+def measure_psnr(model: Autoencoder, pictures: UInt8[np.ndarray, "N H W 3"]) -> float:
+    """PSNR in dB of pictures that went through encoder and decoder."""
+    decoded = torch.cat(list(decode_latents(model, encode_pictures(model, pictures))))
+    return psnr(decoded, to_images(pictures))
+
+
+@torch.no_grad()
+def whiten_latents(model: Autoencoder, pictures: UInt8[np.ndarray, "N H W 3"]) -> None:
+    """Fold a rotation and scaling into the VAE that makes its latents white.
+
+    Afterwards the latents' channels are uncorrelated, with zero mean and unit
+    variance over ``pictures``; what the VAE decodes does not change. The rotation is
+    the symmetric one (ZCA), which stays nearest to the channels as they were learned.
+    The log-variances move along with the mean scale of each channel.
+    """
+    latents = encode_pictures(model, pictures).double().transpose(0, 1).flatten(1)
+    mean = latents.mean(1)
+    values, vectors = torch.linalg.eigh(torch.cov(latents))
+    whiten = vectors @ torch.diag(values.rsqrt()) @ vectors.T
+    colour = vectors @ torch.diag(values.sqrt()) @ vectors.T
+    compose_after(model.quant_conv, whiten, -whiten @ mean)
+    compose_before(model.post_quant_conv, colour, mean)
+
+
+def compose_after(
+    quant: nn.Conv2d, matrix: Float[Tensor, "C C"], shift: Float[Tensor, " C"]
+) -> None:
+    """Apply ``matrix`` and ``shift`` to the means that a 1x1 convolution gives."""
+    channels = len(shift)
+    weight, bias = quant.weight[:, :, 0, 0].double(), bias_of(quant).double()
+    weight[:channels] = matrix.to(weight) @ weight[:channels]
+    bias[:channels] = matrix.to(bias) @ bias[:channels] + shift.to(bias)
+    bias[channels:] += 2 * matrix.diagonal().abs().log().to(bias)
+    quant.weight.copy_(weight[:, :, None, None])
+    bias_of(quant).copy_(bias)
+
+
+def compose_before(
+    post_quant: nn.Conv2d, matrix: Float[Tensor, "C C"], shift: Float[Tensor, " C"]
+) -> None:
+    """Let a 1x1 convolution see ``matrix @ latents + shift`` instead of its latents."""
+    weight, bias = post_quant.weight[:, :, 0, 0].double(), bias_of(post_quant).double()
+    bias_of(post_quant).copy_(weight @ shift.to(weight) + bias)
+    post_quant.weight.copy_((weight @ matrix.to(weight))[:, :, None, None])
+
+
+def bias_of(layer: nn.Conv2d) -> Tensor:
+    """The bias of a convolution that has one."""
+    if layer.bias is None:
+        raise TypeError("the VAE's 1x1 convolutions need a bias to fold a shift into")
+    return layer.bias

@@ -1,0 +1,42 @@
+"""How a network computes while it is trained: precision, seeds, threads."""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+
+import torch
+
+
+def precision(device: torch.device) -> AbstractContextManager[object]:
+    """bfloat16 autocast on a CUDA device; plain float32 elsewhere.
+
+    On a processor without bfloat16 instructions autocast is many times slower.
+    """
+    if device.type == "cuda":
+        return torch.autocast("cuda", torch.bfloat16)
+    return nullcontext()
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Draw the weights of new networks from a seed; the global state comes back after.
+
+    The libraries' initialisers know no generator but the global one.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        yield
+
+
+@contextmanager
+def single_threaded() -> Iterator[None]:
+    """Let every operation use one thread; the parts of a step then share the cores.
+
+    An operation split over all cores waits for the slowest of them: beside another busy
+    process that costs far more than half the speed, whole parts on a queue cost nothing.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)

@@ -1,0 +1,194 @@
+"""The U-Net and its text encoder, trained together to predict noise.
+
+Here are their sizes and their loss on latents. The VAE is in ``autoencoder``, the
+weighting of the loss in ``loss``.
+"""
+
+from dataclasses import dataclass
+from functools import cache, partial
+from importlib import import_module
+from random import Random
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from sdnb.diffusion.noise_schedules import scaled_linear
+from sdnb.shapes import Latents, TrainingSteps
+from sdnb.training.captions import write_caption
+from sdnb.training.computing import precision
+from sdnb.training.dataset import numbered_scene
+from sdnb.training.loop import LossOfStep
+from sdnb.training.loss import eps_loss, min_snr_weight
+from sdnb.training.tokenizer import POSITIONS, Tokenizer
+
+TIMESTEPS = 1000
+BETAS = (0.00085, 0.012)
+"""Ends of Stable Diffusion's scaled-linear schedule."""
+
+EMPTY_SHARE = 0.1
+"""Share of captions left empty, for classifier-free guidance (arXiv:2207.12598)."""
+
+# transformers and diffusers are partly typed and take seconds to load: Any, imported late.
+Network = Any
+
+
+class Diffusion(nn.Module):
+    """Text encoder and U-Net as one network: noised latents and token ids to noise."""
+
+    def __init__(self, text_encoder: Network, unet: Network) -> None:
+        super().__init__()
+        self.text_encoder = text_encoder
+        self.unet = unet
+
+    def forward(
+        self,
+        x: Latents,
+        t: Int[Tensor, " B"],
+        ids: Int[Tensor, "B L"],
+    ) -> Latents:
+        """Predict the noise in ``x``, given at the variance-preserving scale."""
+        embeds = self.text_encoder(ids).last_hidden_state
+        predicted: Tensor = self.unet(x, t, embeds).sample
+        return predicted
+
+
+def make_text_encoder(tokenizer: Tokenizer, width: int = 192, layers: int = 3) -> Network:
+    """An untrained CLIP text model for the tokenizer's vocabulary."""
+    transformers: Any = import_module("transformers")
+    config = transformers.CLIPTextConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=width,
+        intermediate_size=2 * width,
+        projection_dim=width,
+        num_hidden_layers=layers,
+        num_attention_heads=4,
+        max_position_embeddings=POSITIONS,
+        hidden_act="quick_gelu",
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+        initializer_factor=1.0,
+    )
+    return transformers.CLIPTextModel(config)
+
+
+def make_unet(channels: tuple[int, ...] = (64, 128, 192), text_width: int = 192) -> Network:
+    """An untrained U-Net; every level but the first attends to the text."""
+    diffusers: Any = import_module("diffusers")
+    deeper = len(channels) - 1
+    model = diffusers.UNet2DConditionModel(
+        sample_size=16,
+        in_channels=4,
+        out_channels=4,
+        block_out_channels=channels,
+        layers_per_block=1,
+        down_block_types=("DownBlock2D",) + ("CrossAttnDownBlock2D",) * deeper,
+        up_block_types=("CrossAttnUpBlock2D",) * deeper + ("UpBlock2D",),
+        cross_attention_dim=text_width,
+        attention_head_dim=4,
+        norm_num_groups=16,
+    )
+    return model.to(memory_format=torch.channels_last)
+
+
+@cache
+def training_alphas_cumprod() -> TrainingSteps:
+    """Stable Diffusion's own schedule, in float32."""
+    return scaled_linear(TIMESTEPS, *BETAS).alphas_cumprod.float()
+
+
+def encode_ids(tokenizer: Tokenizer, captions: list[str]) -> Int[Tensor, "B L"]:
+    """Token ids of captions, padded to 77."""
+    encoded = tokenizer(
+        captions, padding="max_length", max_length=POSITIONS, truncation=True, return_tensors="pt"
+    )
+    ids: Tensor = encoded.input_ids
+    return ids
+
+
+def sample_captions(numbers: list[int], random: Random, seed: int) -> list[str]:
+    """A new wording for each numbered scene; one in ten is left empty."""
+    captions = [write_caption(numbered_scene(number, seed), random) for number in numbers]
+    return ["" if random.random() < EMPTY_SHARE else caption for caption in captions]
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoiseExamples:
+    """What the U-Net is asked in a part of a step.
+
+    Parameters
+    ----------
+    x0, eps : Tensor [B, C, h, w]
+        Clean latents and the noise to add.
+    t : Tensor [B]
+        Training timesteps.
+    ids : Tensor [B, L]
+        Token ids of the captions.
+    share : float
+        This part's share of the step.
+    """
+
+    x0: Latents
+    eps: Latents
+    t: Int[Tensor, " B"]
+    ids: Int[Tensor, "B L"]
+    share: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class CaptionedLatents:
+    """The data set as the U-Net sees it: latents of numbered scenes, worded anew each time.
+
+    ``batch`` images make a step; they are split into ``parts``.
+    """
+
+    latents: Latents
+    tokenizer: Tokenizer
+    seed: int
+    batch: int = 32
+    parts: int = 1
+
+    def draw(self, step: int) -> list[NoiseExamples]:
+        """The parts of a step; the step seeds all that is random in them.
+
+        The timesteps of a step are spread evenly over the schedule from one random
+        offset, which makes its loss less noisy (arXiv:2107.00630, Appendix I.1).
+        """
+        random = Random(f"diffusion {self.seed} {step}")
+        noise = torch.Generator().manual_seed(random.getrandbits(48))
+        numbers = [random.randrange(len(self.latents)) for _ in range(self.batch)]
+        ids = encode_ids(self.tokenizer, sample_captions(numbers, random, self.seed))
+        offset = torch.rand(1, generator=noise)
+        t = ((torch.arange(self.batch) + offset) * TIMESTEPS / self.batch).long()
+        x0 = self.latents[numbers]
+        eps = torch.randn(x0.shape, generator=noise)
+        return [
+            NoiseExamples(x0=x0[i], eps=eps[i], t=t[i], ids=ids[i], share=len(t[i]) / self.batch)
+            for i in (slice(first, None, self.parts) for first in range(self.parts))
+        ]
+
+
+def diffusion_loss(model: Diffusion, data: CaptionedLatents) -> LossOfStep:
+    """Loss of step after step over the cached latents."""
+    return lambda step, _progress: [
+        partial(noise_loss, model, examples) for examples in data.draw(step)
+    ]
+
+
+def noise_loss(model: Diffusion, examples: NoiseExamples) -> Float[Tensor, ""]:
+    """Weighted noise error of some examples, times their share of the step.
+
+    The latents are noised on the variance-preserving scale, as the U-Net expects.
+    Source: Ho et al. 2020 (arXiv:2006.11239), Eq. 4.
+    """
+    device = next(model.parameters()).device
+    alphas_cumprod = training_alphas_cumprod()
+    kept = alphas_cumprod[examples.t][:, None, None, None]
+    x = kept.sqrt() * examples.x0 + (1 - kept).sqrt() * examples.eps
+    x = x.to(device).contiguous(memory_format=torch.channels_last)
+    with precision(device):
+        predicted = model(x, examples.t.to(device), examples.ids.to(device))
+    weight = min_snr_weight(alphas_cumprod, examples.t).to(device)
+    return examples.share * eps_loss(predicted, examples.eps.to(device), weight)

@@ -1,0 +1,170 @@
+"""The training loop, as a generator of events; averages of weights; resumable state.
+
+Here is nothing about what is trained: ``autoencoder`` and ``diffusion`` bring the
+losses, ``recipe`` brings both together.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from copy import deepcopy
+from dataclasses import dataclass
+from math import cos, pi
+from pathlib import Path
+from time import perf_counter
+from typing import Generic, TypeVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+Network = TypeVar("Network", bound=nn.Module)
+
+Clock = Callable[[int, float], float]
+"""(steps taken, seconds spent) -> share of the training that is done, 0 to 1."""
+
+Part = Callable[[], Float[Tensor, ""]]
+"""A term of a step's loss, for instance that of some of its images."""
+
+LossOfStep = Callable[[int, float], Sequence[Part]]
+"""(step, share done) -> parts that add up to the loss; the step seeds all their randomness.
+
+Parts may be computed side by side.
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainEvent:
+    """One optimizer step has been taken; ``seconds`` counts from the very first step."""
+
+    step: int
+    loss: float
+    lr: float
+    seconds: float
+    progress: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainPlan:
+    """How long to train and how fast: warm-up, then a cosine down to zero.
+
+    Parameters
+    ----------
+    clock : Clock
+        See `by_steps` and `by_seconds`.
+    peak_lr : float
+        Learning rate after the warm-up.
+    warmup : int
+        Steps of linear warm-up.
+    max_norm : float
+        Longest gradient that is not shortened.
+    workers : int
+        Threads that take the parts of a step from a queue; a core that is busy
+        elsewhere then takes fewer of them and holds up nobody.
+    """
+
+    clock: Clock
+    peak_lr: float
+    warmup: int = 100
+    max_norm: float = 1.0
+    workers: int = 1
+
+    def lr(self, step: int, progress: float) -> float:
+        """Learning rate of a step."""
+        warm = min(1.0, (step + 1) / self.warmup)
+        return self.peak_lr * warm * (1 + cos(pi * min(progress, 1.0))) / 2
+
+
+def by_steps(total: int) -> Clock:
+    """Training ends after ``total`` steps: the same on every machine."""
+    return lambda step, _seconds: step / total
+
+
+def by_seconds(budget: float) -> Clock:
+    """Training ends after ``budget`` seconds of training, pauses not counted."""
+    return lambda _step, seconds: seconds / budget
+
+
+@dataclass
+class TrainState(Generic[Network]):
+    """All that a training changes: weights, their average, optimizer, step and seconds."""
+
+    model: Network
+    optimizer: torch.optim.Optimizer
+    average: Network
+    step: int = 0
+    seconds: float = 0.0
+
+    @classmethod
+    def begin(cls, model: Network) -> "TrainState[Network]":
+        """State before the first step: AdamW and an average equal to the weights."""
+        optimizer = torch.optim.AdamW(model.parameters(), betas=(0.9, 0.99), weight_decay=1e-3)
+        average = deepcopy(model)
+        average.requires_grad_(False).eval()
+        return cls(model, optimizer, average)
+
+    def save(self, path: Path) -> None:
+        """Write everything needed to go on; the old file stays until the new one is whole."""
+        partial = path.with_suffix(".partial")
+        torch.save(
+            {
+                "model": self.model.state_dict(),
+                "average": self.average.state_dict(),
+                "optimizer": self.optimizer.state_dict(),
+                "step": self.step,
+                "seconds": self.seconds,
+            },
+            partial,
+        )
+        partial.replace(path)
+
+    def restore(self, path: Path) -> None:
+        """Go back to what `save` wrote."""
+        stored = torch.load(path, map_location="cpu", weights_only=True)
+        self.model.load_state_dict(stored["model"])
+        self.average.load_state_dict(stored["average"])
+        self.optimizer.load_state_dict(stored["optimizer"])
+        self.step, self.seconds = stored["step"], stored["seconds"]
+
+
+def train(state: TrainState[Network], loss_of: LossOfStep, plan: TrainPlan) -> Iterator[TrainEvent]:
+    """Descend the loss, one optimizer step an event, until the plan's clock reaches 1.
+
+    The caller may stop at any event, save the state, and go on later: a loss that is
+    seeded by the step makes the result the same as without the pause.
+    """
+    state.model.train()
+    with ThreadPoolExecutor(plan.workers) as pool:
+        while (progress := plan.clock(state.step, state.seconds)) < 1:
+            started = perf_counter()
+            lr = plan.lr(state.step, progress)
+            loss = sum(pool.map(descend, loss_of(state.step, progress)))
+            take_step(state, lr, plan.max_norm)
+            state.seconds += perf_counter() - started
+            yield TrainEvent(
+                step=state.step, loss=loss, lr=lr, seconds=state.seconds, progress=progress
+            )
+
+
+def descend(part: Part) -> float:
+    """Add the gradient of a part to the parameters' gradients; its loss."""
+    loss = part()
+    torch.autograd.backward(loss)
+    return loss.item()
+
+
+def take_step(state: TrainState[Network], lr: float, max_norm: float) -> None:
+    """Move the weights along the gathered gradients, and their average after them."""
+    for group in state.optimizer.param_groups:
+        group["lr"] = lr
+    nn.utils.clip_grad_norm_(state.model.parameters(), max_norm)
+    state.optimizer.step()
+    state.optimizer.zero_grad(set_to_none=True)
+    update_average(state.average, state.model, state.step)
+    state.step += 1
+
+
+def update_average(average: nn.Module, model: nn.Module, step: int) -> None:
+    """Exponential moving average of the weights; it forgets faster in the beginning."""
+    decay = min(0.998, (1 + step) / (10 + step))
+    with torch.no_grad():
+        torch._foreach_lerp_(list(average.parameters()), list(model.parameters()), 1 - decay)

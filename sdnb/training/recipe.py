@@ -1,0 +1,227 @@
+"""The embedded model from nothing: ``python -m sdnb.training.recipe --out DIR --budget 90``.
+
+Tokenizer, VAE, latents, then U-Net and text encoder together. Stopped at any moment,
+the same command goes on from its checkpoints. In DIR it leaves pictures and latents
+(caches), ``autoencoder.pt`` and ``diffusion.pt`` (checkpoints), two loss curves as CSV,
+and ``model``: the model as it would be used, renewed with every checkpoint.
+"""
+
+import argparse
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import Any
+from zlib import crc32
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
+
+from sdnb.training.autoencoder import (
+    Autoencoder,
+    autoencoder_loss,
+    encode_pictures,
+    make_autoencoder,
+    whiten_latents,
+)
+from sdnb.training.captions import write_caption
+from sdnb.training.card import NO_TRAINING, Record, read_record, write_card
+from sdnb.training.computing import seeded, single_threaded
+from sdnb.training.dataset import load_pictures, numbered_scene
+from sdnb.training.diffusion import (
+    CaptionedLatents,
+    Diffusion,
+    diffusion_loss,
+    make_text_encoder,
+    make_unet,
+)
+from sdnb.training.export import export_model, load_autoencoder, load_diffusion, load_tokenizer
+from sdnb.training.loop import LossOfStep, TrainEvent, TrainPlan, TrainState, by_seconds, train
+from sdnb.training.tokenizer import Tokenizer, train_tokenizer
+
+WHITENING_PICTURES = 512
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """What to make, and in how much time.
+
+    Parameters
+    ----------
+    out : Path
+        Folder for everything that is written.
+    budget : float
+        Minutes of training in all; rendering and encoding are not counted.
+    start : Path or None
+        Folder of a model to go on from: its tokenizer and VAE are kept as they
+        are, its U-Net and text encoder are trained for the whole budget.
+    vae_share : float
+        Share of the budget that the VAE is given.
+    """
+
+    out: Path
+    device: str = "cpu"
+    budget: float = 90.0
+    start: Path | None = None
+    seed: int = 0
+    scenes: int = 12_000
+    batch: int = 32
+    vae_share: float = 0.4
+    vae_lr: float = 2e-3
+    diffusion_lr: float = 1e-3
+    vae_channels: tuple[int, ...] = (24, 32, 64, 96)
+    unet_channels: tuple[int, ...] = (64, 128, 192)
+    checkpoint_seconds: float = 150.0
+
+    @property
+    def workers(self) -> int:
+        """Threads that compute side by side: one a core, or one that feeds a GPU."""
+        return 1 if self.device.startswith("cuda") else os.cpu_count() or 1
+
+    @property
+    def parts(self) -> int:
+        """Parts of a step: enough of them to keep all workers busy to its end."""
+        return 1 if self.workers == 1 else 2 * self.workers
+
+
+def make_model(recipe: Recipe) -> Path:
+    """Train everything that is not yet trained; the folder of the finished model."""
+    recipe.out.mkdir(parents=True, exist_ok=True)
+    pictures = load_pictures(recipe.out / "pictures.npy", recipe.scenes)
+    tokenizer = make_vocabulary(recipe)
+    vae, vae_state = make_vae(recipe, pictures)
+    latents = load_latents(recipe, vae, pictures)
+    model = begin_diffusion(recipe, tokenizer)
+    state = TrainState.begin(model)
+    data = CaptionedLatents(
+        latents=latents,
+        tokenizer=tokenizer,
+        seed=recipe.seed,
+        batch=recipe.batch,
+        parts=recipe.parts,
+    )
+    loss_of = diffusion_loss(state.model, data)
+    share = 1.0 if recipe.start else 1 - recipe.vae_share
+    plan = TrainPlan(
+        clock=by_seconds(60 * recipe.budget * share),
+        peak_lr=recipe.diffusion_lr,
+        workers=recipe.workers,
+    )
+    folder = recipe.out / "model"
+    for _ in run_stage("diffusion", recipe, state, loss_of, plan):
+        export_model(folder, tokenizer=tokenizer, vae=vae, diffusion=state.average)
+        write_card(folder, describe(recipe, vae_state, state))
+    return folder
+
+
+def run_stage(
+    name: str, recipe: Recipe, state: TrainState[Any], loss_of: LossOfStep, plan: TrainPlan
+) -> Iterator[Path]:
+    """Train from the last checkpoint to the end; yields each checkpoint once written."""
+    checkpoint, log = recipe.out / f"{name}.pt", recipe.out / f"{name}.csv"
+    if checkpoint.exists():
+        state.restore(checkpoint)
+    saved = state.seconds
+    for event in train(state, loss_of, plan):
+        write_row(log, event)
+        if event.step % 50 == 0:
+            print(
+                f"{name} {event.progress:4.0%} step {event.step} loss {event.loss:.4f}", flush=True
+            )
+        if state.seconds - saved > recipe.checkpoint_seconds:
+            saved = state.seconds
+            state.save(checkpoint)
+            yield checkpoint
+    state.save(checkpoint)
+    yield checkpoint
+
+
+def write_row(log: Path, event: TrainEvent) -> None:
+    """Add a step to the loss curve."""
+    with log.open("a") as file:
+        if file.tell() == 0:
+            file.write("step,loss,lr,seconds\n")
+        file.write(f"{event.step},{event.loss:.6f},{event.lr:.3g},{event.seconds:.1f}\n")
+
+
+def make_vocabulary(recipe: Recipe) -> Tokenizer:
+    """The tokenizer to go on from, or one learned from 4,000 captions."""
+    if recipe.start:
+        return load_tokenizer(recipe.start)
+    return train_tokenizer(
+        write_caption(numbered_scene(i, recipe.seed), Random(f"vocabulary {i}"))
+        for i in range(4000)
+    )
+
+
+def make_vae(
+    recipe: Recipe, pictures: UInt8[np.ndarray, "N H W 3"]
+) -> tuple[Autoencoder, TrainState[Autoencoder] | None]:
+    """The VAE to go on from, or a trained one whose latents are white."""
+    if recipe.start:
+        return load_autoencoder(recipe.start), None
+    with seeded(recipe.seed):
+        model = make_autoencoder(recipe.vae_channels).to(recipe.device)
+    state = TrainState.begin(model)
+    plan = TrainPlan(clock=by_seconds(60 * recipe.budget * recipe.vae_share), peak_lr=recipe.vae_lr)
+    loss_of = autoencoder_loss(model, pictures, seed=recipe.seed, parts=recipe.parts)
+    for _ in run_stage("autoencoder", recipe, state, loss_of, plan):
+        pass
+    whiten_latents(state.average, pictures[:WHITENING_PICTURES])
+    return state.average, state
+
+
+def load_latents(
+    recipe: Recipe, vae: Autoencoder, pictures: UInt8[np.ndarray, "N H W 3"]
+) -> Float[Tensor, "N C h w"]:
+    """Latents of all pictures; encoded once for each VAE, then read from their file."""
+    weights = vae.encoder.conv_in.weight.detach().float().cpu().contiguous().numpy()
+    path = recipe.out / f"latents-{crc32(weights.tobytes()):08x}.npy"
+    if not path.exists():
+        np.save(path, encode_pictures(vae.to(recipe.device), pictures, workers=recipe.workers))
+    return torch.from_numpy(np.load(path))
+
+
+def begin_diffusion(recipe: Recipe, tokenizer: Tokenizer) -> Diffusion:
+    """The U-Net and text encoder to go on from, or untrained ones."""
+    if recipe.start:
+        return load_diffusion(recipe.start).to(recipe.device)
+    with seeded(recipe.seed + 1):
+        model = Diffusion(make_text_encoder(tokenizer), make_unet(recipe.unet_channels))
+    return model.to(recipe.device)
+
+
+def describe(
+    recipe: Recipe, vae: TrainState[Any] | None, diffusion: TrainState[Diffusion]
+) -> Record:
+    """What the model card says; a continued training adds to the one it goes on from."""
+    earlier = read_record(recipe.start) if recipe.start else NO_TRAINING
+    return Record(
+        device=recipe.device,
+        scenes=recipe.scenes,
+        batch=recipe.batch,
+        vae_steps=earlier.vae_steps + (vae.step if vae else 0),
+        vae_minutes=earlier.vae_minutes + (vae.seconds / 60 if vae else 0),
+        diffusion_steps=earlier.diffusion_steps + diffusion.step,
+        diffusion_minutes=earlier.diffusion_minutes + diffusion.seconds / 60,
+    )
+
+
+def main() -> None:
+    """Read the command line and make the model."""
+    parser = argparse.ArgumentParser(prog="sdnb.training.recipe", description=__doc__)
+    parser.add_argument("--out", type=Path, required=True, help="folder for all that is written")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
+    parser.add_argument("--budget", type=float, default=90.0, help="minutes of training")
+    parser.add_argument("--from", dest="start", type=Path, help="folder of a model to go on from")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--scenes", type=int, default=12_000, help="size of the data set")
+    with single_threaded():
+        print(make_model(Recipe(**vars(parser.parse_args()))))
+
+
+if __name__ == "__main__":
+    main()
