@@ -5,6 +5,7 @@ is passed in, so that nothing here waits.
 """
 
 from collections.abc import Callable, Sequence
+from math import inf
 from typing import TYPE_CHECKING, TypeVar
 
 from sdnb.magics import live_view
@@ -35,13 +36,15 @@ class PreviewBudget:
         self._spent = 0.0
         self.expected = expected
 
-    def affords(self, elapsed: float, *, guess: float) -> bool:
-        """Whether one more preview keeps within the share of ``elapsed`` seconds.
+    def affords(self, elapsed: float, *, whole: float, guess: float) -> bool:
+        """Whether one more preview keeps within the share of the whole run's seconds.
 
-        ``guess`` is the cost that is assumed before the first measurement.
+        It comes when half of it is earned, so that previews lie evenly over the run: one of
+        one in its middle. ``guess`` is the cost that is assumed before the first measurement.
         """
         cost = guess if self.expected is None else self.expected
-        return self._spent + cost <= SHARE * elapsed
+        is_due = self._spent + cost / 2 <= SHARE * elapsed
+        return is_due and self._spent + cost <= SHARE * whole
 
     def spend(self, work: Callable[[], T]) -> T:
         """Do the work, on the budget."""
@@ -73,7 +76,8 @@ class Live:
     ) -> None:
         self._show = show
         self._clock = clock
-        self._began = self._shown = clock()
+        self._began = self._shown = self._stepped = clock()
+        self._fastest = inf
         self._pictures: Sequence[str] = ()
         self.budget = PreviewBudget(clock, expected)
 
@@ -86,10 +90,14 @@ class Live:
     ) -> None:
         """Show that ``done`` steps are made, unless something was shown just now."""
         now = self._clock()
-        if now - self._shown < INTERVAL:
-            return
-        elapsed = now - self._began
-        if self.budget.affords(elapsed, guess=elapsed / done):
-            self._pictures = self.budget.spend(lambda: live_view.encode(preview()))
-        self._show(live_view.progress(done, total, sigma, elapsed, self._pictures))
-        self._shown = self._clock()
+        self._fastest = min(self._fastest, now - self._stepped)
+        if now - self._shown >= INTERVAL:
+            elapsed = now - self._began
+            left = 0 if total is None else total - done
+            # the first steps are slow, and an estimate that is too long would spend too much
+            whole = elapsed + left * self._fastest
+            if done != total and self.budget.affords(elapsed, whole=whole, guess=self._fastest):
+                self._pictures = self.budget.spend(lambda: live_view.encode(preview()))
+            self._show(live_view.progress(done, total, sigma, elapsed, self._pictures))
+            self._shown = self._clock()
+        self._stepped = self._clock()

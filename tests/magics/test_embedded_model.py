@@ -1,0 +1,83 @@
+"""The magic on the model that ships with sdnb."""
+
+from pathlib import Path
+
+import pytest
+
+from sdnb import png
+from sdnb.magics.session import load_pipeline
+from sdnb.pipeline import Pipeline
+from sdnb.result import Result
+from tests.magics.conftest import Notebook
+
+
+@pytest.fixture
+def real(notebook: Notebook, pipe: Pipeline) -> Notebook:
+    """Give a notebook whose `tiny` is the real one."""
+    notebook.session._load = {"tiny": pipe}.__getitem__
+    return notebook
+
+
+def test_a_cell_draws_what_python_draws(real: Notebook, pipe: Pipeline) -> None:
+    # when
+    result = real.run("%%sd --steps 4 --seed 7 --batch 2 --sampler euler\na red circle on a meadow")
+    # then
+    assert isinstance(result, Result)
+    plain = pipe.run("a red circle on a meadow", steps=4, seed=7, batch_size=2, sampler="euler")
+    assert result.request == plain.request
+    assert [image.tobytes() for image in result.images] == [
+        image.tobytes() for image in plain.images
+    ]
+
+
+def test_what_a_cell_drew_can_be_saved_and_drawn_again(real: Notebook, tmp_path: Path) -> None:
+    # given
+    first = real.run("%sd a blue star --steps 2")
+    real.run(f"%sd save {tmp_path}")
+    (path,) = tmp_path.glob("*.png")
+    # when
+    request, _ = png.read(path)
+    again = real.run(f'%sd "{request.prompt}" --steps {request.steps} --seed {request.seed}')
+    # then
+    assert isinstance(first, Result)
+    assert isinstance(again, Result)
+    assert first.images[0].tobytes() == again.images[0].tobytes()
+
+
+def test_an_interrupt_shows_the_last_preview_and_the_next_run_works(real: Notebook) -> None:
+    # given
+    real.run("import signal\ndef stop(event): signal.raise_signal(signal.SIGINT)")
+    # when
+    result = real.run("%sd a red circle --steps 9 --on step:stop@3")
+    # then
+    assert isinstance(result, Result)
+    assert result.interrupted
+    assert result.images
+    assert "interrupted after" in result.facts
+    assert real.html[-1:] in ([], [""])
+    # and then
+    again = real.run("%sd a red circle --steps 2")
+    assert isinstance(again, Result)
+    assert not again.interrupted
+
+
+def test_an_unknown_word_is_told_under_the_picture(real: Notebook) -> None:
+    # when
+    result = real.run("%sd a red zeppelin --steps 1")
+    # then
+    assert isinstance(result, Result)
+    assert any("zeppelin" in notice for notice in result.notices)
+
+
+def test_info_describes_the_model(real: Notebook) -> None:
+    assert "128x128" in repr(real.run("%sd info"))
+
+
+def test_a_checkpoint_that_is_not_there_is_an_error_for_people(notebook: Notebook) -> None:
+    # given
+    notebook.session._load = load_pipeline
+    # when
+    outcome = notebook.shell.run_cell("%sd load nowhere/at-all")
+    # then
+    assert "nowhere" in str(outcome.error_in_exec)
+    assert outcome.error_in_exec.fix or outcome.error_in_exec.allowed
