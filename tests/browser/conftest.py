@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Route, sync_playwright
+from playwright.sync_api import Browser, Route, expect, sync_playwright
 
 from tests.browser.lab import LEAVES_THE_MACHINE, Lab
 from tests.browser.server import Server, running_server
@@ -19,6 +19,10 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+
+
+PATIENCE = 60_000  # milliseconds, for a busy machine
+expect.set_options(timeout=PATIENCE)
 
 
 @pytest.fixture(scope="session")
@@ -59,5 +63,6 @@ def lab(browser: Browser, server: Server, blocked: list[str]) -> Iterator[Lab]:
         route.abort()
 
     with browser.new_context(viewport={"width": 1280, "height": 900}) as context:
+        context.set_default_timeout(PATIENCE)
         context.route(LEAVES_THE_MACHINE, refuse)
         yield Lab(context.new_page(), server)

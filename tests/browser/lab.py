@@ -44,8 +44,18 @@ class Lab:
         return self.notebook.locator(".jp-OutputArea-output")
 
     @property
+    def errors(self) -> Locator:
+        """Tracebacks, warnings: whatever a cell wrote to standard error."""
+        return self.notebook.locator("[data-mime-type='application/vnd.jupyter.stderr']")
+
+    @property
     def images(self) -> Locator:
-        return self.outputs.locator("img")
+        """The pictures in HTML outputs; JupyterLab gives those of other types no alt text."""
+        return self.notebook.locator("[data-mime-type='text/html'] img")
+
+    def images_of(self, alt: re.Pattern[str]) -> Locator:
+        """The pictures whose alternative text matches."""
+        return self.notebook.get_by_alt_text(alt)
 
     def open(self, name: str) -> None:
         self.page.goto(f"{self.server.url}/lab/tree/{name}?reset&token={TOKEN}")
@@ -77,6 +87,7 @@ class Lab:
     def use_theme(self, name: str) -> None:
         self.choose("Settings", "Theme", name)
         expect(self.page.locator(f"body[data-jp-theme-name='{name}']")).to_be_attached()
+        expect(self.page.locator("#jupyterlab-splash")).to_have_count(0)
 
     def choose(self, menu: str, *items: str) -> None:
         self.page.locator(".lm-MenuBar-itemLabel").get_by_text(menu, exact=True).click()
