@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from sdnb.errors import SdnbError as SdnbError
     from sdnb.events import During as During
     from sdnb.events import Hooks as Hooks
+    from sdnb.events import hook as hook
     from sdnb.magics.extension import load_ipython_extension as load_ipython_extension
     from sdnb.magics.extension import unload_ipython_extension as unload_ipython_extension
     from sdnb.pipeline import Pipeline as Pipeline
@@ -50,6 +51,7 @@ _HOMES = {
     "Run": "run",
     "SdnbError": "errors",
     "Step": "diffusion.samplers.contract",
+    "hook": "events",
     "load": "pipeline",
     "load_ipython_extension": "magics.extension",
     "sample": "diffusion.samplers.loop",

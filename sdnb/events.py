@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from sdnb.errors import HookError, InvalidField
+from sdnb.registry import HOOKS
 from sdnb.request import POINTS
 from sdnb.shapes import Embeds, Images, Latents, Pooled
 
@@ -194,6 +195,16 @@ class Hooks:
 
     def _by_point(self) -> Iterator[tuple[str, tuple[Hook, ...]]]:
         return ((name, getattr(self, f"on_{name}")) for name in POINTS)
+
+
+def hook(name: str) -> Callable[[Hook], Hook]:
+    """Register a hook under ``name``, so that requests can carry it: ``--on step:name``."""
+
+    def register(function: Hook) -> Hook:
+        HOOKS.add(name, function, source=f"{function.__module__}:{function.__qualname__}")
+        return function
+
+    return register
 
 
 EventT = TypeVar("EventT", TextEvent, StartEvent, ModelEvent, DenoiseEvent, StepEvent, ImageEvent)

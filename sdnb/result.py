@@ -103,10 +103,7 @@ class Result:
             f'margin:0 6px 6px 0;border-radius:3px">'
             for image, seed in zip(self.images, self.seeds, strict=False)
         )
-        notices = "".join(
-            f'<div style="color:var(--jp-warn-color0,#b26a00)">{escape(notice)}</div>'
-            for notice in self.notices
-        )
+        notices = "".join(f"<div>{escape(notice)}</div>" for notice in self.notices)
         return (
             f'<div class="sdnb-result"><div>{pictures}</div>{notices}'
             f'<div style="color:var(--jp-ui-font-color2,#767676);font-size:90%">'

@@ -5,8 +5,11 @@ import dataclasses
 import pytest
 import torch
 
+import sdnb
 from sdnb.errors import HookError, InvalidField
 from sdnb.events import During, Hooks
+from sdnb.registry import HOOKS
+from sdnb.request import GenerationRequest, HookUse
 
 PROMPT = "a red circle"
 
@@ -128,6 +131,25 @@ def test_a_hook_can_be_limited_to_steps(pipe):
 
     # then
     assert seen == [1]
+
+
+def test_a_registered_hook_travels_with_its_request(pipe):
+    # given
+    @sdnb.hook("times")
+    def times(event, *, factor=1.0):
+        return event.x_next * factor
+
+    # when
+    try:
+        use = HookUse.parse("step:times factor=0@1-1")
+        request = GenerationRequest(prompt=PROMPT, steps=3, sampler="euler", hooks=(use,))
+        result = pipe.run(request)
+    finally:
+        HOOKS._added.pop("times")
+
+    # then
+    assert torch.equal(result.trace.x[2], torch.zeros_like(result.trace.x[2]))
+    assert not torch.equal(result.trace.x[1], torch.zeros_like(result.trace.x[1]))
 
 
 @pytest.mark.parametrize(
