@@ -55,7 +55,7 @@ def _candidates(word: str, before: list[str], names: Mapping[str, object]) -> It
         return _values(before[-1], word, names)
     if before[:1] == ["help"]:
         return [*COMMANDS, *FLAGS, *SAMPLERS.names(), *SCHEDULES.names(), *HOOKS.names()]
-    if word.startswith("-"):
+    if (before and not word) or word.startswith("-"):
         return [*FLAGS, *(["--keep"] if before[:1] == ["set"] else [])]
     return [] if before else COMMANDS
 

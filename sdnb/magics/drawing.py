@@ -40,19 +40,16 @@ def draw(order: Order, session: Session, names: Mapping[str, object]) -> Result:
 
 def watch(run: Run, session: Session, show: Callable[[str], None]) -> Result:
     """Exhaust a run, showing its progress; the kernel's interrupt ends it where it is."""
-    live, values = Live(show, monotonic), 1
     try:
         for event in run:
             if isinstance(event, StartEvent):
-                values = prod(event.x.shape)
-                rate = session.decode_rate
-                live = Live(show, monotonic, None if rate is None else rate * values)
+                size, rate = prod(event.x.shape), session.decode_rate
+                live = Live(show, monotonic, size=size, decode_rate=rate)
             elif isinstance(event, StepEvent):
                 live.step(event.index + 1, event.total, event.sigma_next, run.preview)
+                session.decode_rate = live.decode_rate
     except KeyboardInterrupt:
         run.cancel()
-    if live.budget.expected is not None:
-        session.decode_rate = live.budget.expected / values
     return run.finish()
 
 

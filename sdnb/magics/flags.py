@@ -33,6 +33,8 @@ class Flag:
     ----------
     sets : tuple of str
         The options it sets: a field of the request, or ``after``, or ``name``.
+    takes : str
+        What follows it, as the help writes it.
     read : callable
         Its text -> one value for each of ``sets``.
     values : callable
@@ -43,6 +45,7 @@ class Flag:
 
     name: str
     sets: tuple[str, ...]
+    takes: str
     read: Callable[[str], tuple[object, ...]]
     help: str
     values: Callable[[], Sequence[str]] = tuple
@@ -130,6 +133,7 @@ def _flag_of(field: "dataclasses.Field[object]") -> Flag:
     return Flag(
         name=name,
         sets=(field.name,),
+        takes=name.strip("-").upper(),
         read=read,
         help=field.metadata["help"],
         values=_VALUES.get(name, tuple),
@@ -176,18 +180,24 @@ def _read_name(text: str) -> tuple[object, ...]:
 _SIZE = Flag(
     name="--size",
     sets=("width", "height"),
+    takes="WxH",
     read=_read_size,
     help="pixels, width x height, multiples of 8",
 )
 _AFTER = Flag(
     name="--after",
     sets=("after",),
+    takes="AFTER",
     read=lambda text: (read_after(text),),
-    help="what becomes of the seed after the run",
+    help="what becomes of the seed after the run (default randomize)",
     values=lambda: AFTER,
 )
 _NAME = Flag(
-    name="-o", sets=("name",), read=_read_name, help="also put the result in this variable"
+    name="-o",
+    sets=("name",),
+    takes="NAME",
+    read=_read_name,
+    help="also put the result in this variable",
 )
 
 FLAGS: dict[str, Flag] = {

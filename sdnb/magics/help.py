@@ -88,7 +88,7 @@ def _entry(registry: Registry, name: str) -> str:
 
 
 def _usage(flag: Flag) -> str:
-    return f"{flag.name} {flag.sets[0].upper() if len(flag.sets) == 1 else 'WxH'}"
+    return f"{flag.name} {flag.takes}"
 
 
 def _described(flag: Flag) -> str:

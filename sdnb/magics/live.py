@@ -23,15 +23,9 @@ T = TypeVar("T")
 
 
 class PreviewBudget:
-    """Time that previews may take: a share of the run's, kept by measuring.
+    """Time that previews may take: a share of the run's, kept by measuring."""
 
-    Parameters
-    ----------
-    expected : float or None
-        Seconds the first preview will take; None if not known.
-    """
-
-    def __init__(self, clock: Callable[[], float], expected: float | None = None) -> None:
+    def __init__(self, clock: Callable[[], float], expected: float | None) -> None:
         self._clock = clock
         self._spent = 0.0
         self.expected = expected
@@ -64,22 +58,33 @@ class Live:
         Takes HTML that replaces what was shown before.
     clock : callable
         Seconds, rising.
-    expected : float or None
-        Seconds a preview took in an earlier run of this size.
+    size : int
+        How many latent values a preview decodes.
+    decode_rate : float or None
+        Seconds a preview takes per latent value, from an earlier run; None if not known.
     """
 
     def __init__(
         self,
         show: Callable[[str], None],
         clock: Callable[[], float],
-        expected: float | None = None,
+        *,
+        size: int,
+        decode_rate: float | None,
     ) -> None:
         self._show = show
         self._clock = clock
+        self._size = size
         self._began = self._shown = self._stepped = clock()
         self._fastest = inf
         self._pictures: Sequence[str] = ()
-        self.budget = PreviewBudget(clock, expected)
+        self._budget = PreviewBudget(clock, None if decode_rate is None else decode_rate * size)
+
+    @property
+    def decode_rate(self) -> float | None:
+        """Seconds a preview takes per latent value, as last measured."""
+        expected = self._budget.expected
+        return None if expected is None else expected / self._size
 
     def step(
         self,
@@ -96,8 +101,8 @@ class Live:
             left = 0 if total is None else total - done
             # the first steps are slow, and an estimate that is too long would spend too much
             whole = elapsed + left * self._fastest
-            if done != total and self.budget.affords(elapsed, whole=whole, guess=self._fastest):
-                self._pictures = self.budget.spend(lambda: live_view.encode(preview()))
+            if done != total and self._budget.affords(elapsed, whole=whole, guess=self._fastest):
+                self._pictures = self._budget.spend(lambda: live_view.encode(preview()))
             self._show(live_view.progress(done, total, sigma, elapsed, self._pictures))
             self._shown = self._clock()
         self._stepped = self._clock()

@@ -12,11 +12,15 @@ if TYPE_CHECKING:
 MOST_PICTURES = 4
 """Pictures of a batch that a preview shows."""
 
+SHOWN_WIDTH = 192
+"""Small pictures are drawn this wide, in CSS pixels, as the result draws them."""
+
 _TEXT = "font-family:var(--jp-ui-font-family,sans-serif);font-size:var(--jp-ui-font-size1,13px);"
 _COLOUR = "color:var(--jp-ui-font-color1,inherit);"
 _BAR = "height:6px;max-width:32em;margin:4px 0;background:var(--jp-border-color2,#9994);"
 _FILL = "height:100%;background:var(--jp-brand-color1,#1976d2);"
-_ROW = "display:flex;flex-wrap:wrap;gap:4px;"
+_ROW = "display:flex;flex-wrap:wrap;gap:6px;margin-top:4px;"
+_PICTURE = f"min-width:{SHOWN_WIDTH}px;max-width:100%;border-radius:3px"
 
 
 def message(text: str) -> str:
@@ -40,7 +44,7 @@ def progress(
     """
     text = f"{_place(done, total)} · sigma {sigma:.3g} · {_time(done, total, elapsed)}"
     images = "".join(
-        f'<img alt="{escape(f"preview {number}, {_place(done, total)}")}" src="{picture}">'
+        f'<img alt="preview of image {number}" src="{picture}" style="{_PICTURE}">'
         for number, picture in enumerate(pictures, start=1)
     )
     row = f'<div style="{_ROW}">{images}</div>' if images else ""
@@ -70,8 +74,14 @@ def _place(done: int, total: int | None) -> str:
 
 def _time(done: int, total: int | None, elapsed: float) -> str:
     if total is None:
-        return f"{elapsed:.1f} s so far"
-    return f"{elapsed / done * (total - done):.1f} s left"
+        return f"{_duration(elapsed)} so far"
+    return f"{_duration(elapsed / done * (total - done))} left"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
 
 
 def _data_uri(image: "PIL.Image.Image") -> str:

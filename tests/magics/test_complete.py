@@ -70,7 +70,9 @@ def test_python_keeps_its_own_completion(notebook: Notebook) -> None:
     ("rest", "found"),
     [
         ("", list(COMMANDS)),
-        ("a cat ", []),
+        ("a cat ", list(FLAGS)),
+        ("a cat", []),
+        ("set ", [*FLAGS, "--keep"]),
         ("set --k", ["--keep"]),
         ("help st", []),
         ("help --st", ["--steps"]),

@@ -31,7 +31,11 @@ class Watched:
         self.shown: list[tuple[float, str]] = []
         self.spent = 0.0
         self.previews = 0
-        live = Live(lambda html: self.shown.append((clock.now, html)), clock, expected)
+
+        def show(html: str) -> None:
+            self.shown.append((clock.now, html))
+
+        live = Live(show, clock, size=1, decode_rate=expected)
 
         def decode() -> list[Image.Image]:
             clock.now += preview
@@ -43,7 +47,7 @@ class Watched:
             clock.now += seconds
             live.step(done, len(steps), 1.0, decode)
         self.seconds = clock.now - 100
-        self.expected = live.budget.expected
+        self.decode_rate = live.decode_rate
 
 
 STEPS = st.lists(st.floats(1e-4, 2), min_size=1, max_size=60)
@@ -114,7 +118,26 @@ def test_one_dear_preview_is_the_last() -> None:
     watched = Watched([0.2] * 40, preview=3.0)
     # then
     assert watched.previews == 1
-    assert watched.expected == pytest.approx(3.0)
+    assert watched.decode_rate == pytest.approx(3.0)
+
+
+def test_the_rate_of_decoding_is_known_in_the_next_run() -> None:
+    # given
+    clock = Clock()
+
+    def decode() -> list[Image.Image]:
+        clock.now += 0.5
+        return [RED]
+
+    first = Live([].append, clock, size=100, decode_rate=None)
+    for done in range(1, 20):
+        clock.now += 1
+        first.step(done, 20, 1.0, decode)
+    # when
+    second = Live([].append, clock, size=200, decode_rate=first.decode_rate)
+    # then
+    assert first.decode_rate == pytest.approx(0.005)
+    assert second.decode_rate == pytest.approx(0.005)
 
 
 def test_cheap_previews_come_as_often_as_updates() -> None:
@@ -157,8 +180,8 @@ def test_progress_can_be_read_by_all() -> None:
     assert bar["aria-valuetext"] == page.text
     pictures = list(page.all("img"))
     assert [picture["alt"] for picture in pictures] == [
-        "preview 1, step 7 of 20",
-        "preview 2, step 7 of 20",
+        "preview of image 1",
+        "preview of image 2",
     ]
     assert all((picture["src"] or "").startswith("data:image/jpeg;base64,") for picture in pictures)
 
@@ -170,6 +193,13 @@ def test_a_run_without_a_known_end_has_no_value() -> None:
     assert page.text == "step 7 · sigma 0.5 · 1.4 s so far"
     (bar,) = (element for element in page.all("div") if element.get("role") == "progressbar")
     assert "aria-valuenow" not in bar
+
+
+@pytest.mark.parametrize(
+    ("elapsed", "text"), [(0.04, "0.4 s left"), (3.0, "30 s left"), (60.0, "10 min left")]
+)
+def test_the_time_left_is_no_more_exact_than_it_can_be(elapsed: float, text: str) -> None:
+    assert text in live_view.progress(1, 11, 1.0, elapsed)
 
 
 def test_a_big_batch_shows_its_first_pictures() -> None:

@@ -3,7 +3,7 @@
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
-from sdnb.errors import InvalidField, SdnbError, UnknownName
+from sdnb.errors import HookError, InvalidField, SdnbError, UnknownName
 from sdnb.registry import HOOKS
 from sdnb.request import Choice
 from sdnb.result import Result
@@ -244,6 +244,23 @@ def test_a_hook_that_cannot_be_is_an_error(notebook: Notebook, use: str, what: s
     # when / then
     with pytest.raises(InvalidField, match=what):
         notebook.run(f"%sd a cat --on {use}")
+
+
+def test_a_hook_that_fails_names_itself_and_leaves_all_usable(
+    notebook: Notebook, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # given
+    notebook.run("def divide(event): return 1 / 0")
+    # when
+    outcome = notebook.shell.run_cell("%sd a cat --on step:divide@2")
+    # then
+    assert isinstance(outcome.error_in_exec, HookError)
+    shown = "".join(capsys.readouterr())
+    assert "divide" in shown
+    assert "ZeroDivisionError" in shown
+    assert "Traceback" not in shown
+    # and then
+    assert isinstance(notebook.run("%sd a cat"), Result)
 
 
 def seeds_of(notebook: Notebook, *lines: str) -> list[int | None]:
