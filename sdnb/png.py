@@ -7,6 +7,7 @@ tools for Stable Diffusion read. Which images of a Result get which path is in `
 import json
 import os
 from collections.abc import Iterator, Mapping
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from itertools import chain, count
 from pathlib import Path
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 FORMAT = 1
 """Version of the ``sdnb`` chunk."""
 
+_LIBRARIES = ("sdnb", "torch", "diffusers", "transformers")
 _SAMPLER_NAMES = {
     "ddim": "DDIM",
     "plms": "PLMS",
@@ -61,7 +63,7 @@ def write(
     index : int
         Place of the image in its batch: its seed is ``request.seed + index``.
     facts : Mapping of str to str
-        What else decides the pixels: library name -> version, device, dtype.
+        What else is worth knowing of the run: evaluations, seconds, device.
 
     Returns
     -------
@@ -133,7 +135,7 @@ def _settings(request: GenerationRequest, index: int) -> Iterator[tuple[str, str
     if request.clip_skip:
         # This form counts the layer that is read, from the end: 1 reads the last.
         yield "Clip skip", str(request.clip_skip + 1)
-    yield "Version", f"sdnb {_own_version()}"
+    yield "Version", f"sdnb {_version('sdnb')}"
 
 
 def _known_as(choice: Choice, names: Mapping[str, str]) -> str:
@@ -144,11 +146,12 @@ def _quoted(value: str) -> str:
     return json.dumps(value) if any(mark in value for mark in ',:\n"') else value
 
 
-def _own_version() -> str:
+@cache
+def _version(library: str) -> str:
     try:
-        return version("sdnb")
-    except PackageNotFoundError:  # run from a source tree that was not installed
-        return "source"
+        return version(library)
+    except PackageNotFoundError:  # sdnb run from a source tree that was not installed
+        return "unknown"
 
 
 def _chunks(request: GenerationRequest, index: int, facts: Mapping[str, str]) -> "PngInfo":
@@ -158,7 +161,8 @@ def _chunks(request: GenerationRequest, index: int, facts: Mapping[str, str]) ->
         "version": FORMAT,
         "request": request.to_json(),
         "index": index,
-        "facts": {"sdnb": _own_version(), **facts},
+        "facts": dict(facts),
+        "software": {library: _version(library) for library in _LIBRARIES},
     }
     chunks = PngInfo()
     chunks.add_text("parameters", parameters(request, index=index))

@@ -150,7 +150,8 @@ def notebook(
     """Give a notebook whose pipelines are fakes; `notebook.pipe` is the last one loaded."""
     published = CapturingDisplayPublisher(shell=bare_shell)
     monkeypatch.setattr(bare_shell, "display_pub", published)
-    bare_shell.reset(new_session=True)
+    bare_shell.user_ns.clear()  # what shell.reset does, without collecting all of torch's garbage
+    bare_shell.init_user_ns()
     load_ipython_extension(bare_shell)
     magics = bare_shell.magics_manager.registry["SdMagics"]
     pipelines: list[FakePipeline] = []
