@@ -1,6 +1,7 @@
 """The VAE: 128x128 pictures to 4x16x16 latents of zero mean and unit variance, and back.
 
-Here are its size, its training loss and the whitening of its latents.
+Here are its size, its training losses and its use; how its latents are made white is in
+``whitening``.
 """
 
 from collections.abc import Iterator
@@ -13,15 +14,20 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Float, UInt8
-from torch import Tensor, nn
+from torch import Tensor
 
+from sdnb.shapes import Latents
 from sdnb.training.computing import precision
 from sdnb.training.dataset import sample_crops, to_images
 from sdnb.training.loop import LossOfStep, Part
-from sdnb.training.loss import psnr, vae_loss
+from sdnb.training.loss import pixel_loss, psnr, vae_loss
+from sdnb.training.world import SIDE
 
 # diffusers is untyped and takes seconds to load: its models are Any, its import is late.
 Autoencoder = Any
+
+LATENT_NOISE = 0.05
+"""Deviation of the noise that the decoder learns to forgive, beside latents of 1."""
 
 BATCH_PIXELS = 16 * 64 * 64
 WHOLE_PICTURES_FROM = 0.6
@@ -80,10 +86,49 @@ def reconstruction_loss(
     return share * vae_loss(decoded, images, posterior.mean.float(), posterior.logvar.float())
 
 
+def decoder_loss(
+    model: Autoencoder,
+    latents: Latents,
+    pictures: UInt8[np.ndarray, "N H W 3"],
+    *,
+    seed: int,
+    parts: int = 1,
+) -> LossOfStep:
+    """Loss of step after step for the decoder alone, on finished latents.
+
+    The latents stay as they are, so the decoder may learn on whatever was trained on them.
+    A little noise keeps it forgiving of latents that a U-Net made.
+    """
+    count = BATCH_PIXELS // SIDE**2
+
+    def loss_of(step: int, _progress: float) -> list[Part]:
+        random = Random(f"decoder {seed} {step}")
+        noise = torch.Generator().manual_seed(random.getrandbits(48))
+        numbers = [random.randrange(len(latents)) for _ in range(count)]
+        chosen = latents[numbers]
+        noised = chosen + LATENT_NOISE * torch.randn(chosen.shape, generator=noise)
+        chunks = zip(noised.chunk(parts), to_images(pictures[numbers]).chunk(parts), strict=True)
+        return [
+            partial(decoding_loss, model, part, images, len(part) / count)
+            for part, images in chunks
+        ]
+
+    return loss_of
+
+
+def decoding_loss(
+    model: Autoencoder, latents: Latents, images: Float[Tensor, "B 3 H W"], share: float
+) -> Float[Tensor, ""]:
+    """``share`` of the pixel loss of decoded latents."""
+    device = next(model.parameters()).device
+    latents = latents.to(device).contiguous(memory_format=torch.channels_last)
+    with precision(device):
+        decoded = model.decode(latents).sample
+    return share * pixel_loss(decoded, images.to(device))
+
+
 @torch.no_grad()
-def encode_batch(
-    model: Autoencoder, pictures: UInt8[np.ndarray, "B H W 3"]
-) -> Float[Tensor, "B C h w"]:
+def encode_batch(model: Autoencoder, pictures: UInt8[np.ndarray, "B H W 3"]) -> Latents:
     """Latents of some pictures: the means of their posteriors, in the VAE's own scale."""
     images = to_images(pictures).to(next(model.parameters()).device)
     images = images.contiguous(memory_format=torch.channels_last)
@@ -93,7 +138,7 @@ def encode_batch(
 
 def encode_pictures(
     model: Autoencoder, pictures: UInt8[np.ndarray, "N H W 3"], *, workers: int = 1
-) -> Float[Tensor, "N C h w"]:
+) -> Latents:
     """Latents of many pictures, batch by batch in some threads."""
     batches = [pictures[start : start + 16] for start in range(0, len(pictures), 16)]
     with ThreadPoolExecutor(workers) as pool:
@@ -102,7 +147,7 @@ def encode_pictures(
 
 @torch.no_grad()
 def decode_latents(
-    model: Autoencoder, latents: Float[Tensor, "N C h w"], batch: int = 16
+    model: Autoencoder, latents: Latents, batch: int = 16
 ) -> Iterator[Float[Tensor, "B 3 H W"]]:
     """Images of latents, from -1 to 1, batch by batch."""
     parameter = next(model.parameters())
@@ -114,50 +159,3 @@ def measure_psnr(model: Autoencoder, pictures: UInt8[np.ndarray, "N H W 3"]) -> 
     """PSNR in dB of pictures that went through encoder and decoder."""
     decoded = torch.cat(list(decode_latents(model, encode_pictures(model, pictures))))
     return psnr(decoded, to_images(pictures))
-
-
-@torch.no_grad()
-def whiten_latents(model: Autoencoder, pictures: UInt8[np.ndarray, "N H W 3"]) -> None:
-    """Fold a rotation and scaling into the VAE that makes its latents white.
-
-    Afterwards the latents' channels are uncorrelated, with zero mean and unit
-    variance over ``pictures``; what the VAE decodes does not change. The rotation is
-    the symmetric one (ZCA), which stays nearest to the channels as they were learned.
-    The log-variances move along with the mean scale of each channel.
-    """
-    latents = encode_pictures(model, pictures).double().transpose(0, 1).flatten(1)
-    mean = latents.mean(1)
-    values, vectors = torch.linalg.eigh(torch.cov(latents))
-    whiten = vectors @ torch.diag(values.rsqrt()) @ vectors.T
-    colour = vectors @ torch.diag(values.sqrt()) @ vectors.T
-    compose_after(model.quant_conv, whiten, -whiten @ mean)
-    compose_before(model.post_quant_conv, colour, mean)
-
-
-def compose_after(
-    quant: nn.Conv2d, matrix: Float[Tensor, "C C"], shift: Float[Tensor, " C"]
-) -> None:
-    """Apply ``matrix`` and ``shift`` to the means that a 1x1 convolution gives."""
-    channels = len(shift)
-    weight, bias = quant.weight[:, :, 0, 0].double(), bias_of(quant).double()
-    weight[:channels] = matrix.to(weight) @ weight[:channels]
-    bias[:channels] = matrix.to(bias) @ bias[:channels] + shift.to(bias)
-    bias[channels:] += 2 * matrix.diagonal().abs().log().to(bias)
-    quant.weight.copy_(weight[:, :, None, None])
-    bias_of(quant).copy_(bias)
-
-
-def compose_before(
-    post_quant: nn.Conv2d, matrix: Float[Tensor, "C C"], shift: Float[Tensor, " C"]
-) -> None:
-    """Let a 1x1 convolution see ``matrix @ latents + shift`` instead of its latents."""
-    weight, bias = post_quant.weight[:, :, 0, 0].double(), bias_of(post_quant).double()
-    bias_of(post_quant).copy_(weight @ shift.to(weight) + bias)
-    post_quant.weight.copy_((weight @ matrix.to(weight))[:, :, None, None])
-
-
-def bias_of(layer: nn.Conv2d) -> Tensor:
-    """The bias of a convolution that has one."""
-    if layer.bias is None:
-        raise TypeError("the VAE's 1x1 convolutions need a bias to fold a shift into")
-    return layer.bias

@@ -147,7 +147,7 @@ class CaptionedLatents:
     latents: Latents
     tokenizer: Tokenizer
     seed: int
-    batch: int = 32
+    batch: int = 16
     parts: int = 1
 
     def draw(self, step: int) -> list[NoiseExamples]:

@@ -97,7 +97,9 @@ class TrainState(Generic[Network]):
     @classmethod
     def begin(cls, model: Network) -> "TrainState[Network]":
         """State before the first step: AdamW and an average equal to the weights."""
-        optimizer = torch.optim.AdamW(model.parameters(), betas=(0.9, 0.99), weight_decay=1e-3)
+        optimizer = torch.optim.AdamW(
+            model.parameters(), betas=(0.9, 0.99), weight_decay=1e-3, fused=True
+        )
         average = deepcopy(model)
         average.requires_grad_(False).eval()
         return cls(model, optimizer, average)

@@ -7,6 +7,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from sdnb.shapes import Latents
+
 
 def min_snr_weight(
     alphas_cumprod: Float[Tensor, " T"], t: Int[Tensor, " B"], gamma: float = 5.0
@@ -21,8 +23,8 @@ def min_snr_weight(
 
 
 def eps_loss(
-    predicted: Float[Tensor, "B C h w"],
-    eps: Float[Tensor, "B C h w"],
+    predicted: Latents,
+    eps: Latents,
     weight: Float[Tensor, " B"],
 ) -> Float[Tensor, ""]:
     """Weighted mean squared error of the predicted noise.
@@ -33,22 +35,28 @@ def eps_loss(
     return (weight * error).mean()
 
 
+def pixel_loss(
+    decoded: Float[Tensor, "B 3 H W"], images: Float[Tensor, "B 3 H W"]
+) -> Float[Tensor, ""]:
+    """Squared error of the pixels plus a little of the absolute one, which sharpens edges."""
+    difference = decoded.float() - images
+    return difference.square().mean() + 0.02 * difference.abs().mean()
+
+
 def vae_loss(
     decoded: Float[Tensor, "B 3 H W"],
     images: Float[Tensor, "B 3 H W"],
-    mean: Float[Tensor, "B C h w"],
-    log_variance: Float[Tensor, "B C h w"],
+    mean: Latents,
+    log_variance: Latents,
 ) -> Float[Tensor, ""]:
-    """Squared and absolute error of the pixels plus a little divergence from N(0, 1).
+    """Error of the pixels plus a little divergence from the unit Gaussian.
 
     The weight of the divergence, 1e-4 of its mean per latent, lets the posterior's
     noise add about 5e-5 to the squared error: decoding forgives small latent errors.
     Source: Kingma and Welling 2013 (arXiv:1312.6114), Appendix B.
     """
-    difference = decoded.float() - images
     divergence = (mean.square() + log_variance.exp() - 1 - log_variance).mean() / 2
-    pixels = difference.square().mean() + 0.02 * difference.abs().mean()
-    return pixels + 1e-4 * divergence
+    return pixel_loss(decoded, images) + 1e-4 * divergence
 
 
 def psnr(decoded: Float[Tensor, "B 3 H W"], images: Float[Tensor, "B 3 H W"]) -> float:

@@ -1,13 +1,12 @@
 """The embedded model from nothing: ``python -m sdnb.training.recipe --out DIR --budget 90``.
 
-Tokenizer, VAE, latents, then U-Net and text encoder together. Stopped at any moment,
-the same command goes on from its checkpoints. In DIR it leaves pictures and latents
-(caches), ``autoencoder.pt`` and ``diffusion.pt`` (checkpoints), two loss curves as CSV,
-and ``model``: the model as it would be used, renewed with every checkpoint.
+Tokenizer, VAE, latents, then U-Net and text encoder together, at last the VAE's decoder
+alone. Stopped at any moment, the same command goes on from its checkpoints. In DIR it leaves
+pictures and latents (caches), a checkpoint and a loss curve (CSV) of each stage, and
+``model``: the model as it would be used, renewed with every checkpoint.
 """
 
 import argparse
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,19 +16,19 @@ from zlib import crc32
 
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
-from torch import Tensor
+from jaxtyping import UInt8
 
+from sdnb.shapes import Latents
 from sdnb.training.autoencoder import (
     Autoencoder,
     autoencoder_loss,
+    decoder_loss,
     encode_pictures,
     make_autoencoder,
-    whiten_latents,
 )
 from sdnb.training.captions import write_caption
 from sdnb.training.card import NO_TRAINING, Record, read_record, write_card
-from sdnb.training.computing import seeded, single_threaded
+from sdnb.training.computing import seeded, single_threaded, usable_cores
 from sdnb.training.dataset import load_pictures, numbered_scene
 from sdnb.training.diffusion import (
     CaptionedLatents,
@@ -41,6 +40,7 @@ from sdnb.training.diffusion import (
 from sdnb.training.export import export_model, load_autoencoder, load_diffusion, load_tokenizer
 from sdnb.training.loop import LossOfStep, TrainEvent, TrainPlan, TrainState, by_seconds, train
 from sdnb.training.tokenizer import Tokenizer, train_tokenizer
+from sdnb.training.whitening import whiten_latents
 
 WHITENING_PICTURES = 512
 
@@ -58,8 +58,8 @@ class Recipe:
     start : Path or None
         Folder of a model to go on from: its tokenizer and VAE are kept as they
         are, its U-Net and text encoder are trained for the whole budget.
-    vae_share : float
-        Share of the budget that the VAE is given.
+    vae_share, decoder_share : float
+        Shares of the budget that the VAE is given, and at the end its decoder alone.
     """
 
     out: Path
@@ -68,10 +68,12 @@ class Recipe:
     start: Path | None = None
     seed: int = 0
     scenes: int = 12_000
-    batch: int = 32
-    vae_share: float = 0.4
+    batch: int = 16
+    vae_share: float = 0.38
+    decoder_share: float = 0.07
     vae_lr: float = 2e-3
-    diffusion_lr: float = 1e-3
+    decoder_lr: float = 1e-3
+    diffusion_lr: float = 8e-4
     vae_channels: tuple[int, ...] = (24, 32, 64, 96)
     unet_channels: tuple[int, ...] = (64, 128, 192)
     checkpoint_seconds: float = 150.0
@@ -79,23 +81,42 @@ class Recipe:
     @property
     def workers(self) -> int:
         """Threads that compute side by side: one a core, or one that feeds a GPU."""
-        return 1 if self.device.startswith("cuda") else os.cpu_count() or 1
+        return 1 if self.device.startswith("cuda") else usable_cores()
 
     @property
     def parts(self) -> int:
         """Parts of a step: enough of them to keep all workers busy to its end."""
         return 1 if self.workers == 1 else 2 * self.workers
 
+    def plan(self, share: float, peak_lr: float) -> TrainPlan:
+        """A stage that is given a share of the budget."""
+        clock = by_seconds(60 * self.budget * share)
+        return TrainPlan(clock=clock, peak_lr=peak_lr, workers=self.workers)
+
 
 def make_model(recipe: Recipe) -> Path:
     """Train everything that is not yet trained; the folder of the finished model."""
     recipe.out.mkdir(parents=True, exist_ok=True)
+    folder = recipe.out / "model"
     pictures = load_pictures(recipe.out / "pictures.npy", recipe.scenes)
     tokenizer = make_vocabulary(recipe)
-    vae, vae_state = make_vae(recipe, pictures)
+    vae, vae_steps = make_vae(recipe, pictures)
     latents = load_latents(recipe, vae, pictures)
-    model = begin_diffusion(recipe, tokenizer)
-    state = TrainState.begin(model)
+    diffusion = TrainState.begin(begin_diffusion(recipe, tokenizer))
+    for _ in train_diffusion(recipe, diffusion, latents, tokenizer):
+        export_model(folder, tokenizer=tokenizer, vae=vae, diffusion=diffusion.average)
+        write_card(folder, describe(recipe, vae_steps, diffusion))
+    decoder = TrainState.begin(vae)
+    for _ in train_decoder(recipe, decoder, latents, pictures):
+        export_model(folder, tokenizer=tokenizer, vae=decoder.average, diffusion=diffusion.average)
+        write_card(folder, describe(recipe, (*vae_steps, decoder), diffusion))
+    return folder
+
+
+def train_diffusion(
+    recipe: Recipe, state: TrainState[Diffusion], latents: Latents, tokenizer: Tokenizer
+) -> Iterator[Path]:
+    """Train U-Net and text encoder; yields checkpoints."""
     data = CaptionedLatents(
         latents=latents,
         tokenizer=tokenizer,
@@ -103,18 +124,21 @@ def make_model(recipe: Recipe) -> Path:
         batch=recipe.batch,
         parts=recipe.parts,
     )
-    loss_of = diffusion_loss(state.model, data)
-    share = 1.0 if recipe.start else 1 - recipe.vae_share
-    plan = TrainPlan(
-        clock=by_seconds(60 * recipe.budget * share),
-        peak_lr=recipe.diffusion_lr,
-        workers=recipe.workers,
-    )
-    folder = recipe.out / "model"
-    for _ in run_stage("diffusion", recipe, state, loss_of, plan):
-        export_model(folder, tokenizer=tokenizer, vae=vae, diffusion=state.average)
-        write_card(folder, describe(recipe, vae_state, state))
-    return folder
+    share = 1 - recipe.decoder_share - (0 if recipe.start else recipe.vae_share)
+    plan = recipe.plan(share, recipe.diffusion_lr)
+    return run_stage("diffusion", recipe, state, diffusion_loss(state.model, data), plan)
+
+
+def train_decoder(
+    recipe: Recipe,
+    state: TrainState[Autoencoder],
+    latents: Latents,
+    pictures: UInt8[np.ndarray, "N H W 3"],
+) -> Iterator[Path]:
+    """Sharpen the VAE's decoder, its latents left as they are; yields checkpoints."""
+    loss_of = decoder_loss(state.model, latents, pictures, seed=recipe.seed, parts=recipe.parts)
+    plan = recipe.plan(recipe.decoder_share, recipe.decoder_lr)
+    return run_stage("decoder", recipe, state, loss_of, plan)
 
 
 def run_stage(
@@ -159,24 +183,24 @@ def make_vocabulary(recipe: Recipe) -> Tokenizer:
 
 def make_vae(
     recipe: Recipe, pictures: UInt8[np.ndarray, "N H W 3"]
-) -> tuple[Autoencoder, TrainState[Autoencoder] | None]:
-    """The VAE to go on from, or a trained one whose latents are white."""
+) -> tuple[Autoencoder, tuple[TrainState[Any], ...]]:
+    """A trained VAE whose latents are white, or the one to go on from; and its training."""
     if recipe.start:
-        return load_autoencoder(recipe.start), None
+        return load_autoencoder(recipe.start).to(recipe.device), ()
     with seeded(recipe.seed):
         model = make_autoencoder(recipe.vae_channels).to(recipe.device)
     state = TrainState.begin(model)
-    plan = TrainPlan(clock=by_seconds(60 * recipe.budget * recipe.vae_share), peak_lr=recipe.vae_lr)
+    plan = recipe.plan(recipe.vae_share, recipe.vae_lr)
     loss_of = autoencoder_loss(model, pictures, seed=recipe.seed, parts=recipe.parts)
     for _ in run_stage("autoencoder", recipe, state, loss_of, plan):
         pass
     whiten_latents(state.average, pictures[:WHITENING_PICTURES])
-    return state.average, state
+    return state.average.requires_grad_(True), (state,)
 
 
 def load_latents(
     recipe: Recipe, vae: Autoencoder, pictures: UInt8[np.ndarray, "N H W 3"]
-) -> Float[Tensor, "N C h w"]:
+) -> Latents:
     """Latents of all pictures; encoded once for each VAE, then read from their file."""
     weights = vae.encoder.conv_in.weight.detach().float().cpu().contiguous().numpy()
     path = recipe.out / f"latents-{crc32(weights.tobytes()):08x}.npy"
@@ -195,7 +219,7 @@ def begin_diffusion(recipe: Recipe, tokenizer: Tokenizer) -> Diffusion:
 
 
 def describe(
-    recipe: Recipe, vae: TrainState[Any] | None, diffusion: TrainState[Diffusion]
+    recipe: Recipe, vae: tuple[TrainState[Any], ...], diffusion: TrainState[Diffusion]
 ) -> Record:
     """What the model card says; a continued training adds to the one it goes on from."""
     earlier = read_record(recipe.start) if recipe.start else NO_TRAINING
@@ -203,8 +227,8 @@ def describe(
         device=recipe.device,
         scenes=recipe.scenes,
         batch=recipe.batch,
-        vae_steps=earlier.vae_steps + (vae.step if vae else 0),
-        vae_minutes=earlier.vae_minutes + (vae.seconds / 60 if vae else 0),
+        vae_steps=earlier.vae_steps + sum(state.step for state in vae),
+        vae_minutes=earlier.vae_minutes + sum(state.seconds for state in vae) / 60,
         diffusion_steps=earlier.diffusion_steps + diffusion.step,
         diffusion_minutes=earlier.diffusion_minutes + diffusion.seconds / 60,
     )

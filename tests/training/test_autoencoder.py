@@ -5,10 +5,10 @@ from sdnb.training.autoencoder import (
     decode_latents,
     encode_pictures,
     make_autoencoder,
-    whiten_latents,
 )
 from sdnb.training.computing import seeded
 from sdnb.training.dataset import render_numbers, to_images, to_pictures
+from sdnb.training.whitening import whiten_latents
 
 
 def small_autoencoder():
