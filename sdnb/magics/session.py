@@ -76,7 +76,8 @@ class Session:
 
     def __init__(self, load: Callable[[str], Pipeline] = load_pipeline) -> None:
         self._load = load
-        self._loaded: tuple[str, Pipeline] | None = None
+        self._reference = FIRST_CHECKPOINT
+        self._pipeline: Pipeline | None = None
         self._defaults: Order | None = None
         self.next_seed: int | None = None
         self.result: sdnb.result.Result | None = None
@@ -103,19 +104,21 @@ class Session:
 
     def missing(self, reference: str | None) -> str | None:
         """Return what `pipeline` would have to load; None if it would return at once."""
-        if self._loaded is None:
-            return reference or FIRST_CHECKPOINT
-        return None if reference in (None, self._loaded[0]) else reference
+        name = reference or self._reference
+        return None if self._pipeline is not None and name == self._reference else name
 
     def pipeline(self, reference: str | None = None) -> Pipeline:
-        """Return the pipeline of a checkpoint, or the one in use; loads it if need be."""
-        loaded = self._loaded
-        if loaded is None or reference not in (None, loaded[0]):
-            name = reference or FIRST_CHECKPOINT
-            loaded = self._loaded = None  # its memory is free before the next one needs some
+        """Return the pipeline of a checkpoint, or the one in use; loads it if need be.
+
+        A checkpoint that cannot be loaded leaves the one before in use.
+        """
+        name = reference or self._reference
+        if self._pipeline is None or name != self._reference:
+            self._pipeline = None  # its memory is free before the next one needs some
+            self._pipeline = self._load(name)
+            self._reference = name
             self.decode_rate = None
-            loaded = self._loaded = name, self._load(name)
-        return loaded[1]
+        return self._pipeline
 
     def last_result(self) -> "sdnb.result.Result":
         """Return the last result, or raise `InvalidField` if nothing was drawn."""

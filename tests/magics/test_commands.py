@@ -3,9 +3,10 @@ from pathlib import Path
 import pytest
 
 from sdnb import png
-from sdnb.errors import InvalidField, UnknownName
+from sdnb.errors import InvalidField, LoadError, UnknownName
 from sdnb.magics.commands import COMMANDS
 from sdnb.magics.flags import FLAGS
+from sdnb.magics.session import load_pipeline
 from sdnb.magics.settings import settings_path
 from sdnb.registry import SAMPLERS, SCHEDULES
 from tests.magics.conftest import Notebook
@@ -19,6 +20,19 @@ def test_load_makes_a_checkpoint_the_one_in_use(notebook: Notebook) -> None:
     assert "other" in repr(page)
     assert [pipe.reference for pipe in notebook.pipelines] == ["other"]
     assert len(notebook.pipe.runs) == 1
+
+
+def test_a_failed_load_leaves_the_checkpoint_before_in_use(notebook: Notebook) -> None:
+    # given
+    notebook.run("%sd load other")
+    notebook.session._load, load = load_pipeline, notebook.session._load
+    with pytest.raises(LoadError):
+        notebook.run("%sd load nowhere")
+    notebook.session._load = load
+    # when
+    notebook.run("%sd a cat")
+    # then
+    assert [pipe.reference for pipe in notebook.pipelines] == ["other", "other"]
 
 
 def test_load_wins_over_a_default_checkpoint(notebook: Notebook) -> None:
