@@ -46,11 +46,12 @@ Stamp = Bool[np.ndarray, "side side"]
 
 @dataclass(frozen=True, kw_only=True)
 class Seen:
-    """A thing as read from a picture; ``centre`` is (x, y) in pixels."""
+    """A thing as read from a picture; ``centre`` and ``box`` are in pixels."""
 
     kind: str
     colour: str
     centre: tuple[float, float]
+    box: tuple[int, int, int, int]
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,12 @@ def read_picture(picture: UInt8[np.ndarray, "H W 3"]) -> Reading:
     things = []
     for mask in split_things(residual > CONTRAST):
         y, x = ndimage.center_of_mass(mask)
-        seen = Seen(kind=name_kind(mask), colour=name_colour(picture, mask), centre=(x, y))
+        seen = Seen(
+            kind=name_kind(mask),
+            colour=name_colour(picture, mask),
+            centre=(x, y),
+            box=bounding_box(mask),
+        )
         things.append(seen)
     return Reading(background, tuple(things))
 
@@ -162,13 +168,22 @@ def name_relation(first: Seen, second: Seen) -> str:
 
 
 def judge(reading: Reading, scene: Scene) -> Verdict:
-    """Compare a reading with what was asked; the things are matched as well as they can be."""
-    wanted = scene.things
-    pairings = permutations(reading.things, len(wanted))
-    verdicts = [judge_pairing(reading.background, things, scene) for things in pairings]
-    verdicts = verdicts or [judge_pairing(reading.background, (), scene)]
-    best = max(verdicts, key=lambda v: (v.is_right, v.kinds + v.colours, v.relation))
-    return replace(best, count=len(reading.things) == len(wanted))
+    """Compare a reading with what was asked."""
+    verdict = judge_pairing(reading.background, match_things(reading, scene), scene)
+    return replace(verdict, count=len(reading.things) == len(scene.things))
+
+
+def match_things(reading: Reading, scene: Scene) -> tuple[Seen, ...]:
+    """The seen things in the order of the scene's, matched as well as they can be.
+
+    Empty when fewer are seen than were asked for.
+    """
+
+    def rank(things: tuple[Seen, ...]) -> tuple[bool, int, bool]:
+        verdict = judge_pairing(reading.background, things, scene)
+        return verdict.is_right, verdict.kinds + verdict.colours, verdict.relation
+
+    return max(permutations(reading.things, len(scene.things)), key=rank, default=())
 
 
 def judge_pairing(background: str, things: tuple[Seen, ...], scene: Scene) -> Verdict:

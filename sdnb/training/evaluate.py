@@ -25,6 +25,7 @@ from sdnb.training.card import read_record, write_card
 from sdnb.training.checker import Verdict, judge, read_picture
 from sdnb.training.dataset import to_pictures
 from sdnb.training.generate import Generate, generator_of
+from sdnb.training.pointing import play_pointing_game
 from sdnb.training.world import Scene, draw, is_held_out, sample_pair, sample_single
 
 TINY = Path(__file__).parent.parent / "models" / "tiny"
@@ -113,6 +114,8 @@ def evaluate(pipe: Pipeline, count: int, sheets: Path | None = None) -> dict[str
         score = score_prompts(generate, scenes, sheets and sheets / f"{name}.png")
         report[name] = {"right": round(score.share(attrgetter("is_right")), 4), **score.parts()}
         report[name]["all_right"] = round(score.share(all_right), 4)
+    pairs = unseen_scenes(sample_pair, count // 4, 3)
+    report["pointing_game"] = round(play_pointing_game(pipe, pairs), 4)
     report["seconds"] = round(perf_counter() - started, 1)
     return report
 
@@ -131,6 +134,7 @@ def tabulate(report: dict[str, Any]) -> dict[str, str]:
             f"{pair['count']:.1%}; {pair['kinds']:.1%}; {pair['colours']:.1%}; "
             f"{pair['relation']:.1%}; {pair['background']:.1%}"
         ),
+        "pointing game: a noun's attention peaks on its thing": f"{report['pointing_game']:.1%}",
         "the checker itself, on drawn scenes": f"{report['checker_on_drawn']:.1%}",
         "the checker on scenes that went through the VAE": f"{report['checker_on_decoded']:.1%}",
     }
