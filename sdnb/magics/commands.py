@@ -7,14 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sdnb.errors import InvalidField
-from sdnb.magics.flags import format_flags, read_options
 from sdnb.magics.help import explain, overview
+from sdnb.magics.options import format_flags, read_options
 from sdnb.magics.page import Page, aligned
 from sdnb.magics.parse import order_of
 from sdnb.magics.session import Session
 from sdnb.magics.settings import write_settings
-from sdnb.magics.words import Word, quote
-from sdnb.request import GenerationRequest
+from sdnb.magics.words import Word
+from sdnb.request import FromNoise, GenerationRequest
 
 
 @dataclass(frozen=True)
@@ -153,5 +153,6 @@ def _texts(call: Call, example: str, *, least: int = 0, most: int = 1) -> list[s
 def _defaults_of(session: Session) -> str:
     order = session.defaults
     flags = format_flags(order.request, beside=GenerationRequest())
-    after = "" if order.after == "randomize" else f"--after {quote(order.after)}"
-    return " ".join(filter(None, (flags, after))) or "the built-in ones"
+    image = "" if order.request.start == FromNoise() else "--image (a picture)"
+    after = "" if order.after == "randomize" else f"--after {order.after}"
+    return " ".join(filter(None, (flags, image, after))) or "the built-in ones"

@@ -1,21 +1,18 @@
 """The flags of the magic, made from the request's fields and three of the notebook's own.
 
-A new field of `GenerationRequest` is a new flag without a line here.
+A new field of `GenerationRequest` is a new flag without a line here. How a line of flags is
+read and written is in `options`.
 """
 
 import dataclasses
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from keyword import iskeyword
 
 from sdnb.errors import InvalidField, SdnbError, UnknownName
 from sdnb.magics.seeds import AFTER, read_after
-from sdnb.magics.words import Word, quote
 from sdnb.registry import SAMPLERS, SCHEDULES
-from sdnb.request import POINTS, FromNoise, GenerationRequest, HookUse
-
-Options = dict[str, object]
-"""Field of the request, ``after`` or ``name`` -> value."""
+from sdnb.request import POINTS, FromNoise, GenerationRequest
 
 _NUMBERS: dict[object, str] = {int: "a whole number", float: "a number"}
 _VALUES: dict[str, Callable[[], Sequence[str]]] = {
@@ -52,23 +49,6 @@ class Flag:
     many: bool = False
 
 
-def read_options(words: Iterable[Word]) -> tuple[Options, list[Word]]:
-    """Return what the flags set, and the words that belong to no flag."""
-    options: Options = {}
-    rest: list[Word] = []
-    remaining = iter(words)
-    for word in remaining:
-        if not word.is_flag:
-            rest.append(word)
-            continue
-        flag = find_flag(word.text)
-        value = next(remaining, None)
-        if value is None or value.is_flag:
-            raise InvalidField(f"{flag.name} needs a value.", given=flag.help, fix=example_of(flag))
-        put(options, flag, value.text)
-    return options, rest
-
-
 def find_flag(name: str) -> Flag:
     """Return the flag called ``name``; unknown names list the nearest."""
     if name not in FLAGS:
@@ -77,48 +57,9 @@ def find_flag(name: str) -> Flag:
     return FLAGS[name]
 
 
-def put(options: Options, flag: Flag, text: str) -> None:
-    """Read a flag's text into the options; an option given twice is an error."""
-    for option, value in zip(flag.sets, flag.read(text), strict=True):
-        if flag.many:
-            value = (*_gathered(options, option), *_as_tuple(value))
-        elif option in options:
-            raise InvalidField(
-                f"{option} is given twice.", given=text, allowed="one value", fix="leave one out"
-            )
-        options[option] = value
-
-
-def format_flags(request: GenerationRequest, *, beside: GenerationRequest) -> str:
-    """Write what differs from ``beside`` as flags that `read_options` reads back.
-
-    An input picture has no path any more and cannot be written.
-    """
-    texts = []
-    for field in dataclasses.fields(request):
-        value = getattr(request, field.name)
-        if value == getattr(beside, field.name) or field.name == "start":
-            continue
-        parts = (value or [None]) if field.metadata["many"] else [value]
-        texts += [f"{field.metadata['flag']} {quote(_written(part))}" for part in parts]
-    return " ".join(texts)
-
-
-def _gathered(options: Options, option: str) -> tuple[object, ...]:
-    return _as_tuple(options.get(option, ()))
-
-
-def _as_tuple(value: object) -> tuple[object, ...]:
-    return value if isinstance(value, tuple) else (value,)
-
-
 def example_of(flag: Flag) -> str:
     """Return a use of the flag that works."""
     return f"{flag.name} {_EXAMPLES.get(flag.name) or [*flag.values(), '...'][0]}"
-
-
-def _written(value: object) -> str:
-    return "none" if value is None else str(value)
 
 
 def _flag_of(field: "dataclasses.Field[object]") -> Flag:
@@ -218,6 +159,6 @@ _EXAMPLES = {
     "--image": "cat.png",
     "--checkpoint": "tiny",
     "--clip-skip": "1",
-    "--on": str(HookUse.parse("step:my_function@3-7")),
+    "--on": "step:my_function@3-7",
     "-o": "result",
 }

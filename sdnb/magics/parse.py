@@ -12,7 +12,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from sdnb.errors import InvalidField
-from sdnb.magics.flags import FLAGS, Options, put, read_options
+from sdnb.magics.flags import FLAGS
+from sdnb.magics.options import Options, put, read_options
 from sdnb.magics.words import Word, fill, split_words
 from sdnb.request import GenerationRequest
 
@@ -53,7 +54,7 @@ def parse_cell(line: str, body: str, defaults: Order, names: Mapping[str, object
         raise InvalidField(
             "the line of %%sd takes flags only.",
             given=" ".join(word.text for word in rest),
-            fix="write the prompt in the lines below, or on one line: %sd a red circle",
+            fix="write the prompt in the lines below, and values of several words in quotes",
         )
     prompt, negative = split_body(body)
     if prompt:

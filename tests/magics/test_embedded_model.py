@@ -61,6 +61,17 @@ def test_an_interrupt_shows_the_last_preview_and_the_next_run_works(real: Notebo
     assert not again.interrupted
 
 
+def test_an_interrupt_before_the_first_answer_shows_no_picture(real: Notebook) -> None:
+    # given
+    real.run("import signal\ndef stop(event): signal.raise_signal(signal.SIGINT)")
+    # when
+    result = real.run("%sd a red circle --steps 9 --on text:stop")
+    # then
+    assert isinstance(result, Result)
+    assert result.interrupted
+    assert result.images == ()
+
+
 def test_an_unknown_word_is_told_under_the_picture(real: Notebook) -> None:
     # when
     result = real.run("%sd a red zeppelin --steps 1")

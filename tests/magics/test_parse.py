@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from sdnb.errors import InvalidField, SdnbError, UnknownName
-from sdnb.magics.flags import FLAGS, example_of, format_flags
+from sdnb.magics.flags import FLAGS, example_of
+from sdnb.magics.options import format_flags
 from sdnb.magics.parse import Order, cut_semicolon, parse_cell, parse_line, split_body
 from sdnb.registry import SAMPLERS, SCHEDULES
 from sdnb.request import POINTS, Choice, FromImage, GenerationRequest, HookUse
@@ -140,12 +141,12 @@ def test_a_body_is_split_in_prompt_and_negative(
         '"a red circle" --steps 5',
         "a red circle --steps 5",
         "--steps 5 a red circle",
-        "a red --steps=5 circle",
+        "--seed none a red circle --steps=5",
         '--prompt "a red circle" --steps 5',
         "a {{colour}} circle --steps {{n}}",
     ],
 )
-def test_a_prompt_on_one_line_may_stand_anywhere(line: str) -> None:
+def test_a_prompt_on_one_line_may_stand_before_or_after_flags(line: str) -> None:
     # when
     order = parse_line(line, Order(), {"colour": "red", "n": 5})
     # then
@@ -213,6 +214,8 @@ def test_an_input_picture_is_read(tmp_path: Path) -> None:
         ("--size 100x100", "width must be a multiple of 8", "width=96"),
         ("--size big", "written WIDTHxHEIGHT", "--size 128x128"),
         ("--size 64x64 --width 32", "width is given twice", "leave one out"),
+        ("a cat --negative blurry, dark", "one place", "double quotes"),
+        ("a cat --sampler euler_ancestral eta=1", "one place", "double quotes"),
         ("a cat --prompt dog", "prompt is given twice", "leave one out"),
         ("--on step", "point:function", "--on step:my_function"),
         ("--on stp:f", "no such hook point", ""),

@@ -1,0 +1,88 @@
+"""A line of flags -> the options they set, and back.
+
+Which flags there are is in `flags`; what becomes of the options, in `parse`.
+"""
+
+import dataclasses
+from collections.abc import Iterable
+
+from sdnb.errors import InvalidField
+from sdnb.magics.flags import Flag, example_of, find_flag
+from sdnb.magics.words import Word, quote
+from sdnb.request import GenerationRequest
+
+Options = dict[str, object]
+"""Field of the request, ``after`` or ``name`` -> value."""
+
+
+def read_options(words: Iterable[Word]) -> tuple[Options, list[Word]]:
+    """Return what the flags set, and the words that belong to no flag.
+
+    These stand together: ``--negative blurry, dark`` without quotes would else end in the prompt.
+    """
+    options: Options = {}
+    rest: list[list[Word]] = [[]]
+    remaining = iter(words)
+    for word in remaining:
+        if not word.is_flag:
+            rest[-1].append(word)
+            continue
+        flag = find_flag(word.text)
+        value = next(remaining, None)
+        if value is None or value.is_flag:
+            raise InvalidField(
+                f"{flag.name} needs a value.", allowed=flag.help, fix=example_of(flag)
+            )
+        put(options, flag, value.text)
+        rest.append([])
+    return options, _only_one([part for part in rest if part])
+
+
+def _only_one(parts: list[list[Word]]) -> list[Word]:
+    if len(parts) > 1:
+        raise InvalidField(
+            "a flag takes one word, and the prompt stands in one place.",
+            given=" ".join(word.text for word in parts[-1]),
+            allowed='%sd "a red circle" --negative "blurry, dark"',
+            fix="put values of several words in double quotes",
+        )
+    return parts[0] if parts else []
+
+
+def put(options: Options, flag: Flag, text: str) -> None:
+    """Read a flag's text into the options; an option given twice is an error."""
+    for option, value in zip(flag.sets, flag.read(text), strict=True):
+        if flag.many:
+            value = (*_gathered(options, option), *_as_tuple(value))
+        elif option in options:
+            raise InvalidField(
+                f"{option} is given twice.", given=text, allowed="one value", fix="leave one out"
+            )
+        options[option] = value
+
+
+def format_flags(request: GenerationRequest, *, beside: GenerationRequest) -> str:
+    """Write what differs from ``beside`` as flags that `read_options` reads back.
+
+    An input picture has no path any more and cannot be written.
+    """
+    texts = []
+    for field in dataclasses.fields(request):
+        value = getattr(request, field.name)
+        if value == getattr(beside, field.name) or field.name == "start":
+            continue
+        parts = (value or [None]) if field.metadata["many"] else [value]
+        texts += [f"{field.metadata['flag']} {quote(_written(part))}" for part in parts]
+    return " ".join(texts)
+
+
+def _gathered(options: Options, option: str) -> tuple[object, ...]:
+    return _as_tuple(options.get(option, ()))
+
+
+def _as_tuple(value: object) -> tuple[object, ...]:
+    return value if isinstance(value, tuple) else (value,)
+
+
+def _written(value: object) -> str:
+    return "none" if value is None else str(value)
