@@ -108,9 +108,9 @@ def encode_ids(tokenizer: Tokenizer, captions: list[str]) -> Int[Tensor, "B L"]:
     return ids
 
 
-def sample_captions(numbers: list[int], random: Random, seed: int) -> list[str]:
+def sample_captions(numbers: list[int], random: Random) -> list[str]:
     """A new wording for each numbered scene; one in ten is left empty."""
-    captions = [write_caption(numbered_scene(number, seed), random) for number in numbers]
+    captions = [write_caption(numbered_scene(number), random) for number in numbers]
     return ["" if random.random() < EMPTY_SHARE else caption for caption in captions]
 
 
@@ -159,7 +159,7 @@ class CaptionedLatents:
         random = Random(f"diffusion {self.seed} {step}")
         noise = torch.Generator().manual_seed(random.getrandbits(48))
         numbers = [random.randrange(len(self.latents)) for _ in range(self.batch)]
-        ids = encode_ids(self.tokenizer, sample_captions(numbers, random, self.seed))
+        ids = encode_ids(self.tokenizer, sample_captions(numbers, random))
         offset = torch.rand(1, generator=noise)
         t = ((torch.arange(self.batch) + offset) * TIMESTEPS / self.batch).long()
         x0 = self.latents[numbers]

@@ -80,6 +80,7 @@ def score_prompts(generate: Generate, scenes: Sequence[Scene], keep: Path | None
 
 def save_sheet(pictures: UInt8[np.ndarray, "N H W 3"], path: Path, columns: int = 12) -> None:
     """Pictures side by side, row by row, in one file."""
+    columns = min(columns, len(pictures))
     rows = [pictures[i : i + columns] for i in range(0, len(pictures), columns)]
     full = [np.concatenate(row, axis=1) for row in rows if len(row) == columns]
     Image.fromarray(np.concatenate(full)).save(path)

@@ -56,8 +56,10 @@ class Recipe:
     budget : float
         Minutes of training in all; rendering and encoding are not counted.
     start : Path or None
-        Folder of a model to go on from: its tokenizer and VAE are kept as they
-        are, its U-Net and text encoder are trained for the whole budget.
+        Folder of a model to go on from, with fresh optimizers: its tokenizer and
+        latents stay, its U-Net and text encoder are trained further, then its decoder.
+    seed : int
+        Seeds first weights and batches; the scenes are the same for all.
     vae_share, decoder_share : float
         Shares of the budget that the VAE is given, and at the end its decoder alone.
     """
@@ -176,8 +178,7 @@ def make_vocabulary(recipe: Recipe) -> Tokenizer:
     if recipe.start:
         return load_tokenizer(recipe.start)
     return train_tokenizer(
-        write_caption(numbered_scene(i, recipe.seed), Random(f"vocabulary {i}"))
-        for i in range(4000)
+        write_caption(numbered_scene(i), Random(f"vocabulary {i}")) for i in range(4000)
     )
 
 
@@ -205,7 +206,7 @@ def load_latents(
     weights = vae.encoder.conv_in.weight.detach().float().cpu().contiguous().numpy()
     path = recipe.out / f"latents-{crc32(weights.tobytes()):08x}.npy"
     if not path.exists():
-        np.save(path, encode_pictures(vae.to(recipe.device), pictures, workers=recipe.workers))
+        np.save(path, encode_pictures(vae, pictures, workers=recipe.workers).numpy())
     return torch.from_numpy(np.load(path))
 
 
