@@ -15,7 +15,8 @@ from sdnb.trace import Trace
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-SHOWN_WIDTH = 192  # small pictures are drawn at least this wide, in CSS pixels
+SHOWN_WIDTH = 192
+"""Small pictures are drawn at least this wide, in CSS pixels."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -76,16 +77,21 @@ class Result:
         Parameters
         ----------
         path : str or Path
-            A folder (made if need be), or a file name ending in ``.png``. A file that exists is
-            never overwritten: a number is added.
+            A folder (made if need be) for files called ``sdnb-<seed>.png``, or a file name
+            ending in ``.png``. A file that exists is never overwritten: a number is added.
         """
         target = Path(path)
-        if target.suffix.lower() != ".png":
-            target = target / f"sdnb-{self.seeds[0]}.png"
+        is_file = target.suffix.lower() == ".png"
         facts = {"evaluations": str(self.evaluations), "seconds": f"{self.seconds:.3f}"}
         return [
-            png.write(image, target, self.request, index=index, facts=facts)
-            for index, image in enumerate(self.images)
+            png.write(
+                image,
+                target if is_file else target / f"sdnb-{seed}.png",
+                self.request,
+                index=index,
+                facts=facts,
+            )
+            for index, (image, seed) in enumerate(zip(self.images, self.seeds, strict=False))
         ]
 
     def __repr__(self) -> str:

@@ -18,7 +18,6 @@ from sdnb.errors import InvalidField
 from sdnb.registry import SCHEDULES
 from sdnb.shapes import Sigmas
 
-
 Schedule = Callable[..., Sigmas]
 """``(steps, noise_schedule, **options)`` -> the levels, falling to 0; what `SCHEDULES` holds."""
 
@@ -127,5 +126,5 @@ def ddim_uniform(steps: int, noise_schedule: NoiseSchedule) -> Sigmas:
     return _to_zero(trained[1::stride].flip(0))
 
 
-def _to_zero(nonzero: Float[Tensor, "S"]) -> Sigmas:
+def _to_zero(nonzero: Float[Tensor, " S"]) -> Sigmas:
     return torch.cat([nonzero, nonzero.new_zeros(1)])

@@ -6,14 +6,13 @@ from html import escape
 from io import BytesIO
 from typing import TYPE_CHECKING
 
+from sdnb.result import SHOWN_WIDTH
+
 if TYPE_CHECKING:
     import PIL.Image
 
 MOST_PICTURES = 4
 """Pictures of a batch that a preview shows."""
-
-SHOWN_WIDTH = 192
-"""Small pictures are drawn this wide, in CSS pixels, as the result draws them."""
 
 _TEXT = "font-family:var(--jp-ui-font-family,sans-serif);font-size:var(--jp-ui-font-size1,13px);"
 _COLOUR = "color:var(--jp-ui-font-color1,inherit);"
