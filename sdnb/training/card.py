@@ -63,8 +63,8 @@ Captions vary in wording and leave parts out; one in ten is empty. `words.json` 
 words they use.
 
 ## Training
-`python -m sdnb.training.recipe --out DIR --device {device}`; AdamW, cosine decay, an average of
-the weights, min-SNR-5 weighting (arXiv:2303.09556), U-Net and text encoder together.
+`python -m sdnb.training.recipe --out DIR`: AdamW, cosine decay, an average of the weights,
+min-SNR-5 weighting (arXiv:2303.09556), U-Net and text encoder together.
 
 | part | device | steps | minutes |
 |---|---|---|---|
@@ -93,7 +93,6 @@ def write_card(folder: Path, record: Record) -> None:
         training=training_rows(record),
         figures=figure_rows(folder / "evaluation.json"),
         scenes=f"{record.scenes:,}",
-        device=record.device,
     )
     (folder / "MODEL_CARD.md").write_text(text)
 

@@ -23,6 +23,7 @@ from sdnb.training.autoencoder import Autoencoder, decode_latents, encode_pictur
 from sdnb.training.captions import write_prompt
 from sdnb.training.card import read_record, write_card
 from sdnb.training.checker import Verdict, judge, read_picture
+from sdnb.training.computing import single_threaded
 from sdnb.training.dataset import to_pictures
 from sdnb.training.generate import Generate, generator_of
 from sdnb.training.pointing import play_pointing_game
@@ -148,7 +149,8 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=300, help="prompts of each sort")
     parser.add_argument("--sheets", type=Path, help="folder for sheets of the pictures")
     chosen = parser.parse_args()
-    report = evaluate(load(str(chosen.model)), chosen.count, chosen.sheets)
+    with single_threaded():
+        report = evaluate(load(str(chosen.model)), chosen.count, chosen.sheets)
     report["how"] = (
         f"`python -m sdnb.training.evaluate`: {chosen.count} prompts of each sort, of combinations "
         "that training never saw; 20 steps of the default sampler, cfg_scale 4."
