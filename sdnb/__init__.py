@@ -27,12 +27,12 @@ if TYPE_CHECKING:
     from sdnb.events import hook as hook
     from sdnb.magics.extension import load_ipython_extension as load_ipython_extension
     from sdnb.magics.extension import unload_ipython_extension as unload_ipython_extension
+    from sdnb.picture import FromImage as FromImage
+    from sdnb.picture import Picture as Picture
     from sdnb.pipeline import Pipeline as Pipeline
     from sdnb.pipeline import load as load
     from sdnb.request import Choice as Choice
-    from sdnb.request import FromImage as FromImage
     from sdnb.request import GenerationRequest as GenerationRequest
-    from sdnb.request import Picture as Picture
     from sdnb.result import Result as Result
     from sdnb.run import Run as Run
 
@@ -42,10 +42,10 @@ _HOMES = {
     "Choice": "request",
     "During": "events",
     "Evaluate": "diffusion.samplers.contract",
-    "FromImage": "request",
+    "FromImage": "picture",
     "GenerationRequest": "request",
     "Hooks": "events",
-    "Picture": "request",
+    "Picture": "picture",
     "Pipeline": "pipeline",
     "Result": "result",
     "Run": "run",

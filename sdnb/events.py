@@ -13,36 +13,11 @@ from typing import Any, TypeVar, no_type_check
 import torch
 from torch import Tensor
 
+from sdnb.conditioning import Branches, Conditioning, Token
 from sdnb.errors import HookError, InvalidField
 from sdnb.registry import HOOKS
 from sdnb.request import POINTS
-from sdnb.shapes import Embeds, Images, Latents, Pooled
-
-
-@dataclass(frozen=True)
-class Token:
-    """One text position: id, the piece of text, its place in the prompt, its weight.
-
-    ``span`` is (start, end) in characters; (0, 0) for marks that are no text.
-    """
-
-    id: int
-    text: str
-    span: tuple[int, int]
-    weight: float = 1.0
-
-
-@dataclass(frozen=True, eq=False)
-class Conditioning:
-    """What the network is told: text as vectors, for each image of the batch."""
-
-    embeds: Embeds
-    pooled: Pooled | None
-    tokens: tuple[tuple[Token, ...], ...]
-
-
-Branches = Mapping[str, Conditioning]
-"""Named questions of one evaluation: ``"uncond"``, ``"cond"``, and any a hook adds."""
+from sdnb.shapes import Embeds, Images, Latents
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,8 +42,8 @@ class ModelEvent:
     """The network is about to be asked. Replace: ``x`` for this question only.
 
     ``index`` is the step (of ``total``), ``evaluation`` counts questions from 0. ``branches``
-    may be replaced to ask other things. ``denoise(x)`` asks the same question at another point
-    with gradients on, and counts as an evaluation.
+    may be replaced to ask other things. ``denoise(x)`` asks the sampler's own question (as it
+    was before any hook) at another point with gradients on, and counts as an evaluation.
     """
 
     index: int
@@ -222,6 +197,7 @@ def apply_hooks(event: EventT, hooks: tuple[Hook, ...]) -> EventT:
     not None, the event's type, or a finite tensor of the shape, dtype and device it replaces.
     """
     for hook in hooks:
+        before = _versions(event)
         try:
             reply = hook(event)
         except Exception as error:
@@ -229,9 +205,21 @@ def apply_hooks(event: EventT, hooks: tuple[Hook, ...]) -> EventT:
                 f"{_place(hook, event)} raised {type(error).__name__}: {error}",
                 fix="mend the function; the pipeline is untouched",
             ) from error
+        if _versions(event) != before:
+            raise HookError(
+                f"{_place(hook, event)} changed a tensor of its event in place.",
+                allowed="a new tensor, given back",
+                fix="write x * 2 instead of x.mul_(2), x.clone() before x[...] = ...",
+            )
         if reply is not None:
             event = _changed(event, reply, _place(hook, event))
     return event
+
+
+def _versions(event: Event) -> list[int]:
+    """Return torch's count of in-place changes for each tensor of an event."""
+    values = (getattr(event, entry.name) for entry in dataclasses.fields(event))
+    return [value._version for value in values if isinstance(value, Tensor)]
 
 
 def _changed(event: EventT, reply: object, place: str) -> EventT:
@@ -245,9 +233,28 @@ def _changed(event: EventT, reply: object, place: str) -> EventT:
         }
     for name, new in changes.items():
         old = getattr(event, name)
-        if isinstance(old, Tensor):
+        if name == "branches":
+            _check_branches(new, place)
+        elif name == names[-1]:
             _check_tensor(old, new, name, place)
+        else:
+            raise HookError(
+                f"{place} changed {name}, which nothing reads any more.",
+                allowed=f"{names[-1]}{' and branches' if 'branches' in names else ''}",
+                fix="change what the run goes on from",
+            )
     return dataclasses.replace(event, **changes)
+
+
+def _check_branches(new: object, place: str) -> None:
+    named = new if isinstance(new, Mapping) else {}
+    if "cond" not in named or not all(isinstance(cond, Conditioning) for cond in named.values()):
+        raise HookError(
+            f"{place} gave branches that cannot be asked.",
+            given=new,
+            allowed='a mapping of names to Conditioning, "cond" among them',
+            fix='{**event.branches, "cond": other}',
+        )
 
 
 def _check_tensor(old: Tensor, new: object, name: str, place: str) -> None:

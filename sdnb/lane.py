@@ -11,6 +11,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from sdnb.conditioning import Conditioning
 from sdnb.diffusion.guidance import classifier_free
 from sdnb.diffusion.noise import batch_seeds, step_noise
 from sdnb.diffusion.samplers.contract import Evaluate, Step
@@ -18,7 +19,6 @@ from sdnb.diffusion.samplers.loop import drive
 from sdnb.diffusion.sigma_schedules import sigmas
 from sdnb.errors import ModelError
 from sdnb.events import (
-    Conditioning,
     DenoiseEvent,
     Event,
     Hooks,
@@ -32,7 +32,7 @@ from sdnb.events import (
 from sdnb.models.denoiser import Answer, Denoiser, Question
 from sdnb.models.text import encode_text
 from sdnb.models.vae import decode_latents
-from sdnb.registry import SAMPLERS, SCHEDULES
+from sdnb.registry import SAMPLERS
 from sdnb.request import GenerationRequest
 from sdnb.shapes import Latents, State
 from sdnb.start import begin
@@ -65,6 +65,7 @@ class Lane:
         self.denoised: Latents | None = None
         self.index = 0
         self.evaluations = 0
+        self._questions = 0  # what hooks ask again is an evaluation, but no question of the run
         self._denoiser = denoiser
         self._components = denoiser.components
         self._hooks = hooks
@@ -72,7 +73,6 @@ class Lane:
         self._finite: list[Tensor] = []
         sampler, schedule = request.sampler, request.schedule
         self._sampler = SAMPLERS.bind(sampler.name, dict(sampler.options))
-        SCHEDULES.bind(schedule.name, dict(schedule.options))
         levels = sigmas(
             schedule.name,
             request.steps,
@@ -129,9 +129,10 @@ class Lane:
         question = replace(question, x=model.x, branches=model.branches)
         eps = yield question
         if eps is None:
-            raise RuntimeError("a lane's question must be sent its answer")
+            raise TypeError("a lane's question must be sent its answer")
         event = apply_hooks(self._denoise_event(question, eps), self._hooks.on_denoise)
         self.evaluations += 1
+        self._questions += 1
         self.denoised = event.denoised
         self.recorder.evaluation(asked.sigma, event.denoised, event.eps)
         yield event
@@ -141,7 +142,7 @@ class Lane:
         return ModelEvent(
             index=self.index,
             total=self.total,
-            evaluation=self.evaluations,
+            evaluation=self._questions,
             sigma=question.sigma,
             t=question.t,
             branches=question.branches,
@@ -153,7 +154,7 @@ class Lane:
         return DenoiseEvent(
             index=self.index,
             total=self.total,
-            evaluation=self.evaluations,
+            evaluation=self._questions,
             sigma=question.sigma,
             t=question.t,
             cfg_scale=self.request.cfg_scale,
@@ -185,7 +186,7 @@ class Lane:
         event = apply_hooks(event, self._hooks.on_step)
         self.x = event.x_next
         self.index += 1
-        self.recorder.denoised.append(event.denoised.detach())
+        self.recorder.denoised.append(event.denoised.detach().clone())
         self.recorder.state(step.sigma_next, self.x)
         self._finite.append(self.x.isfinite().all())
         yield event
@@ -199,7 +200,7 @@ class Lane:
 
     def _here(self) -> Latents:
         if self.x is None:
-            raise RuntimeError("the run has not begun")
+            raise TypeError("a lane has no latents before its start")
         return self.x
 
     def _check_finite(self) -> None:

@@ -56,7 +56,8 @@ class Pipeline:
         request : GenerationRequest or str
             A request, or its prompt.
         hooks : Hooks
-            Callables at the six points of the run; called after the request's own.
+            Callables at the six points of the run; called after the request's own. They are
+            recorded in it by name; to run a recorded request again, give them again.
         wait : bool
             Whether to wait while another thread computes; else `PipelineBusy` is raised.
         **fields
@@ -64,9 +65,15 @@ class Pipeline:
         """
         if isinstance(request, str):
             request = GenerationRequest(prompt=request)
+        if not isinstance(hooks, Hooks):
+            raise InvalidField(
+                "hooks= takes Hooks.", given=hooks, fix="sdnb.Hooks(on_step=(my_function,))"
+            )
         request = self._resolved(request.changed(**fields))
-        joined = _registered(request.hooks) + hooks
-        request = request.changed(hooks=(*request.hooks, *_uses(hooks)))
+        given = tuple(_uses(hooks))
+        recorded = tuple(use for use in request.hooks if use not in given)
+        request = request.changed(hooks=(*recorded, *given))
+        joined = _registered(recorded) + hooks
         return Run(self._denoiser, request, joined, partial(self._turn, wait))
 
     def run(

@@ -64,11 +64,12 @@ class Registry:
         for key, value in options.items():
             if key not in known:
                 raise UnknownName.among(f"option of {name}", key, known, fix="leave it out")
-            if isinstance(known[key], int | float) and not isinstance(value, int | float):
+            if type(known[key]) in (int, float) and type(value) not in (int, float):
                 raise InvalidField(
                     f"option {key} of {name} is a number.",
                     given=value,
                     allowed=f"for example {known[key]}",
+                    fix=f"{name} {key}={known[key]}",
                 )
         return partial(self[name], **options)
 

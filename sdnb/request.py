@@ -10,17 +10,12 @@ import re
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from hashlib import sha256
-from io import BytesIO
 from math import isfinite
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, no_type_check
+from typing import Any, no_type_check
 
-from sdnb.errors import InvalidField
+from sdnb.errors import InvalidField, UnknownName
+from sdnb.picture import FromImage, FromNoise, Picture, Start
 from sdnb.registry import SAMPLERS, SCHEDULES
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
 
 SCHEMA = 1
 POINTS = ("text", "start", "model", "denoise", "step", "image")
@@ -40,7 +35,7 @@ class Choice:
     @classmethod
     def parse(cls, text: str) -> "Choice":
         """Read ``name key=value …``; values are numbers, ``true``/``false`` or words."""
-        name, *pairs = text.split()[:1] + text.split()[1:] or [""]
+        name, *pairs = text.split() or [""]
         options = []
         for pair in pairs:
             key, equals, value = pair.partition("=")
@@ -73,6 +68,13 @@ class HookUse:
             raise InvalidField(
                 "a run has no such hook point.", given=self.point, allowed=", ".join(POINTS)
             )
+        if self.point in ("text", "start", "image") and (self.first, self.last) != (0, None):
+            raise InvalidField(
+                f"the point {self.point} comes once in a run and has no steps.",
+                given=str(self),
+                allowed="steps at model, denoise, step",
+                fix=f"{self.point}:{self.hook}",
+            )
         if self.first < 0 or (self.last is not None and self.last < self.first):
             raise InvalidField(
                 "a hook's steps run from the first to the last, counted from 0.",
@@ -102,66 +104,6 @@ class HookUse:
             return f"{self.point}:{self.hook}"
         last = "" if self.last is None else self.last
         return f"{self.point}:{self.hook}@{self.first}-{last}"
-
-
-@dataclass(frozen=True)
-class Picture:
-    """An input picture by content: PNG bytes and their SHA-256."""
-
-    png: bytes = field(repr=False)
-    sha256: str = ""
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "sha256", sha256(self.png).hexdigest())
-
-    @classmethod
-    def of(cls, image: "Image") -> "Picture":
-        """Keep a PIL image; its mode becomes RGB."""
-        buffer = BytesIO()
-        image.convert("RGB").save(buffer, "PNG")
-        return cls(buffer.getvalue())
-
-    @classmethod
-    def read(cls, path: str | Path) -> "Picture":
-        """Read a picture file of any format PIL knows."""
-        from PIL import Image, UnidentifiedImageError
-
-        try:
-            with Image.open(path) as image:
-                return cls.of(image)
-        except (OSError, UnidentifiedImageError) as error:
-            raise InvalidField(
-                f"this picture cannot be read: {error}",
-                given=str(path),
-                allowed="a PNG, JPEG or WebP file",
-                fix="check the path, relative to the notebook's folder",
-            ) from error
-
-    def open(self) -> "Image":
-        """Decode to a PIL image in RGB."""
-        from PIL import Image
-
-        return Image.open(BytesIO(self.png)).convert("RGB")
-
-
-@dataclass(frozen=True)
-class FromNoise:
-    """Start from noise alone."""
-
-
-@dataclass(frozen=True)
-class FromImage:
-    """Start from a picture's latents, noised as far as ``denoise`` says (img2img)."""
-
-    picture: Picture
-
-    @classmethod
-    def read(cls, path: str | Path) -> "FromImage":
-        """Start from the picture file at ``path``."""
-        return cls(Picture.read(path))
-
-
-Start = FromNoise | FromImage
 
 
 def _flag(
@@ -235,12 +177,18 @@ class GenerationRequest:
             if isinstance(choice, str):
                 choice = Choice.parse(choice)
                 object.__setattr__(self, name, choice)
+            _check(isinstance(choice, Choice), name, choice, "a name with its options")
             registry.check(choice.name)
         for name in ("cfg_scale", "denoise"):
             object.__setattr__(self, name, _number(name, getattr(self, name)))
         object.__setattr__(self, "hooks", tuple(self.hooks))
         for name in ("prompt", "negative_prompt"):
             _check(isinstance(getattr(self, name), str), name, getattr(self, name), "text")
+        _check(isinstance(self.checkpoint, str | None), "checkpoint", self.checkpoint, "text")
+        starts = "FromNoise(), FromImage.read(path)"
+        _check(isinstance(self.start, Start), "start", self.start, starts)
+        uses = all(isinstance(use, HookUse) for use in self.hooks)
+        _check(uses, "hooks", self.hooks, 'HookUse.parse("step:name")')
         self._check_ranges()
 
     def _check_ranges(self) -> None:
@@ -267,8 +215,6 @@ class GenerationRequest:
         known = [entry.name for entry in dataclasses.fields(self)]
         for name in fields:
             if name not in known:
-                from sdnb.errors import UnknownName
-
                 raise UnknownName.among("field of a request", name, known)
         return dataclasses.replace(self, **fields)  # type: ignore[arg-type]  # checked on entry
 
@@ -288,19 +234,33 @@ class GenerationRequest:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> "GenerationRequest":
-        """Read what `to_json` wrote; raises `InvalidField` on a newer schema."""
-        fields = dict(values)
-        if fields.pop("schema", SCHEMA) > SCHEMA:
+        """Read what `to_json` wrote.
+
+        Raises `InvalidField` or `UnknownName` for a newer schema and for what is no request.
+        """
+        try:
+            fields = dict(values)
+            schema = int(fields.pop("schema", SCHEMA))
+            start = fields.pop("start", None)
+            if start is not None:
+                fields["start"] = FromImage(Picture(b64decode(start["picture"])))
+            fields["hooks"] = tuple(map(HookUse.parse, fields.get("hooks", ())))
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
+            if isinstance(error, InvalidField):
+                raise
+            raise InvalidField(
+                f"this is no request: {error}.",
+                given=values,
+                allowed="what GenerationRequest.to_json gives",
+                fix="read it from the file again",
+            ) from error
+        if schema > SCHEMA:
             raise InvalidField(
                 "this request was written by a newer sdnb.",
-                given=values["schema"],
+                given=schema,
                 allowed=f"schema up to {SCHEMA}",
                 fix="upgrade sdnb",
             )
-        start = fields.pop("start", None)
-        if start is not None:
-            fields["start"] = FromImage(Picture(b64decode(start["picture"])))
-        fields["hooks"] = tuple(HookUse.parse(text) for text in fields.get("hooks", ()))
         return cls().changed(**fields)
 
 

@@ -83,6 +83,8 @@ class Result:
         target = Path(path)
         is_file = target.suffix.lower() == ".png"
         facts = {"evaluations": str(self.evaluations), "seconds": f"{self.seconds:.3f}"}
+        if self.interrupted:
+            facts["interrupted after steps"] = str(len(self.trace.denoised))
         return [
             png.write(
                 image,

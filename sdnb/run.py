@@ -12,7 +12,7 @@ import torch
 from PIL.Image import Image
 
 from sdnb.errors import InvalidField
-from sdnb.events import Event, Hooks, ImageEvent, StepEvent
+from sdnb.events import Event, Hooks, ImageEvent, StartEvent, StepEvent
 from sdnb.lane import Lane
 from sdnb.models.components import Components
 from sdnb.models.denoiser import Denoiser, Question
@@ -45,6 +45,8 @@ class Run:
         self._turn = turn
         self._lane = Lane(denoiser, request, hooks)
         self._events = self._lane.events()
+        self._waiting: Question | None = None  # asked, not yet answered: an interrupt came between
+        self._held: Event | None = None
         self._images: Images | None = None
         self._cancelled = False
 
@@ -80,15 +82,22 @@ class Run:
         with self._turn():
             began = perf_counter()
             try:
-                if self._cancelled:
-                    self._events.close()
-                said = next(self._events)
-                while isinstance(said, Question):
-                    said = self._events.send(self._denoiser([said])[0])
+                self._held = self._advance()
             finally:
                 self.seconds += perf_counter() - began
-        if isinstance(said, ImageEvent):
-            self._images = said.images
+        if isinstance(self._held, ImageEvent):
+            self._images = self._held.images
+        return self._held
+
+    def _advance(self) -> Event:
+        if self._cancelled:
+            self._events.close()
+        said = next(self._events) if self._waiting is None or self._cancelled else self._waiting
+        while isinstance(said, Question):
+            self._waiting = said
+            answer = self._denoiser([said])[0]
+            self._waiting = None
+            said = self._events.send(answer)
         return said
 
     def step(self) -> StepEvent | None:
@@ -96,45 +105,59 @@ class Run:
         return next((event for event in self if isinstance(event, StepEvent)), None)
 
     def replace(self, x: Latents) -> None:
-        """Go on from other latents than the sampler proposed.
+        """Go on from other latents than the sampler proposed; they are copied.
 
-        Raises `InvalidField` before the start and for another shape.
+        Possible while the run is held at its `StartEvent` or a `StepEvent`: there the sampler
+        waits for the latents to go on from. Raises `InvalidField` elsewhere, for another shape
+        and for NaN or infinity.
         """
-        if self.x is None or x.shape != self.x.shape:
+        if self.x is None or not isinstance(self._held, StartEvent | StepEvent):
             raise InvalidField(
-                "a run goes on from latents of its own shape, once it has begun.",
-                given=tuple(x.shape),
-                allowed="" if self.x is None else str(tuple(self.x.shape)),
-                fix="call run.step() first" if self.x is None else "reshape them",
+                "latents can be replaced between two steps only.",
+                given=type(self._held).__name__,
+                allowed="a run held at its StartEvent or a StepEvent",
+                fix="call run.step() first",
             )
-        self._lane.x = x.to(self.x)
+        if x.shape != self.x.shape or not bool(x.isfinite().all()):
+            raise InvalidField(
+                "a run goes on from finite latents of its own shape.",
+                given=tuple(x.shape),
+                allowed=f"{tuple(self.x.shape)}, without NaN and infinity",
+                fix="start from run.x.clone()",
+            )
+        self._lane.x = x.detach().to(self.x).clone()
 
     def preview(self) -> list[Image]:
         """Decode the estimate of the clean latents; empty before the first answer."""
         if self.denoised is None:
             return []
         with self._turn():
-            return to_pil(decode_latents(self._components, self.denoised))
+            return to_pil(decode_latents(self._components, self._clean()))
 
     def cancel(self) -> None:
         """End the run before its next network call; `finish` gives what there is."""
         self._cancelled = True
 
     def finish(self) -> Result:
-        """Run to the end and give the Result; of an ended run, what there is of it."""
+        """Run to the end and give the Result; of a cancelled run, what there is of it.
+
+        After an interrupt, `cancel` first gives what there is; without it the run goes on.
+        """
         for _ in self:
             continue
+        with self._turn():
+            said = notices(self._components, self.request)
         interrupted = self._images is None
         images = self.preview() if self._images is None else to_pil(self._images)
         return Result(
             request=self.request,
-            latents=self._clean(interrupted).cpu(),
+            latents=self._clean().cpu(),
             images=tuple(images),
             seeds=self._lane.seeds,
             seconds=self.seconds,
             evaluations=self.evaluations,
             interrupted=interrupted,
-            notices=notices(self._components, self.request.prompt),
+            notices=said,
             trace=self._lane.recorder.trace(),
         )
 
@@ -142,19 +165,20 @@ class Run:
     def _components(self) -> Components:
         return self._denoiser.components
 
-    def _clean(self, interrupted: bool) -> Latents:
-        clean = self.denoised if interrupted else self.x
+    def _clean(self) -> Latents:
+        """Return the best clean latents so far: after the last step, those it led to."""
+        clean = self.x if self._lane.index == self._lane.total else self.denoised
         return torch.zeros(0, 0, 0, 0) if clean is None else clean.detach()
 
 
-def notices(components: Components, prompt: str) -> tuple[str, ...]:
-    """Return what the user of a prompt should know, one sentence each."""
+def notices(components: Components, request: GenerationRequest) -> tuple[str, ...]:
+    """Return what the user of a request's prompts should know, one sentence each."""
     said = []
-    unknown = unknown_words(components, prompt)
+    prompts = (request.prompt, request.negative_prompt)
+    unknown = unknown_words(components, " ".join(prompts))
     if unknown and components.words is not None:
         known = ", ".join(sorted(components.words))
         said.append(f"This model has never seen: {', '.join(unknown)}. It knows: {known}.")
-    cut = truncated_text(components, prompt)
-    if cut:
+    for cut in filter(None, (truncated_text(components, prompt) for prompt in prompts)):
         said.append(f"The text encoder has no room for the end of the prompt: {cut!r}.")
     return tuple(said)

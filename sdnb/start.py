@@ -8,7 +8,7 @@ from sdnb.diffusion.forward import add_noise
 from sdnb.diffusion.noise import start_noise
 from sdnb.models.components import Components
 from sdnb.models.vae import encode_images, from_pil
-from sdnb.request import FromImage, FromNoise, Start
+from sdnb.picture import FromImage, FromNoise, Start
 from sdnb.shapes import Latents
 
 

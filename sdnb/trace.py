@@ -58,11 +58,11 @@ class Recorder:
     def state(self, sigma: float, x: Latents) -> None:
         """Add a state that the run reached."""
         self.sigmas.append(sigma)
-        self.x.append(x.detach())
+        self.x.append(x.detach().clone())
 
     def replace_state(self, x: Latents) -> None:
         """Put other latents in the place of the last state: the run goes on from these."""
-        self.x[-1] = x.detach()
+        self.x[-1] = x.detach().clone()
 
     def evaluation(self, sigma: float, denoised: Latents, eps: Mapping[str, Latents]) -> None:
         """Add an answer, as far as the budget allows."""
@@ -70,8 +70,8 @@ class Recorder:
         if self.kept_bytes > BUDGET:
             self.evaluations.append(Evaluation(sigma, None, None))
         else:
-            kept = {name: part.detach() for name, part in eps.items()}
-            self.evaluations.append(Evaluation(sigma, denoised.detach(), kept))
+            kept = {name: part.detach().clone() for name, part in eps.items()}
+            self.evaluations.append(Evaluation(sigma, denoised.detach().clone(), kept))
 
     def trace(self) -> Trace:
         """Return what was gathered, on the CPU."""

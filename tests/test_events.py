@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import jaxtyping
 import pytest
 import torch
 
@@ -160,6 +161,8 @@ def test_a_registered_hook_travels_with_its_request(pipe):
         (lambda event: event.x_next * float("nan"), "NaN"),
         (lambda _event: "nonsense", "cannot be x_next"),
         (lambda _event: 1 / 0, "ZeroDivisionError"),
+        (lambda event: [event.x.mul_(2)].clear(), "in place"),
+        (lambda event: dataclasses.replace(event, sigma=3.0), "changed sigma"),
     ],
 )
 def test_a_hook_that_errs_is_named_with_its_event_and_step(pipe, reply, complaint):
@@ -172,6 +175,41 @@ def test_a_hook_that_errs_is_named_with_its_event_and_step(pipe, reply, complain
         run(pipe, on_step=(faulty,))
     assert "faulty (StepEvent, step 1)" in caught.value.what
     assert run(pipe).images
+
+
+@pytest.mark.parametrize("branches", [{}, {"cond": None}, "nonsense"])
+def test_branches_that_cannot_be_asked_are_refused(pipe, branches):
+    # given
+    def faulty(event):
+        return dataclasses.replace(event, branches=branches)
+
+    # when / then
+    with pytest.raises((HookError, jaxtyping.TypeCheckError)):
+        run(pipe, on_model=(faulty,))
+
+
+def test_asking_again_does_not_shift_the_count_of_questions(pipe):
+    # given
+    counts = []
+
+    def ask(event):
+        event.denoise(event.x)
+
+    # when
+    result = run(
+        pipe,
+        on_model=(ask, lambda event: counts.append(event.evaluation)),
+        on_denoise=(lambda event: counts.append(event.evaluation),),
+    )
+
+    # then
+    assert counts == [0, 0, 1, 1, 2, 2]
+    assert (result.evaluations, len(result.trace.evaluations)) == (6, 3)
+
+
+def test_hooks_are_given_as_hooks(pipe):
+    with pytest.raises((InvalidField, jaxtyping.TypeCheckError)):
+        pipe.run(PROMPT, hooks=[print])
 
 
 def test_hooks_are_tuples_of_callables():

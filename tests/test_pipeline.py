@@ -1,5 +1,6 @@
 """Runs of the embedded model: the same picture however it is asked for, and nothing left behind."""
 
+import dataclasses
 import pickle
 import subprocess
 import sys
@@ -11,9 +12,11 @@ from PIL import Image
 
 import sdnb
 from sdnb.errors import InvalidField, ModelError, PipelineBusy, UnknownName
-from sdnb.events import Hooks, ImageEvent, StepEvent
+from sdnb.events import During, Hooks, ImageEvent, StepEvent
+from sdnb.models.vae import encode_images, from_pil
+from sdnb.picture import FromImage, Picture
 from sdnb.registry import SAMPLERS
-from sdnb.request import FromImage, GenerationRequest, Picture
+from sdnb.request import GenerationRequest
 
 PROMPT = "a red circle on a meadow"
 
@@ -112,13 +115,20 @@ def test_replaced_latents_are_what_the_run_goes_on_from(pipe):
     assert torch.equal(run.finish().trace.x[1], torch.zeros_like(following.x))
 
 
-def test_replacing_before_the_start_or_by_another_shape_is_refused(pipe):
+def test_latents_are_replaced_only_where_the_sampler_waits_for_them(pipe):
+    # given
     run = pipe.start(PROMPT, steps=2)
-    with pytest.raises(InvalidField, match="begun"):
+
+    # when / then
+    with pytest.raises(InvalidField, match="between two steps"):
         run.replace(torch.zeros(1, 4, 16, 16))
     run.step()
-    with pytest.raises(InvalidField, match="shape"):
-        run.replace(torch.zeros(1, 4, 8, 8))
+    for wrong in (torch.zeros(1, 4, 8, 8), torch.full((1, 4, 16, 16), float("nan"))):
+        with pytest.raises(InvalidField, match="finite latents of its own shape"):
+            run.replace(wrong)
+    assert type(next(run)).__name__ == "ModelEvent"
+    with pytest.raises(InvalidField, match="between two steps"):
+        run.replace(torch.zeros(1, 4, 16, 16))
 
 
 def test_a_cancelled_run_gives_what_there_is(pipe):
@@ -149,12 +159,58 @@ def test_an_interrupt_leaves_run_and_pipeline_usable(pipe):
     # when
     with pytest.raises(KeyboardInterrupt):
         run.finish()
+    run.cancel()
     result = run.finish()
 
     # then
     assert result.interrupted
     assert result.images
     assert not pipe.run(PROMPT, steps=1).interrupted
+
+
+def test_an_interrupt_inside_the_network_loses_neither_run_nor_picture(pipe, monkeypatch):
+    # given
+    forward, calls = pipe.components.unet.forward, iter(range(1000))
+
+    def interrupted_once(*args, **kwargs):
+        if next(calls) == 2:
+            raise KeyboardInterrupt
+        return forward(*args, **kwargs)
+
+    monkeypatch.setattr(pipe.components.unet, "forward", interrupted_once)
+    run, other = (pipe.start(PROMPT, seed=7, steps=5) for _ in range(2))
+
+    # when
+    with pytest.raises(KeyboardInterrupt):
+        run.finish()
+    resumed = run.finish()
+    calls = iter(range(1000))
+    with pytest.raises(KeyboardInterrupt):
+        other.finish()
+    other.cancel()
+    ended = other.finish()
+
+    # then
+    assert torch.equal(resumed.latents, pipe.run(PROMPT, seed=7, steps=5).latents)
+    assert ended.interrupted
+    assert len(ended.trace.denoised) == 2
+    assert ended.images
+
+
+def test_an_interrupt_while_decoding_keeps_the_finished_latents(pipe):
+    # given
+    def interrupt(_event):
+        raise KeyboardInterrupt
+
+    run = pipe.start(PROMPT, seed=7, steps=3, hooks=Hooks(on_image=(interrupt,)))
+
+    # when
+    with pytest.raises(KeyboardInterrupt):
+        run.finish()
+    run.cancel()
+
+    # then
+    assert torch.equal(run.finish().latents, pipe.run(PROMPT, seed=7, steps=3).latents)
 
 
 def test_a_run_cancelled_at_once_has_no_picture(pipe):
@@ -193,12 +249,14 @@ def test_a_picture_half_denoised_stays_near_itself(pipe):
     start = FromImage(Picture.of(picture))
 
     # when
-    near = pipe.run(PROMPT, seed=1, start=start, denoise=0.1, steps=2)
-    far = pipe.run(PROMPT, seed=1, start=start, denoise=1.0, steps=2)
+    near = pipe.run(PROMPT, seed=1, start=start, denoise=0.05, steps=2)
+    far = pipe.run(PROMPT, seed=1, start=start, denoise=0.9, steps=2)
 
     # then
-    assert len(near.trace.sigmas) == 3
-    assert near.trace.sigmas[0] < far.trace.sigmas[0]
+    latents = encode_images(pipe.components, from_pil([picture.resize((128, 128))]))
+    distances = [float((result.latents - latents).norm()) for result in (near, far)]
+    assert distances[0] < 0.5 * distances[1]
+    assert distances[0] < 0.5 * float(latents.norm())
 
 
 def test_the_trace_holds_every_state_and_answer(pipe):
@@ -222,13 +280,15 @@ def test_the_trace_holds_every_state_and_answer(pipe):
 def test_not_a_number_from_the_model_ends_the_run_naming_the_step(pipe):
     # given
     def poison(event):
-        if event.index == 1:
-            event.eps["cond"].fill_(float("nan"))
-            event.denoised.fill_(float("nan"))
+        cond = event.branches["cond"]
+        broken = dataclasses.replace(cond, embeds=cond.embeds * float("nan"))
+        return dataclasses.replace(event, branches={**event.branches, "cond": broken})
+
+    hooks = Hooks(on_model=(During(poison, 1, 1),))
 
     # when / then
     with pytest.raises(ModelError, match="step 1"):
-        pipe.run(PROMPT, steps=3, sampler="euler", hooks=Hooks(on_denoise=(poison,)))
+        pipe.run(PROMPT, steps=3, sampler="euler", hooks=hooks)
 
 
 def test_a_result_survives_pickling(pipe):
@@ -248,6 +308,8 @@ def test_an_unregistered_hook_of_a_request_is_unknown(pipe):
     assert [str(use) for use in result.request.hooks] == ["step:_look"]
     with pytest.raises(UnknownName, match="_look"):
         pipe.run(result.request)
+    again = pipe.run(result.request, hooks=Hooks(on_step=(_look,)))
+    assert again.request == result.request
 
 
 def test_the_last_event_holds_the_pictures(pipe):

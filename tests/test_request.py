@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from sdnb.errors import InvalidField, UnknownName
+from sdnb.picture import FromImage, Picture
 from sdnb.registry import SAMPLERS, SCHEDULES
-from sdnb.request import Choice, FromImage, GenerationRequest, HookUse, Picture
+from sdnb.request import Choice, GenerationRequest, HookUse
 
 REQUESTS = st.builds(
     GenerationRequest,
@@ -53,6 +54,10 @@ def test_json_gives_the_same_request_back(request):
         ("denoise", 1.5),
         ("prompt", None),
         ("clip_skip", -1),
+        ("checkpoint", 5),
+        ("start", "cat.png"),
+        ("hooks", ("step:f",)),
+        ("sampler", 5),
     ],
 )
 def test_a_value_that_cannot_be_is_refused_by_name(field, value):
@@ -69,6 +74,14 @@ def test_a_wrong_size_is_told_the_nearest_right_one():
 def test_an_unknown_field_is_told_the_nearest():
     with pytest.raises(UnknownName, match="cfg_scale"):
         GenerationRequest().changed(cfg_scal=3)
+
+
+@pytest.mark.parametrize(
+    "values", [{"sampler": 5}, {"hooks": [5]}, {"schema": "x"}, {"start": 1}, {"start": {}}]
+)
+def test_what_is_no_request_is_refused(values):
+    with pytest.raises(InvalidField):
+        GenerationRequest.from_json(values)
 
 
 def test_a_newer_schema_is_refused():
@@ -96,7 +109,9 @@ def test_a_hook_is_written_with_its_steps(text, steps):
     assert HookUse.parse(str(use)) == use
 
 
-@pytest.mark.parametrize("text", ["f", "nowhere:f", "step:f@7-3", "step:", "step:f@x"])
+@pytest.mark.parametrize(
+    "text", ["f", "nowhere:f", "step:f@7-3", "step:", "step:f@x", "start:f@1-2"]
+)
 def test_a_hook_written_wrongly_is_refused(text):
     with pytest.raises(InvalidField):
         HookUse.parse(text)

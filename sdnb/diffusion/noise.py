@@ -2,6 +2,7 @@
 
 Image i is drawn on the CPU in float32 from seed + i, so it is the same alone, in a batch and on
 any device. The noise inside the loop comes from a second stream, independent of every start.
+torch's CPU generator reads the low 32 bits of a seed: seeds that share them share their noise.
 """
 
 from collections.abc import Callable, Sequence

@@ -60,17 +60,32 @@ def sigmas(
     Returns
     -------
     Tensor [S + 1]
-        Float64, falling to 0 (``ddim_uniform`` may give a few levels more).
+        Float64, falling to 0 (``ddim_uniform`` gives more levels where S does not divide T).
+
+    Raises
+    ------
+    InvalidField
+        Where the schedule cannot be spread over so many steps, or gives levels that do not fall.
     """
-    if steps < 1 or not 0 < denoise <= 1:
+    noise_schedule = noise_schedule or scaled_linear()
+    most = len(noise_schedule.alphas_cumprod)
+    if not (steps >= 1 and 0 < denoise <= 1 and steps / denoise <= most):
         raise InvalidField(
-            "a schedule needs steps and a share of the noise range.",
+            "a schedule cannot be spread over so many steps.",
             given={"steps": steps, "denoise": denoise},
-            allowed="steps from 1, denoise over 0 and up to 1",
+            allowed=f"steps from 1, denoise over 0 and up to 1, steps / denoise up to {most}",
+            fix="fewer steps, or a larger denoise",
         )
-    levels: Sigmas = SCHEDULES[schedule](
-        int(steps / denoise) + discard_penultimate, noise_schedule or scaled_linear(), **options
+    levels: Sigmas = SCHEDULES.bind(schedule, options)(
+        int(steps / denoise) + discard_penultimate, noise_schedule
     )
+    if not bool(levels.isfinite().all() and (levels.diff() < 0).all()):
+        raise InvalidField(
+            f"the schedule {schedule} gives levels that do not fall.",
+            given={"steps": steps, **options},
+            allowed="finite levels, each under the one before",
+            fix="fewer steps, or other options",
+        )
     if discard_penultimate:
         levels = torch.cat([levels[:-2], levels[-1:]])
     return levels if denoise == 1 else levels[-(steps + 1) :]
@@ -89,7 +104,11 @@ def simple(steps: int, noise_schedule: NoiseSchedule) -> Sigmas:
 
 @schedule("normal")
 def normal(steps: int, noise_schedule: NoiseSchedule) -> Sigmas:
-    """Evenly spaced (fractional) timesteps from the noisiest level to the cleanest, then 0."""
+    """Evenly spaced (fractional) timesteps from the noisiest level to the cleanest, then 0.
+
+    Source: the linear selection of Song et al. 2021 (arXiv:2010.02502), appendix D.3, from the
+    last timestep to the first.
+    """
     first = noise_schedule.t(noise_schedule.sigma_max)
     timesteps = torch.linspace(first, 0.0, steps, dtype=torch.float64).tolist()
     levels = [noise_schedule.sigma(t) for t in timesteps]
@@ -109,7 +128,7 @@ def karras(steps: int, noise_schedule: NoiseSchedule, *, rho: float = 7.0) -> Si
 
 @schedule("exponential")
 def exponential(steps: int, noise_schedule: NoiseSchedule) -> Sigmas:
-    """Evenly spaced in ``log sigma``. Source: Lu et al. 2022 (arXiv:2206.00927), section 3.4."""
+    """Evenly spaced in ``log sigma``. Source: Lu et al. 2022 (arXiv:2206.00927), section 3.3."""
     high, low = log(noise_schedule.sigma_max), log(noise_schedule.sigma_min)
     return _to_zero(torch.linspace(high, low, steps, dtype=torch.float64).exp())
 

@@ -14,7 +14,8 @@ from sdnb.magics.parse import order_of
 from sdnb.magics.session import Session
 from sdnb.magics.settings import write_settings
 from sdnb.magics.words import Word
-from sdnb.request import FromNoise, GenerationRequest
+from sdnb.picture import FromNoise
+from sdnb.request import GenerationRequest
 
 
 @dataclass(frozen=True)

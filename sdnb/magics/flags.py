@@ -11,8 +11,9 @@ from keyword import iskeyword
 
 from sdnb.errors import InvalidField, SdnbError, UnknownName
 from sdnb.magics.seeds import AFTER, read_after
+from sdnb.picture import FromNoise
 from sdnb.registry import SAMPLERS, SCHEDULES
-from sdnb.request import POINTS, FromNoise, GenerationRequest
+from sdnb.request import POINTS, GenerationRequest
 
 _NUMBERS: dict[object, str] = {int: "a whole number", float: "a number"}
 _VALUES: dict[str, Callable[[], Sequence[str]]] = {

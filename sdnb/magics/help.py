@@ -7,8 +7,9 @@ from inspect import cleandoc, unwrap
 from sdnb.errors import UnknownName
 from sdnb.magics.flags import FLAGS, Flag, example_of
 from sdnb.magics.page import aligned
+from sdnb.picture import FromNoise
 from sdnb.registry import HOOKS, SAMPLERS, SCHEDULES, Registry
-from sdnb.request import FromNoise, GenerationRequest
+from sdnb.request import GenerationRequest
 
 _OPENING = """\
 Draw a picture from a prompt.

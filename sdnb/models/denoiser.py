@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from sdnb.conditioning import Branches
 from sdnb.diffusion.prediction import PREDICTIONS, input_scale
-from sdnb.events import Branches
 from sdnb.models.components import Components
 from sdnb.shapes import Latents
 

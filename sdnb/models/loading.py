@@ -35,19 +35,22 @@ def load_components(reference: str = "tiny") -> Components:
     Raises `LoadError`, saying which part is missing or broken.
     """
     folder = locate(reference)
+    with _said_clearly(folder), _without_progress_bars():
+        return _load(reference, folder)
+
+
+def _load(reference: str, folder: Path) -> Components:
     kind = _read(folder / "model_index.json").get("_class_name")
     if kind != "StableDiffusionPipeline":
         raise LoadError(
             "this kind of checkpoint cannot be loaded.",
             given=kind,
             allowed="StableDiffusionPipeline (Stable Diffusion 1.x)",
+            fix='sdnb.load("tiny")',
         )
     device = _best_device()
-    with _said_clearly(folder), _without_progress_bars():
-        unet = _network(UNet2DConditionModel, folder / "unet", _unet_dtype(device))
-        vae = _network(AutoencoderKL, folder / "vae", torch.float32)
-        text_encoder = _network(CLIPTextModel, folder / "text_encoder", torch.float32)
-        tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)
+    unet = _network(UNet2DConditionModel, folder / "unet", _unet_dtype(device))
+    vae = _network(AutoencoderKL, folder / "vae", torch.float32)
     scheduler = _read(folder / "scheduler" / "scheduler_config.json")
     latent = LatentSpec(
         channels=vae.config.latent_channels,
@@ -57,8 +60,8 @@ def load_components(reference: str = "tiny") -> Components:
     )
     return Components(
         reference=reference,
-        tokenizer=tokenizer,
-        text_encoder=text_encoder.to(device),
+        tokenizer=CLIPTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True),
+        text_encoder=_network(CLIPTextModel, folder / "text_encoder", torch.float32).to(device),
         unet=unet.to(device),
         vae=vae.to(device),
         noise_schedule=_noise_schedule(scheduler),
@@ -71,7 +74,22 @@ def load_components(reference: str = "tiny") -> Components:
 
 # The loaders are untyped.
 def _network(kind: Any, folder: Path, dtype: torch.dtype) -> Any:
-    network = kind.from_pretrained(folder, dtype=dtype, local_files_only=True, use_safetensors=True)
+    network, info = kind.from_pretrained(
+        folder,
+        dtype=dtype,
+        local_files_only=True,
+        use_safetensors=True,
+        low_cpu_mem_usage=False,  # else diffusers warns where accelerate is not installed
+        output_loading_info=True,
+    )
+    missing = sorted(info["missing_keys"])
+    if missing:
+        raise LoadError(
+            f"weights are missing from {folder.name}: {', '.join(missing[:3])}.",
+            given=f"{len(missing)} missing in {folder}",
+            allowed="every weight of the network",
+            fix="copy the checkpoint again",
+        )
     return network.eval().requires_grad_(False)
 
 
@@ -87,9 +105,13 @@ def _unet_dtype(device: torch.device) -> torch.dtype:
 
 def _noise_schedule(scheduler: Mapping[str, Any]) -> NoiseSchedule:
     name = scheduler.get("beta_schedule", "scaled_linear")
-    if name not in BETA_SCHEDULES:
+    own = [key for key in ("rescale_betas_zero_snr", "trained_betas") if scheduler.get(key)]
+    if name not in BETA_SCHEDULES or own:
         raise LoadError(
-            "this noise schedule is not known.", given=name, allowed=", ".join(BETA_SCHEDULES)
+            "this noise schedule is not known.",
+            given=", ".join([name, *own]),
+            allowed=", ".join(BETA_SCHEDULES),
+            fix="load a checkpoint with one of these",
         )
     return BETA_SCHEDULES[name](
         scheduler["num_train_timesteps"], scheduler["beta_start"], scheduler["beta_end"]
@@ -100,7 +122,10 @@ def _prediction(scheduler: Mapping[str, Any]) -> str:
     name = str(scheduler.get("prediction_type", "epsilon"))
     if name not in PREDICTIONS:
         raise LoadError(
-            "this prediction type is not known.", given=name, allowed=", ".join(PREDICTIONS)
+            "this prediction type is not known.",
+            given=name,
+            allowed=", ".join(PREDICTIONS),
+            fix="look into scheduler/scheduler_config.json",
         )
     return name
 
@@ -111,8 +136,8 @@ def _words(path: Path) -> frozenset[str] | None:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        content: dict[str, Any] = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
+        content = dict(json.loads(path.read_text()))
+    except (OSError, ValueError, TypeError) as error:
         raise LoadError(
             f"a part of the checkpoint cannot be read: {error}",
             given=str(path),
@@ -126,7 +151,9 @@ def _read(path: Path) -> dict[str, Any]:
 def _said_clearly(folder: Path) -> Iterator[None]:
     try:
         yield
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+    except LoadError:
+        raise
+    except (OSError, ValueError, LookupError, TypeError, RuntimeError, SafetensorError) as error:
         raise LoadError(
             f"a part of the checkpoint is missing or broken: {error}",
             given=str(folder),

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from sdnb.conditioning import Conditioning, Token
 from sdnb.errors import InvalidField
-from sdnb.events import Conditioning, Token
 from sdnb.models.components import Components, Network
 
 

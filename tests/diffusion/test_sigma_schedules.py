@@ -77,7 +77,15 @@ def test_an_unknown_schedule_names_the_nearest():
         sigmas("karas", 10)
 
 
-@pytest.mark.parametrize("wrong", [{"steps": 0}, {"steps": 5, "denoise": 0.0}])
-def test_a_run_without_levels_is_refused(wrong):
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"steps": 0},
+        {"steps": 5, "denoise": 0.0},
+        {"steps": 4, "denoise": 0.002},
+        {"steps": 5, "rho": float("nan")},
+    ],
+)
+def test_levels_that_cannot_be_are_refused(wrong):
     with pytest.raises(InvalidField):
         sigmas("karras", **wrong)

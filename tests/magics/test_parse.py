@@ -12,8 +12,9 @@ from sdnb.errors import InvalidField, SdnbError, UnknownName
 from sdnb.magics.flags import FLAGS, example_of
 from sdnb.magics.options import format_flags
 from sdnb.magics.parse import Order, cut_semicolon, parse_cell, parse_line, split_body
+from sdnb.picture import FromImage
 from sdnb.registry import SAMPLERS, SCHEDULES
-from sdnb.request import POINTS, Choice, FromImage, GenerationRequest, HookUse
+from sdnb.request import POINTS, Choice, GenerationRequest, HookUse
 
 NAMES = st.text(string.ascii_lowercase, min_size=1)
 # text of one line, without variables

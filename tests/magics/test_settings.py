@@ -7,7 +7,8 @@ from PIL import Image
 from sdnb.errors import InvalidField
 from sdnb.magics.parse import Order
 from sdnb.magics.settings import read_settings, settings_path, write_settings
-from sdnb.request import Choice, FromImage, GenerationRequest, HookUse, Picture
+from sdnb.picture import FromImage, Picture
+from sdnb.request import Choice, GenerationRequest, HookUse
 
 
 def test_what_is_kept_is_read_back(settings_folder: Path) -> None:

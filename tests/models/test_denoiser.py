@@ -1,5 +1,8 @@
 """The network's one entry: many questions in one call equal each alone."""
 
+from dataclasses import replace
+from types import SimpleNamespace
+
 import pytest
 import torch
 
@@ -43,6 +46,30 @@ def test_gradients_flow_only_where_asked(pipe):
     # then
     assert not quiet["cond"].requires_grad
     assert question.x.grad.abs().sum() > 0
+
+
+def test_a_network_that_predicts_velocity_is_understood(pipe):
+    # given
+    generator = torch.Generator().manual_seed(2)
+    x0, eps = torch.randn(2, 1, 4, 16, 16, generator=generator)
+    sigma = 3.0
+
+    class Velocity(torch.nn.Module):
+        dtype = torch.float32
+
+        def forward(self, x, _t, **_text):
+            v = (eps - sigma * x0) / (1 + sigma**2) ** 0.5
+            return SimpleNamespace(sample=v.expand_as(x))
+
+    parts = replace(pipe.components, unet=Velocity(), prediction="v_prediction")
+    cond = encode_text(pipe.components, ["a cat"])
+    question = Question(x0 + sigma * eps, sigma, 500.0, {"cond": cond})
+
+    # when
+    (answer,) = Denoiser(parts)([question])
+
+    # then
+    assert torch.allclose(answer["cond"], eps, atol=1e-5)
 
 
 @pytest.mark.parametrize("prediction", PREDICTIONS)

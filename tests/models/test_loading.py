@@ -4,6 +4,7 @@ import json
 import shutil
 
 import pytest
+from safetensors.torch import load_file, save_file
 from transformers.utils import logging
 
 import sdnb
@@ -54,12 +55,34 @@ def test_pickled_weights_are_not_read(copy):
         ("model_index.json", "_class_name", "FluxPipeline"),
         ("scheduler/scheduler_config.json", "beta_schedule", "strange"),
         ("scheduler/scheduler_config.json", "prediction_type", "strange"),
+        ("scheduler/scheduler_config.json", "trained_betas", [0.1]),
+        ("scheduler/scheduler_config.json", "rescale_betas_zero_snr", True),
     ],
 )
 def test_an_unknown_kind_is_refused_by_name(copy, file, key, value):
     config = json.loads((copy / file).read_text())
     (copy / file).write_text(json.dumps({**config, key: value}))
-    with pytest.raises(LoadError, match=value):
+    with pytest.raises(LoadError, match=value if isinstance(value, str) else key):
+        sdnb.load(str(copy))
+
+
+@pytest.mark.parametrize("part", ["unet", "vae", "text_encoder"])
+def test_a_network_with_a_weight_missing_is_refused(copy, part):
+    # given
+    (weights,) = (copy / part).glob("*.safetensors")
+    tensors = load_file(weights)
+    del tensors[next(name for name in tensors if name.endswith("weight"))]
+    save_file(tensors, weights, metadata={"format": "pt"})
+
+    # when / then
+    with pytest.raises(LoadError, match=part):
+        sdnb.load(str(copy))
+
+
+@pytest.mark.parametrize("file", ["model_index.json", "words.json"])
+def test_a_broken_file_is_refused(copy, file):
+    (copy / file).write_text("[")
+    with pytest.raises(LoadError):
         sdnb.load(str(copy))
 
 

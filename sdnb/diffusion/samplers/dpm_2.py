@@ -24,6 +24,5 @@ def dpm_2(x: State, sigmas: Sequence[float], noise: Noise) -> Proposals:
         if sigma_next > 0:
             middle = sqrt(sigma * sigma_next)
             x_middle = x + slope * (middle - sigma)
-            denoised = yield Evaluate(x_middle, middle)
-            slope = (x_middle - denoised) / middle
+            slope = (x_middle - (yield Evaluate(x_middle, middle))) / middle
         x = yield Step(denoised, x + slope * (sigma_next - sigma), sigma_next)

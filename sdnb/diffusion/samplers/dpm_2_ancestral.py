@@ -32,8 +32,7 @@ def dpm_2_ancestral(
         if sigma_down > 0:
             middle = sqrt(sigma * sigma_down)
             x_middle = x + slope * (middle - sigma)
-            denoised = yield Evaluate(x_middle, middle)
-            slope = (x_middle - denoised) / middle
+            slope = (x_middle - (yield Evaluate(x_middle, middle))) / middle
         x_next = x + slope * (sigma_down - sigma)
         if sigma_up > 0:
             x_next = x_next + noise(sigma, sigma_next) * (s_noise * sigma_up)

@@ -12,7 +12,7 @@ from sdnb.shapes import State
 def euler(x: State, sigmas: Sequence[float], noise: Noise) -> Proposals:
     """First-order steps of the probability-flow ODE; one evaluation per step.
 
-    Source: Karras et al. 2022 (arXiv:2206.00364), Algorithm 2 without churn.
+    Source: Karras et al. 2022 (arXiv:2206.00364), Algorithm 1 without its correction.
     """
     for sigma, sigma_next in pairwise(sigmas):
         denoised = yield Evaluate(x, sigma)

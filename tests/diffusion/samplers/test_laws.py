@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from sdnb.diffusion.samplers.ancestral import ancestral_split
+from sdnb.diffusion.samplers.contract import Step
 from sdnb.diffusion.samplers.loop import sample
 from sdnb.diffusion.sigma_schedules import sigmas
 from sdnb.errors import InvalidField, UnknownName
@@ -93,6 +94,26 @@ def test_an_ancestral_step_splits_the_variance_without_loss(eta):
     down, up = ancestral_split(3.0, 2.0, eta)
     assert down**2 + up**2 == pytest.approx(4.0)
     assert (up == 0) == (eta == 0)
+
+
+def test_less_than_no_noise_is_refused():
+    with pytest.raises(InvalidField, match="share of noise"):
+        ancestral_split(3.0, 2.0, -1.0)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_step_is_shown_with_the_answer_at_its_own_start(name):
+    # given
+    x, levels = torch.full((1, 2), 9.0, dtype=torch.float64), sigmas("karras", 3).tolist()
+    proposals = SAMPLERS[name](x, levels, lambda _sigma, _sigma_next: torch.zeros_like(x))
+
+    # when
+    said = next(proposals)
+    while not isinstance(said, Step):
+        said = proposals.send(gaussian(said.x, said.sigma))
+
+    # then
+    assert torch.allclose(said.denoised, gaussian(x, levels[0]))
 
 
 def test_ddim_joins_euler_and_euler_ancestral():
