@@ -1,6 +1,7 @@
 """What came out: a `Result`, data only, which draws itself and saves its pictures."""
 
 from base64 import b64encode
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from io import BytesIO
@@ -105,22 +106,32 @@ class Result:
         return {"text/plain": repr(self), "text/html": self._html()}
 
     def _html(self) -> str:
-        pictures = "".join(
-            f'<img alt="{escape(self._alt(seed))}" src="{_data_url(image)}" '
-            f'style="width:{max(image.width, SHOWN_WIDTH)}px;max-width:100%;'
-            f'margin:0 6px 6px 0;border-radius:3px">'
-            for image, seed in zip(self.images, self.seeds, strict=False)
-        )
+        alts = [self._alt(seed) for seed in self.seeds]
         notices = "".join(f"<div>{escape(notice)}</div>" for notice in self.notices)
         return (
-            f'<div class="sdnb-result"><div>{pictures}</div>{notices}'
-            f'<div style="color:var(--jp-ui-font-color2,#767676);font-size:90%">'
-            f"{escape(self.facts)}</div></div>"
+            f'<div class="sdnb-result">{picture_row(self.images, alts)}{notices}'
+            f"{quiet_line(self.facts)}</div>"
         )
 
     def _alt(self, seed: int) -> str:
         prompt = " ".join(self.request.prompt.split()) or "no prompt"
         return f"Generated image, seed {seed}: {prompt}"
+
+
+def picture_row(images: Sequence["Image"], alts: Sequence[str]) -> str:
+    """Return HTML that shows images side by side, each with its alternative text."""
+    pictures = "".join(
+        f'<img alt="{escape(alt)}" src="{_data_url(image)}" '
+        f'style="width:{max(image.width, SHOWN_WIDTH)}px;max-width:100%;'
+        f'margin:0 6px 6px 0;border-radius:3px">'
+        for image, alt in zip(images, alts, strict=False)
+    )
+    return f"<div>{pictures}</div>"
+
+
+def quiet_line(text: str) -> str:
+    """Return HTML for a line of facts, readable on light and dark pages."""
+    return f'<div style="color:var(--jp-ui-font-color2,#767676);font-size:90%">{escape(text)}</div>'
 
 
 def _data_url(image: "Image") -> str:

@@ -7,6 +7,7 @@ inside is in `sdnb.lane`.
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from time import perf_counter
+from typing import Any
 
 import torch
 from PIL.Image import Image
@@ -19,7 +20,7 @@ from sdnb.models.denoiser import Denoiser, Question
 from sdnb.models.text import truncated_text, unknown_words
 from sdnb.models.vae import decode_latents, to_pil
 from sdnb.request import GenerationRequest
-from sdnb.result import Result
+from sdnb.result import Result, picture_row, quiet_line
 from sdnb.shapes import Images, Latents
 
 Turn = Callable[[], AbstractContextManager[None]]
@@ -160,6 +161,18 @@ class Run:
             notices=said,
             trace=self._lane.recorder.trace(),
         )
+
+    def __repr__(self) -> str:
+        """Where the run stands: ``<Run: step 3 of 20, sigma 9.2>``."""
+        lane = self._lane
+        return f"<Run: step {lane.index} of {lane.total}, sigma {lane.sigmas[lane.index]:.3g}>"
+
+    # IPython's display protocol: it passes what it wants included and excluded.
+    def _repr_mimebundle_(self, **_wishes: Any) -> dict[str, str]:
+        """Show what the run would give if it ended now."""
+        alts = [f"Preview of seed {seed}: {self.request.prompt}" for seed in self._lane.seeds]
+        html = picture_row(self.preview(), alts) + quiet_line(repr(self)[1:-1])
+        return {"text/plain": repr(self), "text/html": html}
 
     @property
     def _components(self) -> Components:

@@ -86,6 +86,19 @@ def test_a_run_can_be_stepped_and_finished(pipe):
     assert run.step() is None
 
 
+def test_a_held_run_shows_where_it_stands(pipe):
+    # given
+    run = pipe.start(PROMPT, seed=7, steps=4)
+    run.step()
+
+    # when
+    bundle = run._repr_mimebundle_()
+
+    # then
+    assert bundle["text/plain"].startswith("<Run: step 1 of 4, sigma ")
+    assert f'alt="Preview of seed 7: {PROMPT}"' in bundle["text/html"]
+
+
 def test_two_runs_can_be_held_at_once(pipe):
     # given
     runs = [pipe.start(PROMPT, seed=seed, steps=3) for seed in (1, 2)]

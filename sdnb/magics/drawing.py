@@ -68,4 +68,4 @@ def replaced_output() -> Iterator[Callable[[str], None]]:
         yield lambda html: publish({"text/html": html})
     finally:
         if is_open:
-            publish({})
+            publish({"text/plain": ""})
