@@ -59,6 +59,7 @@ def load_model(call: Call) -> Page:
     (reference,) = _texts(call, "%sd load tiny", least=1)
     session = call.session
     pipeline = session.pipeline(reference)
+    session.checkpoint = reference
     request = session.defaults.request.changed(checkpoint=None)  # a default would win over it
     session.defaults = replace(session.defaults, request=request)
     return Page(aligned(dict(pipeline.info())))

@@ -49,7 +49,7 @@ def overview(commands: Mapping[str, str]) -> str:
     }
     sections = [
         _OPENING,
-        'Flags ("none" empties the ones without a default):\n' + aligned(flags, "  "),
+        'Flags ("none" empties those that may stay open, such as --seed):\n' + aligned(flags, "  "),
         _SEEDS,
         "Subcommands (quote a prompt that starts like one):\n" + aligned(commands, "  "),
         "Names (%sd help NAME says more):\n" + aligned(names, "  "),

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     import sdnb.events
 
 Function = Callable[..., object]
-_POINTS_WITH_STEPS = ("model", "denoise", "step")
 
 
 def split_hooks(
@@ -67,13 +66,6 @@ def _function(use: HookUse, names: Mapping[str, object]) -> Function:
             given=f"{name}, a {type(function).__name__}",
             allowed=", ".join(functions_in(names)),
             fix=f"def {name}(event): ...",
-        )
-    if use.point not in _POINTS_WITH_STEPS and (use.first > 0 or use.last is not None):
-        raise InvalidField(
-            f"the point {use.point!r} comes once in a run and has no steps.",
-            given=str(use),
-            allowed=f"steps at {', '.join(_POINTS_WITH_STEPS)}",
-            fix=f"--on {use.point}:{use.hook}",
         )
     if not use.hook.options:
         return function

@@ -9,7 +9,7 @@ The body is literal, but for ``{{name}}``, which takes a variable of the noteboo
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from sdnb.errors import InvalidField
 from sdnb.magics.flags import FLAGS
@@ -98,5 +98,6 @@ def cut_semicolon(text: str) -> tuple[str, bool]:
 
 
 def fill_words(words: Iterable[Word], names: Mapping[str, object]) -> list[Word]:
-    """Put variables into the words of a line."""
-    return [replace(word, text=fill(word.text, names)) for word in words]
+    """Put variables into the words of a line; a variable's text is never a flag."""
+    filled = ((word, fill(word.text, names)) for word in words)
+    return [Word(text, word.is_quoted or text != word.text) for word, text in filled]

@@ -66,6 +66,8 @@ class Session:
 
     Attributes
     ----------
+    checkpoint : str
+        What a cell is drawn with that names none.
     next_seed : int or None
         What the next run takes unless it names a seed; None: the default, or drawn.
     result : Result or None
@@ -76,7 +78,8 @@ class Session:
 
     def __init__(self, load: Callable[[str], Pipeline] = load_pipeline) -> None:
         self._load = load
-        self._reference = FIRST_CHECKPOINT
+        self.checkpoint = FIRST_CHECKPOINT
+        self._loaded: str | None = None
         self._pipeline: Pipeline | None = None
         self._defaults: Order | None = None
         self.next_seed: int | None = None
@@ -104,19 +107,18 @@ class Session:
 
     def missing(self, reference: str | None) -> str | None:
         """Return what `pipeline` would have to load; None if it would return at once."""
-        name = reference or self._reference
-        return None if self._pipeline is not None and name == self._reference else name
+        name = reference or self.checkpoint
+        return None if self._pipeline is not None and name == self._loaded else name
 
     def pipeline(self, reference: str | None = None) -> Pipeline:
-        """Return the pipeline of a checkpoint, or the one in use; loads it if need be.
+        """Return the pipeline of a checkpoint, or of the session's; loads it if need be.
 
-        A checkpoint that cannot be loaded leaves the one before in use.
+        One is held at a time. One that cannot be loaded leaves the one before in its place.
         """
-        name = reference or self._reference
-        if self._pipeline is None or name != self._reference:
-            self._pipeline = None  # its memory is free before the next one needs some
+        name = reference or self.checkpoint
+        if self._pipeline is None or name != self._loaded:
             self._pipeline = self._load(name)
-            self._reference = name
+            self._loaded = name
             self.decode_rate = None
         return self._pipeline
 

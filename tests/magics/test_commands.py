@@ -32,7 +32,7 @@ def test_a_failed_load_leaves_the_checkpoint_before_in_use(notebook: Notebook) -
     # when
     notebook.run("%sd a cat")
     # then
-    assert [pipe.reference for pipe in notebook.pipelines] == ["other", "other"]
+    assert [pipe.reference for pipe in notebook.pipelines] == ["other"]
 
 
 def test_load_wins_over_a_default_checkpoint(notebook: Notebook) -> None:

@@ -35,7 +35,9 @@ def choices(names: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
 def hook_uses(draw: st.DrawFn) -> str:
     first = draw(st.integers(0, 99))
     last = draw(st.just("") | st.integers(first, 999))
-    return f"{draw(st.sampled_from(POINTS))}:{draw(choices(NAMES))}@{first}-{last}"
+    point = draw(st.sampled_from(POINTS))
+    steps = f"@{first}-{last}" if point in ("model", "denoise", "step") else ""
+    return f"{point}:{draw(choices(NAMES))}{steps}"
 
 
 FIELDS = st.fixed_dictionaries(
@@ -253,3 +255,11 @@ def test_an_unknown_flag_lists_all() -> None:
 )
 def test_only_a_semicolon_at_the_very_end_is_cut(text: str, expected: tuple[str, bool]) -> None:
     assert cut_semicolon(text) == expected
+
+
+def test_a_variable_that_looks_like_a_flag_is_text() -> None:
+    # when
+    order = parse_line("{{word}} x", Order(), {"word": "-o"})
+    # then
+    assert order.request.prompt == "-o x"
+    assert order.name == ""

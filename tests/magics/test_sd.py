@@ -132,12 +132,12 @@ def test_the_embedded_model_is_loaded_at_the_first_drawing_and_kept(notebook: No
     assert "loading tiny" in notebook.html[0]
 
 
-def test_another_checkpoint_is_loaded_and_stays(notebook: Notebook) -> None:
+def test_the_checkpoint_of_a_cell_is_that_cells_own(notebook: Notebook) -> None:
     # when
     notebook.run("%sd a cat --checkpoint other")
     notebook.run("%sd a cat")
     # then
-    assert [pipe.reference for pipe in notebook.pipelines] == ["other"]
+    assert [pipe.reference for pipe in notebook.pipelines] == ["other", "tiny"]
 
 
 def test_what_is_shown_while_running_is_taken_away_at_the_end(notebook: Notebook) -> None:
