@@ -63,7 +63,7 @@ Captions vary in wording and leave parts out; one in ten is empty. `words.json` 
 words they use.
 
 ## Training
-`python -m sdnb.training.recipe --out DIR`: AdamW, cosine decay, an average of the weights,
+`python -m sdnb.training.recipe --out DIR`: AdamW, an average of the weights,
 min-SNR-5 weighting (arXiv:2303.09556), U-Net and text encoder together.
 
 | part | device | steps | minutes |
