@@ -174,12 +174,7 @@ class Hooks:
 
 def hook(name: str) -> Callable[[Hook], Hook]:
     """Register a hook under ``name``, so that requests can carry it: ``--on step:name``."""
-
-    def register(function: Hook) -> Hook:
-        HOOKS.add(name, function, source=f"{function.__module__}:{function.__qualname__}")
-        return function
-
-    return register
+    return HOOKS.register(name)
 
 
 EventT = TypeVar("EventT", TextEvent, StartEvent, ModelEvent, DenoiseEvent, StepEvent, ImageEvent)

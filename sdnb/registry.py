@@ -5,13 +5,15 @@ validation know them without importing torch; a module is imported when its name
 User entries are added by decorators (`sdnb.sampler`, `sdnb.schedule`, `sdnb.hook`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from importlib import import_module
 from inspect import Parameter, signature
-from typing import Any
+from typing import Any, TypeVar
 
 from sdnb.errors import InvalidField, UnknownName
+
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 KEYWORD = Parameter.KEYWORD_ONLY
 
@@ -72,6 +74,19 @@ class Registry:
                     fix=f"{name} {key}={known[key]}",
                 )
         return partial(self[name], **options)
+
+    def register(self, name: str) -> Callable[[Function], Function]:
+        """Return a decorator that adds a function under ``name``."""
+
+        def added(function: Function) -> Function:
+            self.add(name, function, source=f"{function.__module__}:{function.__qualname__}")
+            return function
+
+        return added
+
+    def remove(self, name: str) -> None:
+        """Forget a user's entry; what ships with sdnb stays."""
+        self._added.pop(name, None)
 
     def add(self, name: str, entry: Any, *, source: str) -> None:
         """Register ``entry``; defining a user's entry again replaces it.

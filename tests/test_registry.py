@@ -33,7 +33,7 @@ def test_a_sampler_of_ones_own_can_be_used_at_once(pipe):
     try:
         result = pipe.run("a cat", sampler="half_way", steps=3, seed=1)
     finally:
-        SAMPLERS._added.pop("half_way")
+        SAMPLERS.remove("half_way")
 
     # then
     assert result.evaluations == 3

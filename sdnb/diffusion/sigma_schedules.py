@@ -24,12 +24,7 @@ Schedule = Callable[..., Sigmas]
 
 def schedule(name: str) -> Callable[[Schedule], Schedule]:
     """Register a sigma schedule under ``name``: a flag, a menu entry, an axis of comparisons."""
-
-    def register(function: Schedule) -> Schedule:
-        SCHEDULES.add(name, function, source=f"{function.__module__}:{function.__qualname__}")
-        return function
-
-    return register
+    return SCHEDULES.register(name)
 
 
 def sigmas(

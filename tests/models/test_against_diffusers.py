@@ -57,7 +57,7 @@ def their_spacing():
         return torch.cat([levels, levels.new_zeros(1)])
 
     yield
-    SCHEDULES._added.pop("their_spacing")
+    SCHEDULES.remove("their_spacing")
 
 
 @pytest.mark.usefixtures("their_spacing")
