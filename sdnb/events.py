@@ -231,7 +231,7 @@ def _changed(event: EventT, reply: object, place: str) -> EventT:
         if name == "branches":
             _check_branches(new, place)
         elif name == names[-1]:
-            _check_tensor(old, new, name, place)
+            changes[name] = _fitting(old, new, name, place)
         else:
             raise HookError(
                 f"{place} changed {name}, which nothing reads any more.",
@@ -252,7 +252,8 @@ def _check_branches(new: object, place: str) -> None:
         )
 
 
-def _check_tensor(old: Tensor, new: object, name: str, place: str) -> None:
+def _fitting(old: Tensor, new: object, name: str, place: str) -> Tensor:
+    """Return a hook's tensor, cut from any graph: the run would drag it along."""
     allowed = f"a tensor {tuple(old.shape)}, {old.dtype}, on {old.device}; or None"
     if not isinstance(new, Tensor):
         raise HookError(
@@ -267,6 +268,7 @@ def _check_tensor(old: Tensor, new: object, name: str, place: str) -> None:
         raise HookError(
             f"{place} returned a {name} with NaN or infinity.", allowed="finite numbers"
         )
+    return new.detach()
 
 
 def _place(hook: Hook, event: Event) -> str:

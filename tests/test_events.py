@@ -207,6 +207,20 @@ def test_asking_again_does_not_shift_the_count_of_questions(pipe):
     assert (result.evaluations, len(result.trace.evaluations)) == (6, 3)
 
 
+def test_a_graph_that_a_hook_leaves_is_not_dragged_along(pipe):
+    # given
+    def guide(event):
+        x = event.x.detach().requires_grad_()
+        return event.denoised + event.denoise(x) * 0 + x * 0
+
+    # when
+    result = run(pipe, on_denoise=(guide,))
+
+    # then
+    assert not result.latents.requires_grad
+    assert result.images
+
+
 def test_hooks_are_given_as_hooks(pipe):
     with pytest.raises((InvalidField, jaxtyping.TypeCheckError)):
         pipe.run(PROMPT, hooks=[print])
