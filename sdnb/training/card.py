@@ -14,7 +14,10 @@ from sdnb.training.world import BACKGROUNDS, COLOURS, RELATIONS, SIZES
 
 @dataclass(frozen=True, kw_only=True)
 class Record:
-    """Facts about the training, all continuations counted together."""
+    """Facts about the training, all continuations counted together.
+
+    ``note`` tells what the recipe does not: settings that were changed on the way.
+    """
 
     device: str
     scenes: int
@@ -23,6 +26,7 @@ class Record:
     vae_minutes: float
     diffusion_steps: int
     diffusion_minutes: float
+    note: str = ""
 
 
 NO_TRAINING = Record(
@@ -70,6 +74,8 @@ min-SNR-5 weighting (arXiv:2303.09556), U-Net and text encoder together.
 |---|---|---|---|
 {training}
 
+{note}
+
 ## Measured
 {figures}
 
@@ -91,6 +97,7 @@ def write_card(folder: Path, record: Record) -> None:
         sizes=", ".join(SIZES),
         relations=", ".join(RELATIONS),
         training=training_rows(record),
+        note=record.note or "Made by the recipe as it stands.",
         figures=figure_rows(folder / "evaluation.json"),
         scenes=f"{record.scenes:,}",
     )

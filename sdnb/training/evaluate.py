@@ -117,7 +117,7 @@ def evaluate(pipe: Pipeline, count: int, sheets: Path | None = None) -> dict[str
         report[name] = {"right": round(score.share(attrgetter("is_right")), 4), **score.parts()}
         report[name]["all_right"] = round(score.share(all_right), 4)
     pairs = unseen_scenes(sample_pair, count // 4, 3)
-    report["pointing_game"] = round(play_pointing_game(pipe, pairs), 4)
+    report["pointing_game"] = play_pointing_game(pipe, pairs)
     report["seconds"] = round(perf_counter() - started, 1)
     return report
 
@@ -125,6 +125,7 @@ def evaluate(pipe: Pipeline, count: int, sheets: Path | None = None) -> dict[str
 def tabulate(report: dict[str, Any]) -> dict[str, str]:
     """The figures in words, for the report's reader and the card."""
     single, pair = report["one_object"], report["two_objects"]
+    hits = report["pointing_game"]
     return {
         "VAE PSNR on unseen scenes": f"{report['vae_psnr']:.1f} dB",
         "one object: kind, colour and background right": f"{single['all_right']:.1%}",
@@ -136,7 +137,9 @@ def tabulate(report: dict[str, Any]) -> dict[str, str]:
             f"{pair['count']:.1%}; {pair['kinds']:.1%}; {pair['colours']:.1%}; "
             f"{pair['relation']:.1%}; {pair['background']:.1%}"
         ),
-        "pointing game: a noun's attention peaks on its thing": f"{report['pointing_game']:.1%}",
+        "pointing game: a noun's attention peaks on its thing": (
+            "no picture had both kinds right" if hits is None else f"{hits:.1%}"
+        ),
         "the checker itself, on drawn scenes": f"{report['checker_on_drawn']:.1%}",
         "the checker on scenes that went through the VAE": f"{report['checker_on_decoded']:.1%}",
     }
@@ -152,8 +155,8 @@ def main() -> None:
     with single_threaded():
         report = evaluate(load(str(chosen.model)), chosen.count, chosen.sheets)
     report["how"] = (
-        f"`python -m sdnb.training.evaluate`: {chosen.count} prompts of each sort, of combinations "
-        "that training never saw; 20 steps of the default sampler, cfg_scale 4."
+        f"`python -m sdnb.training.evaluate`: {chosen.count} prompts of each sort, "
+        "of combinations\nthat training never saw; 20 steps of the default sampler, cfg_scale 4."
     )
     report["figures"] = tabulate(report)
     for name, text in report["figures"].items():

@@ -5,7 +5,7 @@ Source: Zhang et al. 2016 (arXiv:1608.00507), section 4.1, played with cross-att
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from math import isqrt, nan
+from math import isqrt
 from random import Random
 from typing import Any
 
@@ -29,10 +29,10 @@ MARGIN = 4
 Add = Callable[[Float[Tensor, "L side side"]], None]
 
 
-def play_pointing_game(pipe: Pipeline, scenes: Sequence[Scene]) -> float:
+def play_pointing_game(pipe: Pipeline, scenes: Sequence[Scene]) -> float | None:
     """Share of the nouns whose attention peaks on their thing.
 
-    Only pictures in which all things asked for are found count; NaN when there is none.
+    Only pictures in which all things asked for are found count; None when there is no such picture.
     """
     random = Random("pointing")
     hits: list[bool] = []
@@ -47,7 +47,7 @@ def play_pointing_game(pipe: Pipeline, scenes: Sequence[Scene]) -> float:
         pieces = pipe.components.tokenizer.tokenize(prompt)
         total = torch.stack(maps).sum(0)
         hits += [is_hit(total[1 + pieces.index(f"{thing.kind}</w>")], thing) for thing in seen]
-    return sum(hits) / len(hits) if hits else nan
+    return round(sum(hits) / len(hits), 4) if hits else None
 
 
 def is_hit(attention: Float[Tensor, "side side"], thing: Seen) -> bool:

@@ -232,6 +232,7 @@ def describe(
         vae_minutes=earlier.vae_minutes + sum(state.seconds for state in vae) / 60,
         diffusion_steps=earlier.diffusion_steps + diffusion.step,
         diffusion_minutes=earlier.diffusion_minutes + diffusion.seconds / 60,
+        note=earlier.note,
     )
 
 
