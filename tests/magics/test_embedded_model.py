@@ -1,5 +1,7 @@
 """The magic on the model that ships with sdnb."""
 
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -44,6 +46,15 @@ def test_what_a_cell_drew_can_be_saved_and_drawn_again(real: Notebook, tmp_path:
     assert first.images[0].tobytes() == again.images[0].tobytes()
 
 
+@pytest.fixture
+def listening() -> Iterator[None]:
+    """SIGINT raises KeyboardInterrupt, also where the shell started the tests in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("listening")
 def test_an_interrupt_shows_the_last_preview_and_the_next_run_works(real: Notebook) -> None:
     # given
     real.run("import signal\ndef stop(event): signal.raise_signal(signal.SIGINT)")
@@ -61,6 +72,7 @@ def test_an_interrupt_shows_the_last_preview_and_the_next_run_works(real: Notebo
     assert not again.interrupted
 
 
+@pytest.mark.usefixtures("listening")
 def test_an_interrupt_before_the_first_answer_shows_no_picture(real: Notebook) -> None:
     # given
     real.run("import signal\ndef stop(event): signal.raise_signal(signal.SIGINT)")
