@@ -13,11 +13,11 @@ from torch import Tensor
 
 from sdnb.conditioning import Conditioning
 from sdnb.diffusion.guidance import classifier_free
-from sdnb.diffusion.noise import batch_seeds, step_noise
-from sdnb.diffusion.samplers.contract import Evaluate, Step
-from sdnb.diffusion.samplers.loop import drive
+from sdnb.diffusion.noise import batch_seeds
+from sdnb.diffusion.samplers import loop
+from sdnb.diffusion.samplers.contract import EvaluateBoth, Step
 from sdnb.diffusion.sigma_schedules import sigmas
-from sdnb.errors import ModelError
+from sdnb.errors import InvalidField, ModelError
 from sdnb.events import (
     DenoiseEvent,
     Event,
@@ -55,6 +55,8 @@ class Lane:
         The step to come, 0 … S.
     evaluations : int
         How often the network was asked.
+    has_ended : bool
+        The sampler has made its last step.
     """
 
     def __init__(self, denoiser: Denoiser, request: GenerationRequest, hooks: Hooks) -> None:
@@ -65,6 +67,7 @@ class Lane:
         self.denoised: Latents | None = None
         self.index = 0
         self.evaluations = 0
+        self.has_ended = False
         self._questions = 0  # what hooks ask again is an evaluation, but no question of the run
         self._denoiser = denoiser
         self._components = denoiser.components
@@ -83,25 +86,34 @@ class Lane:
         )
         self.sigmas: list[float] = levels.tolist()
 
+        self._refuse_unsteady_batch()
+
     @property
-    def total(self) -> int:
-        """How many steps there are."""
-        return len(self.sigmas) - 1
+    def total(self) -> int | None:
+        """How many steps there are; None where the sampler chooses them itself."""
+        return None if SAMPLERS[self.request.sampler.name].own_levels else len(self.sigmas) - 1
+
+    @property
+    def sigma(self) -> float:
+        """The level of the latents now."""
+        return self.recorder.sigmas[-1] if self.recorder.sigmas else self.sigmas[0]
 
     def events(self) -> Generator[Yielded, Sent, None]:
         """Go from text to pictures; ends after the `ImageEvent`."""
         yield from self._encode()
         x = yield from self._begin()
-        proposals = self._sampler(x, self.sigmas, step_noise(self.seeds, x))
-        yield from drive(proposals, self._evaluate, self._accept)
+        noise = loop.noise_of(SAMPLERS[self.request.sampler.name], self.seeds, x)
+        proposals = self._sampler(x, self.sigmas, noise, self._components.noise_schedule)
+        yield from loop.drive(proposals, self._evaluate, self._accept)
         self._check_finite()
+        self.has_ended = True
         x = self._here()
         yield apply_hooks(ImageEvent(x, decode_latents(self._components, x)), self._hooks.on_image)
 
     def _encode(self) -> Generator[Yielded, Sent, None]:
         request = self.request
         prompts = {"cond": request.prompt}
-        if request.cfg_scale != 1:
+        if request.cfg_scale != 1 or SAMPLERS[request.sampler.name].asks_both:
             prompts = {"uncond": request.negative_prompt, **prompts}
         for name, prompt in prompts.items():
             batch = [prompt] * request.batch_size
@@ -120,7 +132,7 @@ class Lane:
         yield event
         return self._resumed()
 
-    def _evaluate(self, asked: Evaluate) -> Generator[Yielded, Sent, State]:
+    def _evaluate(self, asked: loop.Question) -> Generator[Yielded, Sent, loop.Answer]:
         question = Question(
             asked.x, asked.sigma, self._components.noise_schedule.t(asked.sigma), self._branches
         )
@@ -136,6 +148,8 @@ class Lane:
         self.denoised = event.denoised
         self.recorder.evaluation(asked.sigma, event.denoised, event.eps)
         yield event
+        if isinstance(asked, EvaluateBoth):
+            return event.denoised, question.x - question.sigma * eps["uncond"]
         return event.denoised
 
     def _model_event(self, question: Question) -> ModelEvent:
@@ -177,7 +191,7 @@ class Lane:
         event = StepEvent(
             index=self.index,
             total=self.total,
-            sigma=self.sigmas[self.index],
+            sigma=self.sigma,
             sigma_next=step.sigma_next,
             x=self._here(),
             denoised=step.denoised,
@@ -203,13 +217,23 @@ class Lane:
             raise TypeError("a lane has no latents before its start")
         return self.x
 
+    def _refuse_unsteady_batch(self) -> None:
+        name, size = self.request.sampler.name, self.request.batch_size
+        if SAMPLERS[name].adaptive and size > 1:
+            raise InvalidField(
+                f"{name} chooses its steps by the error it sees, for each image others.",
+                given=f"batch_size={size}",
+                allowed="batch_size=1",
+                fix="run it once for each seed",
+            )
+
     def _check_finite(self) -> None:
         finite = torch.stack(self._finite).tolist()
         if not all(finite):
             step = finite.index(False)
             raise ModelError(
                 f"the network answered with NaN or infinity in step {step}.",
-                given=f"sigma {self.sigmas[step]:.4g}, cfg {self.request.cfg_scale:g}",
+                given=f"sigma {self.recorder.sigmas[step]:.4g}, cfg {self.request.cfg_scale:g}",
                 allowed="finite numbers",
                 fix="lower cfg_scale, or look at the checkpoint's weights",
             )

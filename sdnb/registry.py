@@ -56,9 +56,16 @@ class Registry:
         return self._added[name]
 
     def options(self, name: str) -> dict[str, Any]:
-        """Return the keyword options of an entry, with their defaults."""
+        """Return the keyword options of an entry, with their defaults.
+
+        A keyword without a default is no option: the caller of the entry fills it in.
+        """
         parameters = signature(self[name]).parameters.values()
-        return {entry.name: entry.default for entry in parameters if entry.kind is KEYWORD}
+        return {
+            entry.name: entry.default
+            for entry in parameters
+            if entry.kind is KEYWORD and entry.default is not Parameter.empty
+        }
 
     def bind(self, name: str, options: Mapping[str, Any]) -> Any:
         """Return the entry with ``options`` filled in; raises where they are not its own."""

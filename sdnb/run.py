@@ -165,7 +165,8 @@ class Run:
     def __repr__(self) -> str:
         """Where the run stands: ``<Run: step 3 of 20, sigma 9.2>``."""
         lane = self._lane
-        return f"<Run: step {lane.index} of {lane.total}, sigma {lane.sigmas[lane.index]:.3g}>"
+        place = f"step {lane.index}" if lane.total is None else f"step {lane.index} of {lane.total}"
+        return f"<Run: {place}, sigma {lane.sigma:.3g}>"
 
     # IPython's display protocol: it passes what it wants included and excluded.
     def _repr_mimebundle_(self, **_wishes: Any) -> dict[str, str]:
@@ -180,7 +181,8 @@ class Run:
 
     def _clean(self) -> Latents:
         """Return the best clean latents so far: after the last step, those it led to."""
-        clean = self.x if self._lane.index == self._lane.total else self.denoised
+        is_clean = self._lane.has_ended or self._lane.sigma == 0
+        clean = self.x if is_clean else self.denoised
         return torch.zeros(0, 0, 0, 0) if clean is None else clean.detach()
 
 

@@ -7,6 +7,7 @@ torch's CPU generator reads the low 32 bits of a seed: seeds that share them sha
 
 from collections.abc import Callable, Sequence
 from hashlib import blake2b
+from math import log, sqrt
 
 import torch
 
@@ -14,6 +15,9 @@ from sdnb.shapes import State
 
 Noise = Callable[[float, float], State]
 """``(sigma, sigma_next)`` -> a unit draw of x's shape."""
+
+PATH_STEP = 1 / 32
+"""Stretch of ``log sigma`` down to which a Brownian path is the same whatever the steps."""
 
 
 def batch_seeds(seed: int, batch_size: int) -> tuple[int, ...]:
@@ -32,6 +36,37 @@ def step_noise(seeds: Sequence[int], like: State) -> Noise:
 
     def draw(_sigma: float, _sigma_next: float) -> State:
         draws = [torch.randn(like.shape[1:], generator=generator) for generator in generators]
+        return torch.stack(draws).to(like)
+
+    return draw
+
+
+def brownian_noise(seeds: Sequence[int], like: State) -> Noise:
+    """Make the noise of an SDE solver: each image's draws are parts of one Brownian path.
+
+    The path runs over ``log sigma``: draws over overlapping stretches are correlated as they
+    must be, and a run with other steps follows the same path up to wiggles finer than
+    `PATH_STEP`. Levels lie between ``exp(-16)`` and ``exp(16)``.
+
+    Source: Kidger et al. 2021 (arXiv:2105.13493), section 4, by torchsde.
+    """
+    from torchsde import BrownianInterval
+
+    paths = [
+        BrownianInterval(
+            -16.0,
+            16.0,
+            size=tuple(like.shape[1:]),
+            dtype=torch.float32,
+            entropy=_stream_seed(seed, "path"),
+            dt=PATH_STEP,
+        )
+        for seed in seeds
+    ]
+
+    def draw(sigma: float, sigma_next: float) -> State:
+        begin, end = -log(sigma), -log(sigma_next)
+        draws = [path(begin, end) / sqrt(end - begin) for path in paths]
         return torch.stack(draws).to(like)
 
     return draw

@@ -1,17 +1,21 @@
 """What a sampler is: a generator that asks for the model's answer and proposes steps.
 
-It yields `Evaluate` and is sent ``denoised``; it yields `Step` and is sent the ``x`` to go on
-from (hooks may have changed it). It calls no model, moves no tensor, knows no device; its memory
-is its local variables. `sdnb.diffusion.samplers.loop` drives it.
+It yields `Evaluate` and is sent ``denoised`` (or `EvaluateBoth`, and is sent a pair); it yields
+`Step` and is sent the ``x`` to go on from (hooks may have changed it). It calls no model, moves
+no tensor, knows no device; its memory is its local variables. `sdnb.diffusion.samplers.loop`
+drives it.
 """
 
+import re
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
+from inspect import signature
 from typing import Any
 
 from torch import Tensor
 
 from sdnb.diffusion.noise import Noise
+from sdnb.diffusion.noise_schedules import NoiseSchedule
 from sdnb.registry import SAMPLERS
 from sdnb.shapes import State
 
@@ -19,6 +23,17 @@ from sdnb.shapes import State
 @dataclass(frozen=True, eq=False)
 class Evaluate:
     """A question: the clean latents under ``x`` at level ``sigma``, please."""
+
+    x: State
+    sigma: float
+
+
+@dataclass(frozen=True, eq=False)
+class EvaluateBoth:
+    """The same question, answered ``(denoised, denoised_uncond)``: guided, and without a prompt.
+
+    CFG++ steps along the unguided direction (Chung et al. 2024, arXiv:2406.08070).
+    """
 
     x: State
     sigma: float
@@ -36,7 +51,9 @@ class Step:
     sigma_next: float
 
 
-Proposals = Generator[Evaluate | Step, Tensor, None]
+# What a generator is sent depends on what it yielded last: a tensor after Evaluate and Step, a
+# pair of them after EvaluateBoth. Python's types cannot say so.
+Proposals = Generator[Evaluate | EvaluateBoth | Step, Any, None]
 
 # Samplers differ in their keyword options, which no common signature can name.
 SamplerFunction = Callable[..., Proposals]
@@ -48,21 +65,39 @@ class Sampler:
 
     Parameters
     ----------
+    family : str
+        The method it belongs to, as its literature calls it: ``"DPM-Solver++"``.
     order : int
         Order of convergence as measured in the tests on a problem with a known solution.
     nominal_order : int
         The order its paper states.
+    history : int
+        How many answers of earlier steps it remembers.
     stochastic : bool
         It draws noise inside the loop.
+    brownian : bool
+        Its draws are increments of one Brownian path, so that they fit whatever the steps.
+    own_levels : bool
+        It visits levels of its own between the ends of ``sigmas``.
+    adaptive : bool
+        It chooses those by the error it sees, so each image of a batch needs a run of its own.
+    asks_both : bool
+        It asks with `EvaluateBoth`.
     discard_penultimate : bool
         In practice it is run on schedules without the level before 0.
     """
 
     name: str
     function: SamplerFunction
+    family: str
     order: int
     nominal_order: int
+    history: int = 0
     stochastic: bool = False
+    brownian: bool = False
+    own_levels: bool = False
+    adaptive: bool = False
+    asks_both: bool = False
     discard_penultimate: bool = False
 
     @property
@@ -70,19 +105,41 @@ class Sampler:
         """The function, where `inspect.signature` looks for it."""
         return self.function
 
+    @property
+    def paper(self) -> str | None:
+        """The first paper its docstring names: ``"arXiv:2206.00364"``."""
+        found = re.search(r"arXiv:\d{4}\.\d{5}", self.function.__doc__ or "")
+        return found and found.group()
+
     def __call__(
-        self, x: State, sigmas: Sequence[float], noise: Noise, **options: Any
+        self,
+        x: State,
+        sigmas: Sequence[float],
+        noise: Noise,
+        noise_schedule: NoiseSchedule,
+        **options: Any,
     ) -> Proposals:
-        """Start the generator; ``sigmas`` are Python floats falling to 0."""
+        """Start the generator; ``sigmas`` are Python floats falling to 0.
+
+        A function that declares the keyword ``noise_schedule`` is told the model's.
+        """
+        if "noise_schedule" in signature(self.function).parameters:
+            options["noise_schedule"] = noise_schedule
         return self.function(x, sigmas, noise, **options)
 
 
-def sampler(
+def sampler(  # noqa: PLR0913 - what is known of a method is a list, not a signature
     name: str,
     *,
     order: int,
     nominal_order: int | None = None,
+    family: str = "your own",
+    history: int = 0,
     stochastic: bool = False,
+    brownian: bool = False,
+    own_levels: bool = False,
+    adaptive: bool = False,
+    asks_both: bool = False,
     discard_penultimate: bool = False,
 ) -> Callable[[SamplerFunction], Sampler]:
     """Register a sampler under ``name``: a flag, a menu entry, an axis, and the law tests.
@@ -94,9 +151,15 @@ def sampler(
         entry = Sampler(
             name=name,
             function=function,
+            family=family,
             order=order,
             nominal_order=order if nominal_order is None else nominal_order,
-            stochastic=stochastic,
+            history=history,
+            stochastic=stochastic or brownian,
+            brownian=brownian,
+            own_levels=own_levels or adaptive,
+            adaptive=adaptive,
+            asks_both=asks_both,
             discard_penultimate=discard_penultimate,
         )
         SAMPLERS.add(name, entry, source=f"{function.__module__}:{function.__qualname__}")

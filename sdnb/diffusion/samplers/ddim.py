@@ -9,7 +9,7 @@ from sdnb.diffusion.samplers.contract import Evaluate, Proposals, Step, sampler
 from sdnb.shapes import State
 
 
-@sampler("ddim", order=1)
+@sampler("ddim", family="DDIM", order=1)
 def ddim(
     x: State, sigmas: Sequence[float], noise: Noise, *, eta: float = 0.0, s_noise: float = 1.0
 ) -> Proposals:

@@ -9,7 +9,7 @@ from sdnb.diffusion.samplers.contract import Evaluate, Proposals, Step, sampler
 from sdnb.shapes import State
 
 
-@sampler("dpm_2", order=2, discard_penultimate=True)
+@sampler("dpm_2", family="DPM-Solver", order=2, discard_penultimate=True)
 def dpm_2(x: State, sigmas: Sequence[float], noise: Noise) -> Proposals:
     """Second-order midpoint steps; two evaluations per step, one in the last.
 

@@ -10,7 +10,7 @@ from sdnb.diffusion.samplers.contract import Evaluate, Proposals, Step, sampler
 from sdnb.shapes import State
 
 
-@sampler("dpm_2_ancestral", order=2, stochastic=True, discard_penultimate=True)
+@sampler("dpm_2_ancestral", family="DPM-Solver", order=2, stochastic=True, discard_penultimate=True)
 def dpm_2_ancestral(
     x: State, sigmas: Sequence[float], noise: Noise, *, eta: float = 1.0, s_noise: float = 1.0
 ) -> Proposals:

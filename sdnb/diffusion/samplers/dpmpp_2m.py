@@ -9,7 +9,7 @@ from sdnb.diffusion.samplers.contract import Evaluate, Proposals, Step, sampler
 from sdnb.shapes import State
 
 
-@sampler("dpmpp_2m", order=2)
+@sampler("dpmpp_2m", family="DPM-Solver++", history=1, order=2)
 def dpmpp_2m(x: State, sigmas: Sequence[float], noise: Noise) -> Proposals:
     """Second-order multistep in the clean estimate; one evaluation per step.
 

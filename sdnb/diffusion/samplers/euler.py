@@ -8,7 +8,7 @@ from sdnb.diffusion.samplers.contract import Evaluate, Proposals, Step, sampler
 from sdnb.shapes import State
 
 
-@sampler("euler", order=1)
+@sampler("euler", family="Euler", order=1)
 def euler(x: State, sigmas: Sequence[float], noise: Noise) -> Proposals:
     """First-order steps of the probability-flow ODE; one evaluation per step.
 

@@ -9,7 +9,7 @@ from sdnb.diffusion.samplers.contract import Evaluate, Proposals, Step, sampler
 from sdnb.shapes import State
 
 
-@sampler("euler_ancestral", order=1, stochastic=True)
+@sampler("euler_ancestral", family="Euler", order=1, stochastic=True)
 def euler_ancestral(
     x: State, sigmas: Sequence[float], noise: Noise, *, eta: float = 1.0, s_noise: float = 1.0
 ) -> Proposals:

@@ -8,7 +8,7 @@ from sdnb.diffusion.samplers.contract import Evaluate, Proposals, Step, sampler
 from sdnb.shapes import State
 
 
-@sampler("heun", order=2)
+@sampler("heun", family="Runge-Kutta", order=2)
 def heun(x: State, sigmas: Sequence[float], noise: Noise) -> Proposals:
     """Second-order predictor-corrector; two evaluations per step, one in the last.
 

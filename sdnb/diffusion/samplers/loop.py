@@ -11,10 +11,15 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
-from sdnb.diffusion.noise import Noise, batch_seeds, step_noise
-from sdnb.diffusion.samplers.contract import Evaluate, Proposals, Step
+from sdnb.diffusion.noise import Noise, batch_seeds, brownian_noise, step_noise
+from sdnb.diffusion.noise_schedules import NoiseSchedule, scaled_linear
+from sdnb.diffusion.samplers.contract import Evaluate, EvaluateBoth, Proposals, Sampler, Step
+from sdnb.errors import InvalidField
 from sdnb.registry import SAMPLERS
 from sdnb.shapes import State
+
+Question = Evaluate | EvaluateBoth
+Answer = Tensor | tuple[Tensor, Tensor]
 
 Shown = TypeVar("Shown")
 Sent = TypeVar("Sent")
@@ -22,7 +27,7 @@ Sent = TypeVar("Sent")
 
 def drive(
     proposals: Proposals,
-    answer: Callable[[Evaluate], Generator[Shown, Sent, Tensor]],
+    answer: Callable[[Question], Generator[Shown, Sent, Answer]],
     accept: Callable[[Step], Generator[Shown, Sent, Tensor]],
 ) -> Generator[Shown, Sent, Tensor | None]:
     """Drive one sampler to its end; what ``answer`` and ``accept`` yield passes through.
@@ -32,7 +37,7 @@ def drive(
     proposals : generator
         A started sampler.
     answer : generator function
-        Question -> returns ``denoised``.
+        Question -> returns ``denoised``; of an `EvaluateBoth`, ``(denoised, denoised_uncond)``.
     accept : generator function
         Proposed step -> returns the ``x`` to go on from.
 
@@ -46,7 +51,8 @@ def drive(
         said = next(proposals, None)
         while said is not None:
             if isinstance(said, Step):
-                reply = x = yield from accept(said)
+                x = yield from accept(said)
+                reply: Answer = x
             else:
                 reply = yield from answer(said)
             try:
@@ -56,12 +62,14 @@ def drive(
     return x
 
 
-def sample(
-    denoiser: Callable[[State, float], State],
+def sample(  # noqa: PLR0913 - the five of every sampler, and the model's clock
+    denoiser: Callable[[State, float], Answer],
     x: State,
     sigmas: Sequence[float] | Tensor,
     sampler: str = "euler",
     noise: Noise | None = None,
+    *,
+    noise_schedule: NoiseSchedule | None = None,
     **options: Any,
 ) -> State:
     """Sample with any denoiser, without a pipeline: a toy in 2-D, an analytic solution.
@@ -69,7 +77,8 @@ def sample(
     Parameters
     ----------
     denoiser : callable
-        ``(x, sigma)`` -> ``denoised``, of x's shape.
+        ``(x, sigma)`` -> ``denoised``, of x's shape; or the pair ``(denoised,
+        denoised_uncond)``, which CFG++ samplers need.
     x : Tensor [B, ...]
         The start, at level ``sigmas[0]``; its dtype is kept.
     sigmas : sequence of float, [S + 1]
@@ -78,26 +87,54 @@ def sample(
         A registered name; ``options`` are its keyword options.
     noise : callable, optional
         ``(sigma, sigma_next)`` -> a unit draw of x's shape; seeded with 0 if not given.
+    noise_schedule : NoiseSchedule, optional
+        Of training, for the samplers that step in its timesteps; Stable Diffusion's if not given.
 
     Returns
     -------
     Tensor [B, ...]
-        The state at ``sigmas[-1]``.
+        The state at the last level: ``sigmas[-1]``, save for samplers that stop before it.
+
+    Raises
+    ------
+    InvalidField
+        Where a CFG++ sampler is not given the pair it asks for.
     """
     levels = sigmas.tolist() if isinstance(sigmas, torch.Tensor) else [float(s) for s in sigmas]
-    draw = noise or step_noise(batch_seeds(0, len(x)), x)
+    entry = SAMPLERS[sampler]
+    draw = noise or noise_of(entry, batch_seeds(0, len(x)), x)
 
-    def answer(question: Evaluate) -> Generator[None, None, Tensor]:
+    def answer(question: Question) -> Generator[None, None, Answer]:
         yield from ()
-        return denoiser(question.x, question.sigma)
+        return answer_of(question, denoiser(question.x, question.sigma))
 
     def accept(step: Step) -> Generator[None, None, Tensor]:
         yield from ()
         return step.x_next
 
-    run = drive(SAMPLERS[sampler](x, levels, draw, **options), answer, accept)
+    clock = noise_schedule or scaled_linear()
+    run = drive(SAMPLERS.bind(sampler, options)(x, levels, draw, clock), answer, accept)
     try:
         while True:
             next(run)
     except StopIteration as end:
         return x if end.value is None else end.value
+
+
+def noise_of(entry: Sampler, seeds: Sequence[int], like: State) -> Noise:
+    """Make the in-loop noise that a sampler is given: fresh draws, or parts of Brownian paths."""
+    return brownian_noise(seeds, like) if entry.brownian else step_noise(seeds, like)
+
+
+def answer_of(question: Question, answer: Answer) -> Answer:
+    """Bring a plain function's answer into the form that was asked for."""
+    if isinstance(question, Evaluate):
+        return answer[0] if isinstance(answer, tuple) else answer
+    if isinstance(answer, tuple):
+        return answer
+    raise InvalidField(
+        "a CFG++ sampler needs the answer without a prompt too.",
+        given="one tensor",
+        allowed="the pair (denoised, denoised_uncond)",
+        fix="return (denoised, denoised) where there is no guidance",
+    )

@@ -16,7 +16,7 @@ WEIGHTS = (
 )
 
 
-@sampler("plms", order=2, nominal_order=4)
+@sampler("plms", family="PNDM", history=3, order=2, nominal_order=4)
 def plms(x: State, sigmas: Sequence[float], noise: Noise) -> Proposals:
     """Pseudo linear multistep; one evaluation per step, one more in the first.
 

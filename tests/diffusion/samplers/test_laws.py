@@ -8,6 +8,7 @@ import torch
 from sdnb.diffusion.samplers.ancestral import ancestral_split
 from sdnb.diffusion.samplers.contract import Step
 from sdnb.diffusion.samplers.loop import sample
+from sdnb.diffusion.noise_schedules import scaled_linear
 from sdnb.diffusion.sigma_schedules import sigmas
 from sdnb.errors import InvalidField, UnknownName
 from sdnb.registry import SAMPLERS
@@ -105,7 +106,8 @@ def test_less_than_no_noise_is_refused():
 def test_a_step_is_shown_with_the_answer_at_its_own_start(name):
     # given
     x, levels = torch.full((1, 2), 9.0, dtype=torch.float64), sigmas("karras", 3).tolist()
-    proposals = SAMPLERS[name](x, levels, lambda _sigma, _sigma_next: torch.zeros_like(x))
+    noise = lambda _sigma, _sigma_next: torch.zeros_like(x)  # noqa: E731
+    proposals = SAMPLERS[name](x, levels, noise, scaled_linear())
 
     # when
     said = next(proposals)
