@@ -49,7 +49,7 @@ layout: `StableDiffusionPipeline.from_pretrained` loads and runs this folder unc
 |---|---|
 | VAE | AutoencoderKL, 128×128×3 to 4×16×16 (48 times fewer numbers), white latents |
 | text | CLIPTokenizer with its own vocabulary, CLIPTextModel of 77 positions |
-| U-Net | UNet2DConditionModel, predicts eps, cross-attention from the second level |
+| U-Net | UNet2DConditionModel, predicts v, cross-attention from the second level |
 | schedule | Stable Diffusion's: scaled linear 0.00085 … 0.012, T = 1000 |
 | weights | {weights} |
 
@@ -67,8 +67,9 @@ Captions vary in wording and leave parts out; one in ten is empty. `words.json` 
 words they use.
 
 ## Training
-`python -m sdnb.training.recipe --out DIR`: AdamW, an average of the weights,
-min-SNR-5 weighting (arXiv:2303.09556), U-Net and text encoder together.
+`python -m sdnb.training.recipe --out DIR`: AdamW, an average of the weights, velocities as
+target (arXiv:2202.00512), log-normal noise levels (arXiv:2206.00364), errors near things weighted
+up to four times those elsewhere, U-Net and text encoder together.
 
 | part | device | steps | minutes |
 |---|---|---|---|

@@ -1,7 +1,7 @@
-"""The U-Net and its text encoder, trained together to predict noise.
+"""The U-Net and its text encoder, trained together to predict velocities.
 
-Here are their sizes and their loss on latents. The VAE is in ``autoencoder``, the
-weighting of the loss in ``loss``.
+Here are their sizes and their loss on latents. The VAE is in ``autoencoder``, what a
+velocity is in ``loss``, where in a picture errors count more in ``emphasis``.
 """
 
 from dataclasses import dataclass
@@ -20,15 +20,18 @@ from sdnb.training.captions import write_caption
 from sdnb.training.computing import precision
 from sdnb.training.dataset import numbered_scene
 from sdnb.training.loop import LossOfStep
-from sdnb.training.loss import eps_loss, min_snr_weight
+from sdnb.training.loss import v_loss, velocity
 from sdnb.training.tokenizer import POSITIONS, Tokenizer
 
 TIMESTEPS = 1000
 BETAS = (0.00085, 0.012)
 """Ends of Stable Diffusion's scaled-linear schedule."""
 
-TILT = 0.7
-"""Timesteps are drawn as u**TILT: more of the noisy ones, where text decides what there is."""
+LOG_SIGMA = (1.0, 1.2)
+"""Mean and deviation of the logarithms of the sigmas that are trained.
+
+Up to sigma = 3 the noised latents themselves tell kind and background; text decides above.
+"""
 
 EMPTY_SHARE = 0.1
 """Share of captions left empty, for classifier-free guidance (arXiv:2207.12598)."""
@@ -38,7 +41,7 @@ Network = Any
 
 
 class Diffusion(nn.Module):
-    """Text encoder and U-Net as one network: noised latents and token ids to noise."""
+    """Text encoder and U-Net as one network: noised latents and token ids to velocities."""
 
     def __init__(self, text_encoder: Network, unet: Network) -> None:
         super().__init__()
@@ -51,7 +54,7 @@ class Diffusion(nn.Module):
         t: Int[Tensor, " B"],
         ids: Int[Tensor, "B L"],
     ) -> Latents:
-        """Predict the noise in ``x``, given at the variance-preserving scale."""
+        """Predict the velocity at ``x``, given at the variance-preserving scale."""
         embeds = self.text_encoder(ids).last_hidden_state
         predicted: Tensor = self.unet(x, t, embeds).sample
         return predicted
@@ -102,6 +105,21 @@ def training_alphas_cumprod() -> TrainingSteps:
     return scaled_linear(TIMESTEPS, *BETAS).alphas_cumprod.float()
 
 
+def timesteps_of(u: Float[Tensor, " B"]) -> Int[Tensor, " B"]:
+    """Timesteps whose sigma is nearest to the log-normal quantiles of ``u`` (0 to 1).
+
+    Most of them lie where there is something to learn: next to no noise nothing is left to
+    predict, in mere noise nothing can be seen. Source: Karras et al. 2022 (arXiv:2206.00364),
+    section 5 and table 1; mean and deviation are our own.
+    """
+    alphas_cumprod = training_alphas_cumprod()
+    ladder = ((1 - alphas_cumprod) / alphas_cumprod).log() / 2
+    mean, deviation = LOG_SIGMA
+    return torch.bucketize(
+        mean + deviation * torch.special.ndtri(u), ladder[:-1].lerp(ladder[1:], 0.5)
+    )
+
+
 def encode_ids(tokenizer: Tokenizer, captions: list[str]) -> Int[Tensor, "B L"]:
     """Token ids of captions, padded to 77."""
     encoded = tokenizer(
@@ -129,12 +147,15 @@ class NoiseExamples:
         Training timesteps.
     ids : Tensor [B, L]
         Token ids of the captions.
+    weight : Tensor [B, 1, h, w]
+        How much each place counts.
     share : float
         This part's share of the step.
     """
 
     x0: Latents
     eps: Latents
+    weight: Float[Tensor, "B 1 h w"]
     t: Int[Tensor, " B"]
     ids: Int[Tensor, "B L"]
     share: float
@@ -144,19 +165,21 @@ class NoiseExamples:
 class CaptionedLatents:
     """The data set as the U-Net sees it: latents of numbered scenes, worded anew each time.
 
-    ``batch`` images make a step; they are split into ``parts``.
+    ``weights`` tells how much each place of each scene counts. ``batch`` images make a
+    step; they are split into ``parts``.
     """
 
     latents: Latents
+    weights: Float[Tensor, "N 1 h w"]
     tokenizer: Tokenizer
     seed: int
-    batch: int = 16
+    batch: int = 32
     parts: int = 1
 
     def draw(self, step: int) -> list[NoiseExamples]:
         """The parts of a step; the step seeds all that is random in them.
 
-        The timesteps of a step are spread regularly over the schedule from one random
+        The timesteps of a step are spread regularly over their distribution from one random
         offset, which makes its loss less noisy (arXiv:2107.00630, Appendix I.1).
         """
         random = Random(f"diffusion {self.seed} {step}")
@@ -165,11 +188,17 @@ class CaptionedLatents:
         ids = encode_ids(self.tokenizer, sample_captions(numbers, random))
         offset = torch.rand(1, generator=noise)
         spread = (torch.arange(self.batch) + offset) / self.batch
-        t = (TIMESTEPS * spread**TILT).long().clamp(max=TIMESTEPS - 1)
-        x0 = self.latents[numbers]
+        t, x0, weight = timesteps_of(spread), self.latents[numbers], self.weights[numbers]
         eps = torch.randn(x0.shape, generator=noise)
         return [
-            NoiseExamples(x0=x0[i], eps=eps[i], t=t[i], ids=ids[i], share=len(t[i]) / self.batch)
+            NoiseExamples(
+                x0=x0[i],
+                eps=eps[i],
+                t=t[i],
+                ids=ids[i],
+                weight=weight[i],
+                share=len(t[i]) / self.batch,
+            )
             for i in (slice(first, None, self.parts) for first in range(self.parts))
         ]
 
@@ -177,22 +206,21 @@ class CaptionedLatents:
 def diffusion_loss(model: Diffusion, data: CaptionedLatents) -> LossOfStep:
     """Loss of step after step over the cached latents."""
     return lambda step, _progress: [
-        partial(noise_loss, model, examples) for examples in data.draw(step)
+        partial(velocity_loss, model, examples) for examples in data.draw(step)
     ]
 
 
-def noise_loss(model: Diffusion, examples: NoiseExamples) -> Float[Tensor, ""]:
-    """Weighted noise error of some examples, times their share of the step.
+def velocity_loss(model: Diffusion, examples: NoiseExamples) -> Float[Tensor, ""]:
+    """Weighted velocity error of some examples, times their share of the step.
 
     The latents are noised on the variance-preserving scale, as the U-Net expects.
     Source: Ho et al. 2020 (arXiv:2006.11239), Eq. 4.
     """
     device = next(model.parameters()).device
-    alphas_cumprod = training_alphas_cumprod()
-    kept = alphas_cumprod[examples.t][:, None, None, None]
+    kept = training_alphas_cumprod()[examples.t][:, None, None, None]
     x = kept.sqrt() * examples.x0 + (1 - kept).sqrt() * examples.eps
     x = x.to(device).contiguous(memory_format=torch.channels_last)
+    v = velocity(examples.x0, examples.eps, kept).to(device)
     with precision(device):
         predicted = model(x, examples.t.to(device), examples.ids.to(device))
-    weight = min_snr_weight(alphas_cumprod, examples.t).to(device)
-    return examples.share * eps_loss(predicted, examples.eps.to(device), weight)
+    return examples.share * v_loss(predicted, v, examples.weight.to(device))

@@ -36,7 +36,7 @@ def export_model(
         set_alpha_to_one=True,
         steps_offset=1,
         timestep_spacing="leading",
-        prediction_type="epsilon",
+        prediction_type="v_prediction",
     )
     pipeline = diffusers.StableDiffusionPipeline(
         vae=halved(vae),

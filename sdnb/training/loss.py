@@ -1,38 +1,28 @@
-"""What is minimised: the weighted noise error of the U-Net, the VAE's errors.
+"""What is minimised: the weighted velocity error of the U-Net, the VAE's errors.
 
 Here are pure functions of tensors; who calls them is in ``autoencoder`` and ``diffusion``.
 """
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from sdnb.shapes import Latents
 
 
-def min_snr_weight(
-    alphas_cumprod: Float[Tensor, " T"], t: Int[Tensor, " B"], gamma: float = 5.0
-) -> Float[Tensor, " B"]:
-    """Weight of the noise error at training timestep ``t``: min(SNR, gamma) / SNR.
+def velocity(x0: Latents, eps: Latents, kept: Float[Tensor, "B 1 1 1"]) -> Latents:
+    """What the U-Net predicts: ``v = sqrt(kept) eps - sqrt(1 - kept) x0``.
 
-    It keeps the nearly clean timesteps, where eps says little, from ruling the sum.
-    Source: Hang et al. 2023 (arXiv:2303.09556), Eq. 8 for eps-prediction.
+    Where noise rules, it is the clean image that is asked for, and there the text decides.
+    ``kept`` is the schedule's ``alphas_cumprod``.
+    Source: Salimans and Ho 2022 (arXiv:2202.00512), section 4 and appendix D.
     """
-    snr = alphas_cumprod[t] / (1 - alphas_cumprod[t])
-    return snr.clamp(max=gamma) / snr
+    return kept.sqrt() * eps - (1 - kept).sqrt() * x0
 
 
-def eps_loss(
-    predicted: Latents,
-    eps: Latents,
-    weight: Float[Tensor, " B"],
-) -> Float[Tensor, ""]:
-    """Weighted mean squared error of the predicted noise.
-
-    Source: Ho et al. 2020 (arXiv:2006.11239), Eq. 14, with a weight for each image.
-    """
-    error = (predicted.float() - eps).square().mean(dim=(1, 2, 3))
-    return (weight * error).mean()
+def v_loss(predicted: Latents, v: Latents, weight: Float[Tensor, "B 1 h w"]) -> Float[Tensor, ""]:
+    """Mean squared error of the predicted velocity, with a weight for each place."""
+    return (weight * (predicted.float() - v).square()).mean()
 
 
 def pixel_loss(

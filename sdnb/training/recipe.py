@@ -37,6 +37,7 @@ from sdnb.training.diffusion import (
     make_text_encoder,
     make_unet,
 )
+from sdnb.training.emphasis import weigh_numbered
 from sdnb.training.export import export_model, load_autoencoder, load_diffusion, load_tokenizer
 from sdnb.training.loop import LossOfStep, TrainEvent, TrainPlan, TrainState, by_seconds, train
 from sdnb.training.tokenizer import Tokenizer, train_tokenizer
@@ -70,9 +71,9 @@ class Recipe:
     start: Path | None = None
     seed: int = 0
     scenes: int = 12_000
-    batch: int = 16
+    batch: int = 32
     vae_share: float = 0.38
-    decoder_share: float = 0.07
+    decoder_share: float = 0.1
     vae_lr: float = 2e-3
     decoder_lr: float = 1e-3
     diffusion_lr: float = 8e-4
@@ -121,6 +122,7 @@ def train_diffusion(
     """Train U-Net and text encoder; yields checkpoints."""
     data = CaptionedLatents(
         latents=latents,
+        weights=weigh_numbered(len(latents)),
         tokenizer=tokenizer,
         seed=recipe.seed,
         batch=recipe.batch,

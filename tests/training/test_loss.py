@@ -1,32 +1,33 @@
 import pytest
 import torch
 
-from sdnb.diffusion.noise_schedules import scaled_linear
-from sdnb.training.loss import eps_loss, min_snr_weight, psnr, vae_loss
+from sdnb.diffusion.prediction import PREDICTIONS
+from sdnb.training.loss import psnr, v_loss, vae_loss, velocity
 
 
-def test_the_weight_is_one_where_noise_rules_and_falls_towards_clean_timesteps():
+def test_what_is_learned_is_the_velocity_that_sampling_reads():
     # given
-    alphas_cumprod = scaled_linear().alphas_cumprod.float()
-    t = torch.arange(1000)
+    generator = torch.Generator().manual_seed(0)
+    x0, eps = (torch.randn(3, 4, 8, 8, generator=generator) for _ in range(2))
+    sigma = torch.tensor([0.03, 1.0, 14.6])[:, None, None, None]
     # when
-    weight = min_snr_weight(alphas_cumprod, t, gamma=5.0)
-    snr = alphas_cumprod / (1 - alphas_cumprod)
+    v = velocity(x0, eps, kept=1 / (1 + sigma**2))
+    read = PREDICTIONS["v_prediction"](v, x0 + sigma * eps, sigma)
     # then
-    assert torch.all(weight[snr <= 5] == 1)
-    assert torch.allclose((weight * snr)[snr > 5], torch.tensor(5.0))
-    assert torch.all(weight.diff() >= 0)
+    assert torch.allclose(read, eps, atol=1e-5)
 
 
 def test_a_perfect_prediction_costs_nothing_and_weights_scale_errors():
     # given
-    eps = torch.randn(2, 4, 8, 8, generator=torch.Generator().manual_seed(0))
-    weight = torch.tensor([1.0, 0.5])
+    v = torch.randn(2, 4, 8, 8, generator=torch.Generator().manual_seed(0))
+    weight = torch.cat([torch.full((2, 1, 8, 4), 1.5), torch.full((2, 1, 8, 4), 0.5)], dim=3)
+    left = torch.zeros_like(v)
+    left[..., :4] = 1
     # when
-    perfect, off_by_one = eps_loss(eps, eps, weight), eps_loss(eps + 1, eps, weight)
+    perfect, off_left = v_loss(v, v, weight), v_loss(v + left, v, weight)
     # then
     assert perfect == 0
-    assert off_by_one == pytest.approx(0.75)
+    assert off_left == pytest.approx(0.75)
 
 
 def test_the_vae_pays_for_wrong_pixels_and_for_leaving_the_unit_gaussian():

@@ -23,6 +23,7 @@ def test_the_recipe_makes_a_model_that_plain_diffusers_runs(made):
     assert pipeline.unet.dtype == pipeline.text_encoder.dtype == torch.float32
     assert not pipeline.scheduler.config.clip_sample
     assert pipeline.scheduler.config.set_alpha_to_one
+    assert pipeline.scheduler.config.prediction_type == "v_prediction"
     assert (folder / "words.json").exists()
     assert "Measured" in (folder / "MODEL_CARD.md").read_text()
 
