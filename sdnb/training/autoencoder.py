@@ -6,6 +6,7 @@ Here are its size, its training losses and its use; how its latents are made whi
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 from random import Random
@@ -15,6 +16,7 @@ import numpy as np
 import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
+from torch.nn.functional import interpolate
 
 from sdnb.shapes import Latents
 from sdnb.training.computing import precision
@@ -86,45 +88,60 @@ def reconstruction_loss(
     return share * vae_loss(decoded, images, posterior.mean.float(), posterior.logvar.float())
 
 
-def decoder_loss(
-    model: Autoencoder,
-    latents: Latents,
-    pictures: UInt8[np.ndarray, "N H W 3"],
-    *,
-    seed: int,
-    parts: int = 1,
-) -> LossOfStep:
+@dataclass(frozen=True, kw_only=True)
+class PicturedLatents:
+    """The data set as the decoder sees it: latents of scenes and their pictures.
+
+    ``weights`` tells how much the pixels of each latent count. A step is split into
+    ``parts``.
+    """
+
+    latents: Latents
+    pictures: UInt8[np.ndarray, "N H W 3"]
+    weights: Float[Tensor, "N 1 h w"]
+    seed: int
+    parts: int = 1
+
+    def draw(self, step: int) -> Iterator[tuple[Tensor, ...]]:
+        """Noised latents, images and weights of each part; the step seeds what is random.
+
+        A little noise keeps the decoder forgiving of latents that a U-Net made.
+        """
+        random = Random(f"decoder {self.seed} {step}")
+        noise = torch.Generator().manual_seed(random.getrandbits(48))
+        numbers = [random.randrange(len(self.latents)) for _ in range(BATCH_PIXELS // SIDE**2)]
+        chosen = self.latents[numbers]
+        noised = chosen + LATENT_NOISE * torch.randn(chosen.shape, generator=noise)
+        drawn = noised, to_images(self.pictures[numbers]), self.weights[numbers]
+        return zip(*(tensor.chunk(self.parts) for tensor in drawn), strict=True)
+
+
+def decoder_loss(model: Autoencoder, data: PicturedLatents) -> LossOfStep:
     """Loss of step after step for the decoder alone, on finished latents.
 
     The latents stay as they are, so the decoder may learn on whatever was trained on them.
-    A little noise keeps it forgiving of latents that a U-Net made.
     """
-    count = BATCH_PIXELS // SIDE**2
-
-    def loss_of(step: int, _progress: float) -> list[Part]:
-        random = Random(f"decoder {seed} {step}")
-        noise = torch.Generator().manual_seed(random.getrandbits(48))
-        numbers = [random.randrange(len(latents)) for _ in range(count)]
-        chosen = latents[numbers]
-        noised = chosen + LATENT_NOISE * torch.randn(chosen.shape, generator=noise)
-        chunks = zip(noised.chunk(parts), to_images(pictures[numbers]).chunk(parts), strict=True)
-        return [
-            partial(decoding_loss, model, part, images, len(part) / count)
-            for part, images in chunks
-        ]
-
-    return loss_of
+    return lambda step, _progress: [
+        partial(decoding_loss, model, *drawn, share=SIDE**2 * len(drawn[0]) / BATCH_PIXELS)
+        for drawn in data.draw(step)
+    ]
 
 
 def decoding_loss(
-    model: Autoencoder, latents: Latents, images: Float[Tensor, "B 3 H W"], share: float
+    model: Autoencoder,
+    latents: Latents,
+    images: Float[Tensor, "B 3 H W"],
+    weight: Float[Tensor, "B 1 h w"],
+    *,
+    share: float,
 ) -> Float[Tensor, ""]:
     """``share`` of the pixel loss of decoded latents."""
     device = next(model.parameters()).device
     latents = latents.to(device).contiguous(memory_format=torch.channels_last)
+    weight = interpolate(weight.to(device), images.shape[-2:])
     with precision(device):
         decoded = model.decode(latents).sample
-    return share * pixel_loss(decoded, images.to(device))
+    return share * pixel_loss(decoded, images.to(device), weight)
 
 
 @torch.no_grad()

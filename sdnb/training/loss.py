@@ -26,11 +26,13 @@ def v_loss(predicted: Latents, v: Latents, weight: Float[Tensor, "B 1 h w"]) -> 
 
 
 def pixel_loss(
-    decoded: Float[Tensor, "B 3 H W"], images: Float[Tensor, "B 3 H W"]
+    decoded: Float[Tensor, "B 3 H W"],
+    images: Float[Tensor, "B 3 H W"],
+    weight: Float[Tensor, "B 1 H W"] | float = 1.0,
 ) -> Float[Tensor, ""]:
     """Squared error of the pixels plus a little of the absolute one, which sharpens edges."""
     difference = decoded.float() - images
-    return difference.square().mean() + 0.02 * difference.abs().mean()
+    return (weight * (difference.square() + 0.02 * difference.abs())).mean()
 
 
 def vae_loss(

@@ -21,6 +21,7 @@ from jaxtyping import UInt8
 from sdnb.shapes import Latents
 from sdnb.training.autoencoder import (
     Autoencoder,
+    PicturedLatents,
     autoencoder_loss,
     decoder_loss,
     encode_pictures,
@@ -140,9 +141,15 @@ def train_decoder(
     pictures: UInt8[np.ndarray, "N H W 3"],
 ) -> Iterator[Path]:
     """Sharpen the VAE's decoder, its latents left as they are; yields checkpoints."""
-    loss_of = decoder_loss(state.model, latents, pictures, seed=recipe.seed, parts=recipe.parts)
+    data = PicturedLatents(
+        latents=latents,
+        pictures=pictures,
+        weights=weigh_numbered(len(latents)),
+        seed=recipe.seed,
+        parts=recipe.parts,
+    )
     plan = recipe.plan(recipe.decoder_share, recipe.decoder_lr)
-    return run_stage("decoder", recipe, state, loss_of, plan)
+    return run_stage("decoder", recipe, state, decoder_loss(state.model, data), plan)
 
 
 def run_stage(

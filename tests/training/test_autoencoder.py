@@ -1,13 +1,17 @@
+import pytest
 import torch
 
 from sdnb.training.autoencoder import (
+    PicturedLatents,
     autoencoder_loss,
     decode_latents,
+    decoder_loss,
     encode_pictures,
     make_autoencoder,
 )
 from sdnb.training.computing import seeded
 from sdnb.training.dataset import render_numbers, to_images, to_pictures
+from sdnb.training.emphasis import weigh_numbered
 from sdnb.training.whitening import whiten_latents
 
 
@@ -42,6 +46,24 @@ def test_parts_of_a_step_add_up_to_its_loss_with_the_same_crops():
     # then
     assert len(first) == 2
     assert first == again
+
+
+def test_the_decoders_loss_is_the_same_in_parts_and_falls_with_its_weights():
+    # given
+    model, pictures = small_autoencoder(), render_numbers(range(4))
+    latents, weights = encode_pictures(model, pictures), weigh_numbered(4)
+
+    def loss(weights, parts):
+        data = PicturedLatents(
+            latents=latents, pictures=pictures, weights=weights, seed=0, parts=parts
+        )
+        return sum(part().item() for part in decoder_loss(model, data)(0, 0.0))
+
+    # when
+    whole, parted, halved = loss(weights, 1), loss(weights, 4), loss(weights / 2, 1)
+    # then
+    assert parted == pytest.approx(whole, rel=1e-4)
+    assert halved == pytest.approx(whole / 2, rel=1e-4)
 
 
 def test_pictures_survive_the_way_to_images_and_back():

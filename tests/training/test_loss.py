@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from sdnb.diffusion.prediction import PREDICTIONS
-from sdnb.training.loss import psnr, v_loss, vae_loss, velocity
+from sdnb.training.loss import pixel_loss, psnr, v_loss, vae_loss, velocity
 
 
 def test_what_is_learned_is_the_velocity_that_sampling_reads():
@@ -40,6 +40,18 @@ def test_the_vae_pays_for_wrong_pixels_and_for_leaving_the_unit_gaussian():
     # then
     assert best == 0
     assert wrong_pixels > 0.01 and far_latents > 0
+
+
+def test_pixels_of_no_weight_cost_nothing():
+    # given
+    images, weight = torch.zeros(1, 3, 4, 4), torch.zeros(1, 1, 4, 4)
+    wrong = images.clone()
+    wrong[..., 0] = 1
+    # when
+    counted, left_out = pixel_loss(wrong, images, weight + 2), pixel_loss(wrong, images, weight)
+    # then
+    assert counted == 2 * pixel_loss(wrong, images) > 0
+    assert left_out == 0
 
 
 def test_psnr_of_an_error_of_a_tenth_of_the_range_is_twenty_decibels():
