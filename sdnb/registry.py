@@ -17,6 +17,14 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 KEYWORD = Parameter.KEYWORD_ONLY
 
+# An option is of its default's kind; other defaults (None, a list) leave the check to the entry.
+_KINDS: Mapping[type, tuple[tuple[type, ...], str]] = {
+    bool: ((bool,), "true or false"),
+    int: ((int, float), "a number"),
+    float: ((int, float), "a number"),
+    str: ((str,), "a word"),
+}
+
 
 class Registry:
     """Names of one kind and what they stand for.
@@ -69,18 +77,20 @@ class Registry:
 
     def bind(self, name: str, options: Mapping[str, Any]) -> Any:
         """Return the entry with ``options`` filled in; raises where they are not its own."""
-        known = self.options(name)
+        known, filled = self.options(name), {}
         for key, value in options.items():
             if key not in known:
                 raise UnknownName.among(f"option of {name}", key, known, fix="leave it out")
-            if type(known[key]) in (int, float) and type(value) not in (int, float):
+            kind = type(known[key])
+            if kind in _KINDS and type(value) not in _KINDS[kind][0]:
                 raise InvalidField(
-                    f"option {key} of {name} is a number.",
+                    f"option {key} of {name} is {_KINDS[kind][1]}.",
                     given=value,
                     allowed=f"for example {known[key]}",
                     fix=f"{name} {key}={known[key]}",
                 )
-        return partial(self[name], **options)
+            filled[key] = float(value) if kind is float else value
+        return partial(self[name], **filled)
 
     def register(self, name: str) -> Callable[[Function], Function]:
         """Return a decorator that adds a function under ``name``."""
@@ -121,12 +131,27 @@ class Registry:
 
 
 _SAMPLERS = "ddim plms euler euler_ancestral heun dpm_2 dpm_2_ancestral dpmpp_2m"
-_SCHEDULES = "simple normal karras exponential ddim_uniform"
+_NOISE_SCHEDULES = "linear scaled_linear squaredcos_cap_v2 zero_terminal_snr"
+_SCHEDULES = {
+    "levels_by_timestep": "simple normal sgm_uniform trailing ddim_uniform beta",
+    "levels_by_sigma": "karras exponential polyexponential kl_optimal linear_quadratic beta_sigma",
+    "align_your_steps": "align_your_steps",
+    "custom_sigmas": "custom",
+}
 
 SAMPLERS = Registry(
     "sampler", {name: f"sdnb.diffusion.samplers.{name}:{name}" for name in _SAMPLERS.split()}
 )
 SCHEDULES = Registry(
-    "schedule", {name: f"sdnb.diffusion.sigma_schedules:{name}" for name in _SCHEDULES.split()}
+    "schedule",
+    {
+        name: f"sdnb.diffusion.{module}:{name}"
+        for module, names in _SCHEDULES.items()
+        for name in names.split()
+    },
+)
+NOISE_SCHEDULES = Registry(
+    "noise_schedule",
+    {name: f"sdnb.diffusion.noise_schedules:{name}" for name in _NOISE_SCHEDULES.split()},
 )
 HOOKS = Registry("hook", {})

@@ -48,3 +48,21 @@ def test_a_built_in_name_cannot_be_taken():
 def test_a_name_must_be_writable_in_a_flag():
     with pytest.raises(InvalidField, match="my_own"):
         Registry("sampler", {}).add("my own", object(), source="__main__:f")
+
+
+def test_an_option_is_of_its_defaults_kind():
+    # given
+    def entry(*, strength=1.0, count=2, flip=False, mode="soft", parts=None):
+        return strength, count, flip, mode, parts
+
+    registry = Registry("hook", {})
+    registry.add("entry", entry, source="__main__:entry")
+
+    # when / then
+    for key, wrong in [("strength", "much"), ("count", True), ("flip", 1), ("mode", 5)]:
+        with pytest.raises(InvalidField, match=f"option {key} of entry is") as caught:
+            registry.bind("entry", {key: wrong})
+        assert caught.value.fix.startswith(f"entry {key}=")
+    whole = registry.bind("entry", {"strength": 3, "count": 0.5, "parts": (1, 2)})()
+    assert whole == (3.0, 0.5, False, "soft", (1, 2))
+    assert type(whole[0]) is float

@@ -1,21 +1,20 @@
 """Sigma schedules of sampling: which noise levels a run of S steps visits, ``[S + 1]`` down to 0.
 
 A schedule is a function ``(steps, noise_schedule, **options) -> Tensor`` in float64 whose last
-level is 0; `sigmas` adds what is common to all. Training's schedule is in
-`sdnb.diffusion.noise_schedules`.
+level is 0; `sigmas` adds what is common to all. The schedules themselves are in `levels_by_sigma`,
+`levels_by_timestep`, `align_your_steps` and `custom_sigmas`; training's are in `noise_schedules`.
 """
 
-from collections.abc import Callable
-from math import log
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from sdnb.diffusion.noise_schedules import NoiseSchedule, scaled_linear
+from sdnb.diffusion.noise_schedules import NoiseSchedule
 from sdnb.errors import InvalidField
-from sdnb.registry import SCHEDULES
+from sdnb.registry import NOISE_SCHEDULES, SCHEDULES
 from sdnb.shapes import Sigmas
 
 Schedule = Callable[..., Sigmas]
@@ -31,7 +30,7 @@ def sigmas(
     schedule: str,
     steps: int,
     *,
-    noise_schedule: NoiseSchedule | None = None,
+    noise_schedule: NoiseSchedule | str | None = None,
     denoise: float = 1.0,
     discard_penultimate: bool = False,
     **options: Any,
@@ -44,26 +43,47 @@ def sigmas(
         A registered name: ``"karras"``.
     steps : int
         S, at least 1.
-    noise_schedule : NoiseSchedule, optional
-        The model's; Stable Diffusion's if not given.
+    noise_schedule : NoiseSchedule or str, optional
+        The model's, or a registered name; Stable Diffusion's if not given.
     denoise : float
         Over 0, up to 1: only the last ``steps`` of ``int(steps / denoise)`` steps are kept.
     discard_penultimate : bool
         Compute one step more and leave out the level before 0, as second-order methods with a
         midpoint are used in practice.
+    **options
+        The schedule's own: ``rho=7``.
 
     Returns
     -------
     Tensor [S + 1]
-        Float64, falling to 0 (``ddim_uniform`` gives more levels where S does not divide T).
+        Float64, falling to 0 (``ddim_uniform`` gives more levels where S does not divide T,
+        ``beta`` fewer where timesteps coincide, ``custom`` those of its list).
 
     Raises
     ------
     InvalidField
         Where the schedule cannot be spread over so many steps, or gives levels that do not fall.
     """
-    noise_schedule = noise_schedule or scaled_linear()
-    most = len(noise_schedule.alphas_cumprod)
+    model = _model_of(noise_schedule)
+    if schedule == "custom" and not callable(options.get("sigmas")):
+        _check_whole(denoise, options)
+        return _computed(schedule, steps, model, options)
+    _check_spread(steps, denoise, len(model.alphas_cumprod))
+    asked = int(steps / denoise) + discard_penultimate
+    levels = _computed(schedule, asked, model, options)
+    if discard_penultimate and len(levels) > 2:  # else the one before 0 is the first
+        levels = torch.cat([levels[:-2], levels[-1:]])
+    return levels if denoise == 1 else levels[-(steps + 1) :]
+
+
+def _model_of(noise_schedule: NoiseSchedule | str | None) -> NoiseSchedule:
+    if isinstance(noise_schedule, NoiseSchedule):
+        return noise_schedule
+    made: NoiseSchedule = NOISE_SCHEDULES[noise_schedule or "scaled_linear"]()
+    return made
+
+
+def _check_spread(steps: int, denoise: float, most: int) -> None:
     if not (steps >= 1 and 0 < denoise <= 1 and steps / denoise <= most):
         raise InvalidField(
             "a schedule cannot be spread over so many steps.",
@@ -71,74 +91,37 @@ def sigmas(
             allowed=f"steps from 1, denoise over 0 and up to 1, steps / denoise up to {most}",
             fix="fewer steps, or a larger denoise",
         )
-    levels: Sigmas = SCHEDULES.bind(schedule, options)(
-        int(steps / denoise) + discard_penultimate, noise_schedule
-    )
-    if not bool(levels.isfinite().all() and (levels.diff() < 0).all()):
+
+
+def _check_whole(denoise: float, options: Mapping[str, Any]) -> None:
+    if denoise != 1:
         raise InvalidField(
-            f"the schedule {schedule} gives levels that do not fall.",
+            "a list of levels says itself where the run begins.",
+            given={"denoise": denoise, **options},
+            allowed="denoise 1",
+            fix="leave denoise out, and begin the list at a lower level",
+        )
+
+
+def _computed(
+    schedule: str, steps: int, noise_schedule: NoiseSchedule, options: Mapping[str, Any]
+) -> Sigmas:
+    try:
+        made = SCHEDULES.bind(schedule, options)(steps, noise_schedule)
+        levels: Sigmas = torch.as_tensor(made, dtype=torch.float64)
+        fall = bool(levels.isfinite().all() and (levels.diff() < 0).all())
+    except ArithmeticError:  # of Python's numbers: rho = 0; tensors give NaN
+        fall = False
+    if not (fall and len(levels) > 1 and levels[-1] == 0):
+        raise InvalidField(
+            f"the schedule {schedule} gives levels that do not fall to 0.",
             given={"steps": steps, **options},
-            allowed="finite levels, each under the one before",
+            allowed="two finite levels or more, each under the one before, the last one 0",
             fix="fewer steps, or other options",
         )
-    if discard_penultimate:
-        levels = torch.cat([levels[:-2], levels[-1:]])
-    return levels if denoise == 1 else levels[-(steps + 1) :]
+    return levels
 
 
-@schedule("simple")
-def simple(steps: int, noise_schedule: NoiseSchedule) -> Sigmas:
-    """Evenly spaced training timesteps counted from the noisy end.
-
-    Source: ComfyUI's documented scheduler of this name; checked against its numbers.
-    """
-    trained = noise_schedule.sigmas
-    indices = [len(trained) - 1 - int(i * len(trained) / steps) for i in range(steps)]
-    return _to_zero(trained[indices])
-
-
-@schedule("normal")
-def normal(steps: int, noise_schedule: NoiseSchedule) -> Sigmas:
-    """Evenly spaced (fractional) timesteps from the noisiest level to the cleanest, then 0.
-
-    Source: the linear selection of Song et al. 2021 (arXiv:2010.02502), appendix D.3, from the
-    last timestep to the first.
-    """
-    first = noise_schedule.t(noise_schedule.sigma_max)
-    timesteps = torch.linspace(first, 0.0, steps, dtype=torch.float64).tolist()
-    levels = [noise_schedule.sigma(t) for t in timesteps]
-    return _to_zero(torch.tensor(levels, dtype=torch.float64))
-
-
-@schedule("karras")
-def karras(steps: int, noise_schedule: NoiseSchedule, *, rho: float = 7.0) -> Sigmas:
-    """Evenly spaced in ``sigma**(1 / rho)``: short steps near the clean end.
-
-    Source: Karras et al. 2022 (arXiv:2206.00364), eq. 5.
-    """
-    high, low = noise_schedule.sigma_max ** (1 / rho), noise_schedule.sigma_min ** (1 / rho)
-    ramp = torch.linspace(0, 1, steps, dtype=torch.float64)
-    return _to_zero((high + ramp * (low - high)) ** rho)
-
-
-@schedule("exponential")
-def exponential(steps: int, noise_schedule: NoiseSchedule) -> Sigmas:
-    """Evenly spaced in ``log sigma``. Source: Lu et al. 2022 (arXiv:2206.00927), section 3.3."""
-    high, low = log(noise_schedule.sigma_max), log(noise_schedule.sigma_min)
-    return _to_zero(torch.linspace(high, low, steps, dtype=torch.float64).exp())
-
-
-@schedule("ddim_uniform")
-def ddim_uniform(steps: int, noise_schedule: NoiseSchedule) -> Sigmas:
-    """Every ``T // steps``-th training timestep, starting from timestep 1.
-
-    Gives more levels than asked where ``steps`` does not divide T.
-    Source: Song et al. 2021 (arXiv:2010.02502), appendix D.3 ("linear" selection).
-    """
-    trained = noise_schedule.sigmas
-    stride = max(len(trained) // steps, 1)
-    return _to_zero(trained[1::stride].flip(0))
-
-
-def _to_zero(nonzero: Float[Tensor, " S"]) -> Sigmas:
+def to_zero(nonzero: Float[Tensor, " S"]) -> Sigmas:
+    """Append the level 0, at which every run ends."""
     return torch.cat([nonzero, nonzero.new_zeros(1)])

@@ -5,19 +5,36 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sdnb.diffusion.noise_schedules import linear, scaled_linear
-from sdnb.diffusion.sigma_schedules import sigmas
+from sdnb.diffusion.sigma_schedules import schedule, sigmas
 from sdnb.errors import InvalidField, UnknownName
-from sdnb.registry import SCHEDULES
-from tests.reference import array, levels, rows
+from sdnb.registry import NOISE_SCHEDULES, SCHEDULES
+from tests.reference import levels, rows
 
-STORED = [row for row in rows("sigma") if row["scheduler"] in SCHEDULES.names()]
+# These round to whole timesteps, and give as many levels as there are different ones.
+MORE, FEWER = ("ddim_uniform",), ("beta",)
 
 
-@pytest.mark.parametrize("row", STORED, ids=lambda row: f"{row['scheduler']}-{row['id']}")
+def halving(steps, noise_schedule):
+    return [noise_schedule.sigma_max / 2**i for i in range(steps)]
+
+
+OPTIONS = {"custom": {"sigmas": halving}}
+
+
+def stored_levels(row):
+    stored = torch.tensor(levels(row["offset"], row["len"]), dtype=torch.float64)
+    if row["scheduler"] == "kl_optimal" and stored.isnan().any():
+        assert len(stored) == 2  # one step is 0 / 0 there; here it goes from the first level to 0
+        stored[0] = 14.614641189575195
+    return stored
+
+
+@pytest.mark.parametrize(
+    "row", rows("sigma"), ids=lambda row: f"{row['scheduler']}-{row['steps']}-{row['id']}"
+)
 def test_levels_equal_the_reference(row):
     # given
-    stored = torch.tensor(levels(row["offset"], row["len"]), dtype=torch.float64)
+    stored = stored_levels(row)
 
     # when
     found = sigmas(
@@ -37,39 +54,101 @@ def test_levels_equal_the_reference(row):
 @given(steps=st.integers(1, 200))
 def test_levels_fall_strictly_to_zero(name, steps):
     # when
-    found = sigmas(name, steps)
+    found = sigmas(name, steps, **OPTIONS.get(name, {}))
 
     # then
     assert found.dtype == torch.float64
     assert found[-1] == 0
     assert (found.diff() < 0).all()
-    assert len(found) == steps + 1 or (name == "ddim_uniform" and len(found) > steps)
+    assert len(found) == steps + 1 or name in (MORE if len(found) > steps else FEWER)
+
+
+@pytest.mark.parametrize("noise_schedule", NOISE_SCHEDULES.names())
+@pytest.mark.parametrize("name", SCHEDULES.names())
+def test_levels_fall_strictly_on_every_noise_schedule(name, noise_schedule):
+    for steps in (1, 2, 7, 50):
+        found = sigmas(name, steps, noise_schedule=noise_schedule, **OPTIONS.get(name, {}))
+        assert found.isfinite().all()
+        assert (found.diff() < 0).all()
+        assert found[-1] == 0
+
+
+@pytest.mark.parametrize("name", sorted({*SCHEDULES.names()} - {*MORE, "align_your_steps"}))
+def test_one_step_goes_from_the_noisiest_level_to_zero(name):
+    assert sigmas(name, 1, **OPTIONS.get(name, {})).tolist() == pytest.approx([14.61464, 0.0])
 
 
 @pytest.mark.parametrize("name", SCHEDULES.names())
 def test_a_partial_run_visits_the_last_levels_of_a_longer_one(name):
+    # given
+    options = OPTIONS.get(name, {})
+
     # when
-    part, whole = sigmas(name, 10, denoise=0.5), sigmas(name, 20)
+    part, whole = sigmas(name, 10, denoise=0.5, **options), sigmas(name, 20, **options)
 
     # then
     assert torch.equal(part, whole[-11:])
 
 
-def test_the_noise_table_is_stable_diffusions():
-    # given
-    table = array("model_sigmas_f32").double()
+def test_polyexponential_of_one_is_exponential():
+    # when
+    bent, straight = sigmas("polyexponential", 9, rho=3), sigmas("polyexponential", 9)
 
     # then
-    assert torch.allclose(scaled_linear().sigmas, table, rtol=2e-6, atol=0)
+    assert torch.equal(straight, sigmas("exponential", 9))
+    assert (bent[1:-2] < straight[1:-2]).all()
+    assert bent[-2].item() == pytest.approx(straight[-2].item())
+    assert bent[0].item() == pytest.approx(straight[0].item())
 
 
-@pytest.mark.parametrize("noise_schedule", [scaled_linear(), linear()], ids=["scaled", "linear"])
-def test_timesteps_and_levels_convert_into_each_other(noise_schedule):
-    for t in (0.0, 0.5, 17.0, 500.25, 999.0):
-        assert noise_schedule.t(noise_schedule.sigma(t)) == pytest.approx(t, abs=1e-9)
-    assert noise_schedule.t(noise_schedule.sigma_max * 2) == 999
-    assert noise_schedule.t(0.0) == 0
-    assert noise_schedule.snr(500.0) == pytest.approx(noise_schedule.sigma(500.0) ** -2)
+def test_trailing_ends_every_equal_stretch_of_timesteps():
+    # given
+    trained = NOISE_SCHEDULES["scaled_linear"]().sigmas
+
+    # when / then: timesteps 1000, 900, ... of Lin et al. 2023, counted from 1
+    assert torch.equal(sigmas("trailing", 10)[:-1], trained[[999 - 100 * i for i in range(10)]])
+
+
+def test_the_linear_half_of_linear_quadratic_removes_its_share():
+    # when
+    share = 1 - sigmas("linear_quadratic", 20, threshold_noise=0.1) / 14.614641189575195
+
+    # then
+    assert share[:11].tolist() == pytest.approx([0.01 * i for i in range(11)], abs=1e-6)
+    assert (share.diff().diff()[10:] > 0).all()
+
+
+def test_beta_merges_the_quantiles_that_round_to_one_timestep():
+    assert len(sigmas("beta", 138)) == 139
+    assert len(sigmas("beta", 139)) == 139
+
+
+def test_the_level_before_zero_stays_where_it_is_the_only_one():
+    assert len(sigmas("beta", 1, discard_penultimate=True, alpha=1e-3, beta=1e-9)) == 2
+
+
+def test_even_quantiles_of_a_flat_beta_distribution_are_even():
+    assert sigmas("beta_sigma", 3, alpha=1, beta=1).tolist() == pytest.approx(
+        [14.61464, (14.61464 + 0.0291672) / 2, 0.0291672, 0], rel=1e-5
+    )
+
+
+@pytest.mark.parametrize("last", [[0.0], []], ids=["to zero", "not to zero"])
+def test_a_schedule_of_ones_own_goes_to_zero(last):
+    # given
+    @schedule("mine")
+    def mine(steps, noise_schedule):
+        return halving(steps, noise_schedule) + last
+
+    # when / then
+    try:
+        if last:
+            assert sigmas("mine", 3).tolist() == pytest.approx([14.61464, 7.30732, 3.65366, 0])
+        else:
+            with pytest.raises(InvalidField, match="fall to 0"):
+                sigmas("mine", 3)
+    finally:
+        SCHEDULES.remove("mine")
 
 
 def test_an_unknown_schedule_names_the_nearest():
@@ -78,14 +157,30 @@ def test_an_unknown_schedule_names_the_nearest():
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    ("name", "wrong"),
     [
-        {"steps": 0},
-        {"steps": 5, "denoise": 0.0},
-        {"steps": 4, "denoise": 0.002},
-        {"steps": 5, "rho": float("nan")},
+        ("karras", {"steps": 0}),
+        ("karras", {"denoise": 0.0}),
+        ("karras", {"denoise": 0.002}),
+        ("karras", {"rho": float("nan")}),
+        ("karras", {"rho": 0}),
+        ("karras", {"rho": 1e-9}),
+        ("polyexponential", {"rho": 0}),
+        ("polyexponential", {"rho": -1}),
+        ("beta", {"alpha": 0.0}),
+        ("beta_sigma", {"beta": float("inf")}),
+        ("linear_quadratic", {"threshold_noise": 2.0}),
+        ("linear_quadratic", {"threshold_noise": float("nan")}),
     ],
 )
-def test_levels_that_cannot_be_are_refused(wrong):
-    with pytest.raises(InvalidField):
-        sigmas("karras", **wrong)
+def test_levels_that_cannot_be_are_refused(name, wrong):
+    with pytest.raises(InvalidField) as caught:
+        sigmas(name, **{"steps": 5, **wrong})
+    assert caught.value.given
+    assert caught.value.allowed
+    assert caught.value.fix
+
+
+@pytest.mark.parametrize("name", SCHEDULES.names())
+def test_a_schedule_says_where_it_comes_from(name):
+    assert name == "custom" or "Source: " in SCHEDULES[name].__doc__
