@@ -5,9 +5,10 @@ small, and float16 harms both); the U-Net takes float16 on a GPU.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -16,17 +17,26 @@ from safetensors import SafetensorError
 from transformers import CLIPTextModel, CLIPTokenizer
 from transformers.utils import logging as transformers_logging
 
-from sdnb.diffusion import noise_schedules
-from sdnb.diffusion.noise_schedules import NoiseSchedule
+from sdnb.diffusion.noise_schedules import (
+    NoiseSchedule,
+    linear,
+    rescale_to_zero_snr,
+    scaled_linear,
+    squaredcos_cap_v2,
+)
 from sdnb.diffusion.prediction import PREDICTIONS
 from sdnb.errors import LoadError
 from sdnb.models.checkpoint import locate
 from sdnb.models.components import Components, LatentSpec
 
-BETA_SCHEDULES = {
-    "scaled_linear": noise_schedules.scaled_linear,
-    "linear": noise_schedules.linear,
-}
+# diffusers' name for it -> ours; its configuration names both ends for the cosine too, unused.
+BETA_SCHEDULES: Mapping[str, Callable[[int, float, float], NoiseSchedule]] = MappingProxyType(
+    {
+        "scaled_linear": scaled_linear,
+        "linear": linear,
+        "squaredcos_cap_v2": lambda T, _start, _end: squaredcos_cap_v2(T),
+    }
+)
 
 
 def load_components(reference: str = "tiny") -> Components:
@@ -105,7 +115,7 @@ def _unet_dtype(device: torch.device) -> torch.dtype:
 
 def _noise_schedule(scheduler: Mapping[str, Any]) -> NoiseSchedule:
     name = scheduler.get("beta_schedule", "scaled_linear")
-    own = [key for key in ("rescale_betas_zero_snr", "trained_betas") if scheduler.get(key)]
+    own = ["trained_betas"] if scheduler.get("trained_betas") else []
     if name not in BETA_SCHEDULES or own:
         raise LoadError(
             "this noise schedule is not known.",
@@ -113,9 +123,10 @@ def _noise_schedule(scheduler: Mapping[str, Any]) -> NoiseSchedule:
             allowed=", ".join(BETA_SCHEDULES),
             fix="load a checkpoint with one of these",
         )
-    return BETA_SCHEDULES[name](
+    schedule = BETA_SCHEDULES[name](
         scheduler["num_train_timesteps"], scheduler["beta_start"], scheduler["beta_end"]
     )
+    return rescale_to_zero_snr(schedule) if scheduler.get("rescale_betas_zero_snr") else schedule
 
 
 def _prediction(scheduler: Mapping[str, Any]) -> str:

@@ -4,6 +4,8 @@ import json
 import shutil
 
 import pytest
+import torch
+from diffusers import DDIMScheduler
 from safetensors.torch import load_file, save_file
 from transformers.utils import logging
 
@@ -56,7 +58,6 @@ def test_pickled_weights_are_not_read(copy):
         ("scheduler/scheduler_config.json", "beta_schedule", "strange"),
         ("scheduler/scheduler_config.json", "prediction_type", "strange"),
         ("scheduler/scheduler_config.json", "trained_betas", [0.1]),
-        ("scheduler/scheduler_config.json", "rescale_betas_zero_snr", True),
     ],
 )
 def test_an_unknown_kind_is_refused_by_name(copy, file, key, value):
@@ -64,6 +65,30 @@ def test_an_unknown_kind_is_refused_by_name(copy, file, key, value):
     (copy / file).write_text(json.dumps({**config, key: value}))
     with pytest.raises(LoadError, match=value if isinstance(value, str) else key):
         sdnb.load(str(copy))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"beta_schedule": "linear", "beta_start": 1e-4, "beta_end": 0.02},
+        {"beta_schedule": "squaredcos_cap_v2"},
+        {"rescale_betas_zero_snr": True},
+    ],
+)
+def test_the_noise_schedule_is_the_one_of_the_configuration(copy, changes):
+    # given
+    path = copy / "scheduler" / "scheduler_config.json"
+    config = {**json.loads(path.read_text()), **changes}
+    path.write_text(json.dumps(config))
+    theirs = DDIMScheduler.from_config(config).alphas_cumprod.double()
+
+    # when
+    pipe = sdnb.load(str(copy))
+
+    # then: theirs is computed in float32, and its zero is 0
+    ours = pipe.components.noise_schedule.alphas_cumprod
+    assert torch.allclose(ours, theirs, rtol=1e-4, atol=1e-7)
+    assert pipe.start("a cat", steps=2).sigmas[0] == pytest.approx((1 / ours[-1] - 1).sqrt().item())
 
 
 @pytest.mark.parametrize("part", ["unet", "vae", "text_encoder"])
