@@ -15,6 +15,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from sdnb.choice import Choice as Choice
+    from sdnb.diffusion.noise_schedules import noise_schedule as noise_schedule
     from sdnb.diffusion.samplers.contract import Evaluate as Evaluate
     from sdnb.diffusion.samplers.contract import Step as Step
     from sdnb.diffusion.samplers.contract import sampler as sampler
@@ -31,7 +33,6 @@ if TYPE_CHECKING:
     from sdnb.picture import Picture as Picture
     from sdnb.pipeline import Pipeline as Pipeline
     from sdnb.pipeline import load as load
-    from sdnb.request import Choice as Choice
     from sdnb.request import GenerationRequest as GenerationRequest
     from sdnb.result import Result as Result
     from sdnb.run import Run as Run
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "Choice": "request",
+    "Choice": "choice",
     "During": "events",
     "Evaluate": "diffusion.samplers.contract",
     "FromImage": "picture",
@@ -54,6 +55,7 @@ _HOMES = {
     "hook": "events",
     "load": "pipeline",
     "load_ipython_extension": "magics.extension",
+    "noise_schedule": "diffusion.noise_schedules",
     "sample": "diffusion.samplers.loop",
     "sampler": "diffusion.samplers.contract",
     "schedule": "diffusion.sigma_schedules",

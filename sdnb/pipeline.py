@@ -7,13 +7,14 @@ from secrets import randbelow
 from threading import RLock
 from typing import Any
 
+from sdnb.choice import Choice
 from sdnb.errors import InvalidField, PipelineBusy
 from sdnb.events import During, Hook, Hooks
 from sdnb.models.components import Components
 from sdnb.models.denoiser import Denoiser
 from sdnb.models.loading import load_components
 from sdnb.registry import HOOKS
-from sdnb.request import POINTS, Choice, GenerationRequest, HookUse
+from sdnb.request import POINTS, GenerationRequest, HookUse
 from sdnb.result import Result
 from sdnb.run import Run
 

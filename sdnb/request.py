@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any, no_type_check
 
+from sdnb.choice import Choice
 from sdnb.errors import InvalidField, UnknownName
 from sdnb.picture import FromImage, FromNoise, Picture, Start
 from sdnb.registry import SAMPLERS, SCHEDULES
@@ -21,33 +22,7 @@ SCHEMA = 1
 POINTS = ("text", "start", "model", "denoise", "step", "image")
 """The six points of a run where a hook can stand."""
 
-Plain = bool | int | float | str
 JSON = dict[str, Any]  # what json.loads gives
-
-
-@dataclass(frozen=True)
-class Choice:
-    """A registered name with its options, written ``euler_ancestral eta=0.5``."""
-
-    name: str
-    options: tuple[tuple[str, Plain], ...] = ()
-
-    @classmethod
-    def parse(cls, text: str) -> "Choice":
-        """Read ``name key=value …``; values are numbers, ``true``/``false`` or words."""
-        name, *pairs = text.split() or [""]
-        options = []
-        for pair in pairs:
-            key, equals, value = pair.partition("=")
-            if not equals or not key.isidentifier() or not value:
-                raise InvalidField(
-                    "an option is written name=value.", given=pair, fix=f"{name} eta=0.5"
-                )
-            options.append((key, _plain(value)))
-        return cls(name, tuple(options))
-
-    def __str__(self) -> str:
-        return " ".join([self.name, *(f"{key}={_written(value)}" for key, value in self.options)])
 
 
 @dataclass(frozen=True)
@@ -279,18 +254,3 @@ def _number(name: str, value: object) -> float:
     if not isinstance(value, int | float) or isinstance(value, bool):
         raise InvalidField(f"{name} must be a number.", given=value, allowed="for example 4 or 0.5")
     return float(value)
-
-
-def _plain(text: str) -> Plain:
-    if text in ("true", "false"):
-        return text == "true"
-    for read in (int, float):
-        try:
-            return read(text)
-        except ValueError:
-            continue
-    return text
-
-
-def _written(value: Plain) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)

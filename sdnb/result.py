@@ -59,9 +59,9 @@ class Result:
         seed = str(self.seeds[0])
         if len(self.seeds) > 1:
             seed += f" … {self.seeds[-1]}"
-        steps = f"{asked.steps} steps"
+        steps = f"{len(self.trace.denoised)} steps"  # some schedules give more or fewer than asked
         if self.interrupted:
-            steps = f"interrupted after {len(self.trace.denoised)} of {steps}"
+            steps = f"interrupted after {len(self.trace.denoised)} of {asked.steps} steps"
         parts = (
             f"seed {seed}",
             f"{asked.sampler} · {asked.schedule}",

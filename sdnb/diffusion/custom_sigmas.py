@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+from sdnb.choice import Plain
 from sdnb.diffusion.noise_schedules import NoiseSchedule
 from sdnb.diffusion.sigma_schedules import schedule, to_zero
 from sdnb.errors import InvalidField
@@ -20,7 +21,7 @@ Function = Callable[[int, NoiseSchedule], Levels]
 
 @schedule("custom")
 def custom(
-    steps: int, noise_schedule: NoiseSchedule, *, sigmas: Levels | Function | str = ()
+    steps: int, noise_schedule: NoiseSchedule, *, sigmas: Levels | Function | Plain = ()
 ) -> Sigmas:
     """Your own levels: ``custom sigmas=14.6,5,1,0``; in Python a list or a function, too.
 

@@ -58,6 +58,8 @@ def test_a_function_is_asked_for_the_steps_on_the_models_range():
         (float("inf"), 1, 0),
         lambda _steps, _noise_schedule: [[1, 0]],
         "high",
+        14.6,
+        True,
         lambda _steps, _noise_schedule: [1, 2, 0],
         lambda _steps, _noise_schedule: None,
     ],

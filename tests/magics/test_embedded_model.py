@@ -46,6 +46,18 @@ def test_what_a_cell_drew_can_be_saved_and_drawn_again(real: Notebook, tmp_path:
     assert first.images[0].tobytes() == again.images[0].tobytes()
 
 
+def test_levels_of_ones_own_are_drawn_with_and_saved(real: Notebook, tmp_path: Path) -> None:
+    # when
+    result = real.run('%sd a blue star --seed 1 --schedule "custom sigmas=14.6,5,1,0"')
+    real.run(f"%sd save {tmp_path}")
+    # then
+    assert isinstance(result, Result)
+    assert result.trace.sigmas == (14.6, 5, 1, 0)
+    assert "custom sigmas=14.6,5,1,0 · 3 steps" in result.facts
+    (path,) = tmp_path.glob("*.png")
+    assert png.read(path)[0] == result.request
+
+
 @pytest.fixture
 def listening() -> Iterator[None]:
     """SIGINT raises KeyboardInterrupt, also where the shell started the tests in the background."""

@@ -8,13 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from sdnb.choice import Choice
 from sdnb.errors import InvalidField, SdnbError, UnknownName
 from sdnb.magics.flags import FLAGS, example_of
 from sdnb.magics.options import format_flags
 from sdnb.magics.parse import Order, cut_semicolon, parse_cell, parse_line, split_body
 from sdnb.picture import FromImage
 from sdnb.registry import SAMPLERS, SCHEDULES
-from sdnb.request import POINTS, Choice, GenerationRequest, HookUse
+from sdnb.request import POINTS, GenerationRequest, HookUse
 
 NAMES = st.text(string.ascii_lowercase, min_size=1)
 # text of one line, without variables

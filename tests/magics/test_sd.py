@@ -3,9 +3,9 @@
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
+from sdnb.choice import Choice
 from sdnb.errors import HookError, InvalidField, SdnbError, UnknownName
 from sdnb.registry import HOOKS
-from sdnb.request import Choice
 from sdnb.result import Result
 from tests.magics.conftest import DRAWN_SEED, Notebook
 

@@ -4,11 +4,12 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from sdnb.choice import Choice
 from sdnb.errors import InvalidField
 from sdnb.magics.parse import Order
 from sdnb.magics.settings import read_settings, settings_path, write_settings
 from sdnb.picture import FromImage, Picture
-from sdnb.request import Choice, GenerationRequest, HookUse
+from sdnb.request import GenerationRequest, HookUse
 
 
 def test_what_is_kept_is_read_back(settings_folder: Path) -> None:
