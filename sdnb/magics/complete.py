@@ -1,9 +1,10 @@
-"""Tab on a magic's line: subcommands, flags, and the values of flags.
+"""Tab on a magic's line: subcommands, flags, the values of flags, and the options of a choice.
 
 Works on ``%sd ...``, ``%%sd ...`` and ``x = %sd ...``; a cell's body is the user's own text.
 """
 
 import re
+import sys
 from collections.abc import Iterable, Mapping
 
 from IPython.core.completer import CompletionContext, SimpleCompletion, SimpleMatcherResult
@@ -15,6 +16,8 @@ from sdnb.registry import HOOKS, SAMPLERS, SCHEDULES
 
 _LINE = re.compile(r"\s*(?:[\w.,\s\[\]]+=\s*)?%sd\s(?P<rest>.*)")
 _CELL = re.compile(r"%%sd\s(?P<rest>.*)")
+_CHOICE = re.compile(r"""(?:.*\s)?(?P<flag>--\w+)[\s=]"(?:(?P<name>\w+)\s[^"]*)?""")
+_CHOOSES = {"--sampler": SAMPLERS, "--schedule": SCHEDULES}
 
 
 def complete(context: CompletionContext, names: Mapping[str, object]) -> SimpleMatcherResult:
@@ -46,8 +49,23 @@ def proposals(rest: str, names: Mapping[str, object]) -> list[str]:
         The notebook's variables: its functions can be hooks.
     """
     word = _last_word(rest)
-    before = rest[: len(rest) - len(word)].split()
+    begun = rest[: len(rest) - len(word)]
+    if choice := _CHOICE.fullmatch(begun + word[:1] if word.startswith('"') else begun):
+        return [text for text in _of_choice(choice, word) if text.startswith(word)]
+    before = begun.split()
     return [text for text in _candidates(word, before, names) if text.startswith(word)]
+
+
+def _of_choice(choice: re.Match[str], word: str) -> Iterable[str]:
+    """Complete inside a quotation mark that is still open: ``--schedule "karras r``."""
+    registry = _CHOOSES.get(choice["flag"])
+    if registry is None:
+        return []
+    if choice["name"] is None:
+        return [f'"{name}' for name in registry.names()] if word.startswith('"') else []
+    # Options are read off the function itself: proposing them must not be what loads torch.
+    is_known = "torch" in sys.modules and choice["name"] in registry.names()
+    return [f"{key}=" for key in registry.options(choice["name"])] if is_known else []
 
 
 def _candidates(word: str, before: list[str], names: Mapping[str, object]) -> Iterable[str]:

@@ -3,7 +3,9 @@
 import dataclasses
 from collections.abc import Mapping
 from inspect import cleandoc, unwrap
+from textwrap import fill
 
+from sdnb.choice import Choice, Plain
 from sdnb.errors import UnknownName
 from sdnb.magics.flags import FLAGS, Flag, example_of
 from sdnb.magics.page import aligned
@@ -43,9 +45,9 @@ def overview(commands: Mapping[str, str]) -> str:
     """
     flags = {_usage(flag): _described(flag) for flag in FLAGS.values()}
     names = {
-        "samplers": ", ".join(SAMPLERS.names()),
-        "schedules": ", ".join(SCHEDULES.names()),
-        "hooks": ", ".join(HOOKS.names()) or "none registered; any function of the notebook",
+        "samplers": _listed(SAMPLERS),
+        "schedules": _listed(SCHEDULES),
+        "hooks": _listed(HOOKS) or "none registered; any function of the notebook",
     }
     sections = [
         _OPENING,
@@ -83,9 +85,17 @@ def explain(name: str, commands: Mapping[str, str]) -> str:
 def _entry(registry: Registry, name: str) -> str:
     lines = [f"{name}, a {registry.kind}", "", cleandoc(unwrap(registry[name]).__doc__ or "")]
     if options := registry.options(name):
-        written = " ".join(f"{key}={value}" for key, value in options.items())
-        lines += ["", f'options: --{registry.kind} "{name} {written}"']
+        written = Choice(name, tuple((key, _shown(value)) for key, value in options.items()))
+        lines += ["", f'options: --{registry.kind} "{written}"']
     return "\n".join(lines)
+
+
+def _listed(registry: Registry) -> str:
+    return fill(", ".join(registry.names()), width=84, break_on_hyphens=False)
+
+
+def _shown(default: object) -> Plain:
+    return default if isinstance(default, bool | int | float | str) else "…"
 
 
 def _usage(flag: Flag) -> str:

@@ -15,6 +15,8 @@ class Page:
 
 
 def aligned(rows: Mapping[str, str], indent: str = "") -> str:
-    """Write rows of name and value, the values one below the other."""
+    """Write rows of name and value, the values one below the other; they may have several lines."""
     width = max(map(len, rows), default=0)
-    return "\n".join(f"{indent}{name:<{width}}  {value}".rstrip() for name, value in rows.items())
+    below = "\n" + " " * (len(indent) + width + 2)
+    lines = {name: value.replace("\n", below) for name, value in rows.items()}
+    return "\n".join(f"{indent}{name:<{width}}  {value}".rstrip() for name, value in lines.items())

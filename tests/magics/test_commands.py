@@ -140,6 +140,11 @@ def test_help_names_every_flag_subcommand_sampler_and_schedule(
         ("heun", "Karras"),
         ("karras", "Karras"),
         ("euler_ancestral", '--sampler "euler_ancestral eta='),
+        ("beta", 'options: --schedule "beta alpha=0.6 beta=0.6"'),
+        ("custom", 'options: --schedule "custom sigmas=…"'),
+        ("custom", "custom sigmas=14.6,5,1,0"),
+        ("align_your_steps", "table=sdxl"),
+        ("trailing", "arXiv:2305.08891"),
     ],
 )
 def test_help_explains_a_name(notebook: Notebook, name: str, said: str) -> None:

@@ -1,3 +1,5 @@
+import sys
+
 import pytest
 from IPython.core.completer import provisionalcompleter
 
@@ -23,8 +25,11 @@ def completed(notebook: Notebook, text: str) -> list[str]:
     [
         (" a cat --sam", [" a cat --sampler"]),
         (" --st", [" --steps"]),
-        (" --sampler heu", [" --sampler heun"]),
-        (" --schedule k", [" --schedule karras"]),
+        (" --sampler plm", [" --sampler plms"]),
+        (" --schedule ka", [" --schedule karras"]),
+        (' --schedule "ka', [' --schedule "karras']),
+        (' --schedule "beta al', [' --schedule "beta alpha=']),
+        (' --schedule "beta alpha=0.5 b', [' --schedule "beta alpha=0.5 beta=']),
         (" --after in", [" --after increment"]),
         (" --on st", [" --on start:", " --on step:"]),
         (" --on step:look_", [" --on step:look_closely"]),
@@ -77,13 +82,38 @@ def test_python_keeps_its_own_completion(notebook: Notebook) -> None:
         ("help st", []),
         ("help --st", ["--steps"]),
         ("help hel", ["help"]),
-        ("help heu", ["heun"]),
+        ("help plm", ["plms"]),
         ("-", list(FLAGS)),
         ("--steps ", []),
     ],
 )
 def test_proposals_fit_the_place(rest: str, found: list[str]) -> None:
     assert proposals(rest, {}) == found
+
+
+@pytest.mark.parametrize(
+    ("rest", "found"),
+    [
+        ('a cat --schedule "karras ', ["rho="]),
+        ('a cat --schedule "beta ', ["alpha=", "beta="]),
+        ('--schedule="custom s', ["sigmas="]),
+        ('"a cat" --sampler "euler_ancestral e', ["eta="]),
+        ('--schedule "nobodys ', []),
+        ('--schedule "simple ', []),
+        ('--negative "karras r', []),
+        ('--schedule "karras rho=7" --sch', ["--schedule"]),
+    ],
+)
+def test_options_are_proposed_inside_an_open_quotation_mark(rest: str, found: list[str]) -> None:
+    assert proposals(rest, {}) == found
+
+
+def test_options_are_not_what_loads_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    # given
+    monkeypatch.delitem(sys.modules, "torch")
+    # when / then
+    assert proposals('--schedule "karras ', {}) == []
+    assert proposals('--schedule "kar', {}) == ['"karras']
 
 
 @pytest.mark.parametrize("text", ["%sdx ", "%sd", "print('%sd ')", "x == %sd ", "%%sd "])
