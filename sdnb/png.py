@@ -14,8 +14,9 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, Any
 
+from sdnb.choice import Choice
 from sdnb.errors import InvalidField, SdnbError
-from sdnb.request import Choice, GenerationRequest
+from sdnb.request import GenerationRequest
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -38,9 +39,14 @@ _SAMPLER_NAMES = {
 _SCHEDULE_NAMES = {
     "simple": "Simple",
     "normal": "Normal",
+    "sgm_uniform": "SGM Uniform",
+    "ddim_uniform": "DDIM",
     "karras": "Karras",
     "exponential": "Exponential",
-    "ddim_uniform": "DDIM",
+    "polyexponential": "Polyexponential",
+    "kl_optimal": "KL Optimal",
+    "beta_sigma": "Beta",
+    "align_your_steps": "Align Your Steps",
 }
 
 

@@ -10,9 +10,11 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from sdnb import png
+from sdnb.choice import Choice
 from sdnb.errors import InvalidField
 from sdnb.picture import FromImage, Picture
-from sdnb.request import Choice, GenerationRequest, HookUse
+from sdnb.registry import SCHEDULES
+from sdnb.request import GenerationRequest, HookUse
 
 REQUEST = GenerationRequest(
     prompt="a red circle, (bold:1.2)\non {white|grey}",
@@ -68,6 +70,14 @@ def test_the_parameters_text_has_the_widely_read_form() -> None:
         "a cat\nNegative prompt: a dog\nSteps: 20, Sampler: DPM++ 2M, Schedule type: Karras, "
         "CFG scale: 4, Seed: 9, Size: 128x128, Model: tiny, Version: sdnb "
     )
+
+
+def test_schedules_have_the_names_that_others_know_them_by() -> None:
+    # given
+    request = GenerationRequest(schedule="beta_sigma alpha=0.5")
+    # then
+    assert "Schedule type: Beta, " in png.parameters(request, index=0)
+    assert set(png._SCHEDULE_NAMES) <= set(SCHEDULES.names())
 
 
 def test_parameters_name_only_what_was_used() -> None:
