@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from diffusers import DDIMScheduler, EulerDiscreteScheduler
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -116,6 +117,39 @@ def test_the_linear_half_of_linear_quadratic_removes_its_share():
     # then
     assert share[:11].tolist() == pytest.approx([0.01 * i for i in range(11)], abs=1e-6)
     assert (share.diff().diff()[10:] > 0).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "flag"),
+    [
+        ("beta_sigma", "use_beta_sigmas"),
+        ("karras", "use_karras_sigmas"),
+        ("exponential", "use_exponential_sigmas"),
+    ],
+)
+@pytest.mark.parametrize("steps", [2, 10, 50])
+def test_levels_equal_those_of_diffusers(name, flag, steps):
+    # given
+    theirs = EulerDiscreteScheduler(
+        beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", **{flag: True}
+    )
+
+    # when
+    theirs.set_timesteps(steps)
+
+    # then: theirs is computed in float32
+    assert torch.allclose(sigmas(name, steps), theirs.sigmas.double(), rtol=1e-4, atol=0)
+
+
+def test_trailing_takes_the_timesteps_of_diffusers():
+    # given
+    trained = NOISE_SCHEDULES["scaled_linear"]().sigmas
+    theirs = DDIMScheduler(timestep_spacing="trailing")
+
+    # when / then
+    for steps in (1, 3, 7, 30, 999):
+        theirs.set_timesteps(steps)
+        assert torch.equal(sigmas("trailing", steps)[:-1], trained[theirs.timesteps])
 
 
 def test_beta_merges_the_quantiles_that_round_to_one_timestep():
