@@ -35,11 +35,16 @@ class Registry:
         What an entry is, as an error says it: ``"sampler"``.
     built_in : Mapping of str to str
         Name -> ``"module:attribute"`` of what ships with sdnb.
+    aliases : Mapping of str to str, optional
+        Other names of built-in entries: understood everywhere, listed nowhere.
     """
 
-    def __init__(self, kind: str, built_in: Mapping[str, str]) -> None:
+    def __init__(
+        self, kind: str, built_in: Mapping[str, str], aliases: Mapping[str, str] | None = None
+    ) -> None:
         self.kind = kind
         self._built_in = dict(built_in)
+        self._aliases = dict(aliases or {})
         self._added: dict[str, Any] = {}
 
     def names(self) -> tuple[str, ...]:
@@ -48,7 +53,7 @@ class Registry:
 
     def check(self, name: str) -> None:
         """Raise `UnknownName`, with the nearest names, unless ``name`` is known."""
-        if name not in self._built_in and name not in self._added:
+        if not (name in self._built_in or name in self._added or name in self._aliases):
             raise UnknownName.among(
                 self.kind, name, self.names(), fix=f"register it with @sdnb.{self.kind}"
             )
@@ -58,6 +63,7 @@ class Registry:
     def __getitem__(self, name: str) -> Any:
         """Return the entry called ``name``, importing its module if need be."""
         self.check(name)
+        name = self._aliases.get(name, name)
         if name not in self._added:
             module, _, attribute = self._built_in[name].partition(":")
             self._added[name] = getattr(import_module(module), attribute)
@@ -120,7 +126,7 @@ class Registry:
                 allowed="letters, digits and _, not starting with a digit",
                 fix=f"for example {''.join(c if c.isalnum() else '_' for c in name)!r}",
             )
-        if self._built_in.get(name, source) != source:
+        if name in self._aliases or self._built_in.get(name, source) != source:
             raise InvalidField(
                 f"this {self.kind} ships with sdnb and cannot be replaced.",
                 given=name,
@@ -130,7 +136,54 @@ class Registry:
         self._added[name] = entry
 
 
-_SAMPLERS = "ddim plms euler euler_ancestral heun dpm_2 dpm_2_ancestral dpmpp_2m"
+_SAMPLERS = {
+    "ddim": "ddim",
+    "ddpm": "ddpm",
+    "plms": "plms",
+    "euler": "euler",
+    "euler_ancestral": "euler_ancestral",
+    "euler_cfg_pp": "euler_cfg_pp",
+    "euler_ancestral_cfg_pp": "euler_ancestral_cfg_pp",
+    "heun": "heun",
+    "heunpp2": "heunpp2",
+    "dpm_2": "dpm_2",
+    "dpm_2_ancestral": "dpm_2_ancestral",
+    "dpm_fast": "dpm_fast",
+    "dpm_adaptive": "dpm_adaptive",
+    "dpmpp_2s_ancestral": "dpmpp_2s_ancestral",
+    "dpmpp_2s_ancestral_cfg_pp": "dpmpp_2s_ancestral_cfg_pp",
+    "dpmpp_sde": "dpmpp_sde",
+    "dpmpp_2m": "dpmpp_2m",
+    "dpmpp_2m_cfg_pp": "dpmpp_2m_cfg_pp",
+    "dpmpp_2m_sde": "dpmpp_2m_sde",
+    "dpmpp_2m_sde_heun": "dpmpp_2m_sde",
+    "dpmpp_3m": "dpmpp_3m",
+    "dpmpp_3m_sde": "dpmpp_3m_sde",
+    "lms": "lms",
+    "ipndm": "ipndm",
+    "ipndm_v": "ipndm_v",
+    "deis": "deis",
+    "res_multistep": "res_multistep",
+    "res_multistep_cfg_pp": "res_multistep_cfg_pp",
+    "res_multistep_ancestral": "res_multistep",
+    "res_multistep_ancestral_cfg_pp": "res_multistep_cfg_pp",
+    "gradient_estimation": "gradient_estimation",
+    "gradient_estimation_cfg_pp": "gradient_estimation_cfg_pp",
+    "er_sde": "er_sde",
+    "seeds_2": "seeds",
+    "seeds_3": "seeds",
+    "sa_solver": "sa_solver",
+    "sa_solver_pece": "sa_solver",
+    "uni_pc": "uni_pc",
+    "uni_pc_bh2": "uni_pc",
+    "lcm": "lcm",
+    "tcd": "tcd",
+}
+"""Name -> file of its function."""
+
+_ON_A_GPU = "dpmpp_sde dpmpp_2m_sde dpmpp_2m_sde_heun dpmpp_3m_sde"
+"""ComfyUI has these under a second name that draws noise on the GPU; here noise is the CPU's."""
+
 _NOISE_SCHEDULES = "linear scaled_linear squaredcos_cap_v2 zero_terminal_snr"
 _SCHEDULES = {
     "levels_by_timestep": "simple normal sgm_uniform trailing ddim_uniform beta",
@@ -140,7 +193,9 @@ _SCHEDULES = {
 }
 
 SAMPLERS = Registry(
-    "sampler", {name: f"sdnb.diffusion.samplers.{name}:{name}" for name in _SAMPLERS.split()}
+    "sampler",
+    {name: f"sdnb.diffusion.samplers.{file}:{name}" for name, file in _SAMPLERS.items()},
+    aliases={f"{name}_gpu": name for name in _ON_A_GPU.split()},
 )
 SCHEDULES = Registry(
     "schedule",

@@ -12,7 +12,7 @@ from PIL import Image
 
 import sdnb
 from sdnb.errors import InvalidField, ModelError, PipelineBusy, UnknownName
-from sdnb.events import During, Hooks, ImageEvent, StepEvent
+from sdnb.events import DenoiseEvent, During, Hooks, ImageEvent, StepEvent
 from sdnb.models.vae import encode_images, from_pil
 from sdnb.picture import FromImage, Picture
 from sdnb.registry import SAMPLERS
@@ -32,7 +32,10 @@ def test_the_same_request_gives_the_same_picture_whatever_the_global_generator(p
     assert torch.equal(first.latents, second.latents)
 
 
-@pytest.mark.parametrize("sampler", SAMPLERS.names())
+BATCHED = [name for name in SAMPLERS.names() if not SAMPLERS[name].adaptive]
+
+
+@pytest.mark.parametrize("sampler", BATCHED)
 def test_an_image_is_the_same_alone_or_in_a_batch(pipe, sampler):
     # when
     batch = pipe.run(PROMPT, seed=7, steps=3, sampler=sampler, batch_size=3)
@@ -41,6 +44,43 @@ def test_an_image_is_the_same_alone_or_in_a_batch(pipe, sampler):
     # then
     assert batch.seeds == (7, 8, 9)
     assert torch.allclose(batch.latents[2], alone.latents[0], atol=1e-3)
+
+
+def test_a_sampler_that_chooses_its_steps_takes_one_image_at_a_time(pipe):
+    # when
+    result = pipe.run(PROMPT, seed=7, sampler="dpm_adaptive rtol=0.5")
+
+    # then
+    assert not result.interrupted
+    assert len(result.trace.sigmas) - 1 == len(result.trace.denoised) < result.evaluations
+    with pytest.raises(InvalidField, match="batch_size=2"):
+        pipe.run(PROMPT, sampler="dpm_adaptive", batch_size=2)
+
+
+def test_the_number_of_steps_is_unknown_where_the_sampler_chooses_them(pipe):
+    # given
+    run = pipe.start(PROMPT, seed=7, steps=6, sampler="dpm_fast")
+
+    # when
+    steps = [event for event in run if isinstance(event, StepEvent)]
+
+    # then
+    assert [event.total for event in steps] == [None] * 3
+    assert [event.sigma_next for event in steps[:-1]] == [event.sigma for event in steps[1:]]
+    assert run.evaluations == 6
+
+
+def test_cfg_pp_asks_without_a_prompt_even_where_guidance_is_off(pipe):
+    # given
+    run = pipe.start(PROMPT, seed=7, steps=2, cfg_scale=1, sampler="euler_cfg_pp")
+
+    # when
+    answers = [event for event in run if isinstance(event, DenoiseEvent)]
+
+    # then
+    assert [set(event.eps) for event in answers] == [{"uncond", "cond"}] * 2
+    plain = pipe.run(PROMPT, seed=7, steps=2, cfg_scale=1, sampler="euler")
+    assert not torch.allclose(run.x, plain.latents, atol=1e-3)
 
 
 def test_a_missing_seed_and_size_are_resolved_and_recorded(pipe):

@@ -47,10 +47,11 @@ class Problem:
         best = means + variances / spread * (flat - means)
         return (logs.softmax(1)[..., None] * best).sum(1).reshape(x.shape)
 
-    def __call__(self, x: torch.Tensor, sigma: float) -> torch.Tensor:
+    def __call__(self, x: torch.Tensor, sigma: float) -> tuple[torch.Tensor, torch.Tensor]:
+        """Answer with guidance, and without (CFG++ samplers use both, the others the first)."""
         cond = self._expected("cond", x, sigma)
         uncond = self._expected("uncond", x, sigma)
-        return uncond + self.cfg * (cond - uncond)
+        return uncond + self.cfg * (cond - uncond), uncond
 
     def start(self, sigma: float) -> torch.Tensor:
         """Scale the stored noise to the first level (README, section 3)."""

@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from inspect import signature
 from typing import Any
 
-from torch import Tensor
-
 from sdnb.diffusion.noise import Noise
 from sdnb.diffusion.noise_schedules import NoiseSchedule
 from sdnb.registry import SAMPLERS
@@ -128,7 +126,7 @@ class Sampler:
         return self.function(x, sigmas, noise, **options)
 
 
-def sampler(  # noqa: PLR0913 - what is known of a method is a list, not a signature
+def sampler(
     name: str,
     *,
     order: int,

@@ -23,7 +23,7 @@ def dpm_2_ancestral(
     s_noise : float
         Factor on the noise put back.
 
-    Source: as `dpm_2`, with the noise of `euler_ancestral`.
+    Source: Lu et al. 2022 (arXiv:2206.00927), Algorithm 1, with the noise of `euler_ancestral`.
     """
     for sigma, sigma_next in pairwise(sigmas):
         denoised = yield Evaluate(x, sigma)

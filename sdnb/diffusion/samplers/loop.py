@@ -62,7 +62,7 @@ def drive(
     return x
 
 
-def sample(  # noqa: PLR0913 - the five of every sampler, and the model's clock
+def sample(
     denoiser: Callable[[State, float], Answer],
     x: State,
     sigmas: Sequence[float] | Tensor,

@@ -8,6 +8,7 @@ from sdnb.registry import SAMPLERS
 from tests.reference import array, levels, problem, rows
 
 KNOWN = set(SAMPLERS.names())
+ALLOWED = {"er_sde": 1e-7}  # its stored numbers take the integral's points in float32
 SIGMAS = {row["id"]: row for row in rows("sigma")}
 
 
@@ -45,7 +46,8 @@ def test_a_full_run_ends_where_the_reference_ends(row):
     end = sample(denoiser, mixture.start(sigmas[0]), sigmas, row["sampler"], mixture.noise())
 
     # then
-    assert relative_error(end, array(f"{row['problem']}/end")[row["row"]]) < 1e-9
+    error = relative_error(end, array(f"{row['problem']}/end")[row["row"]])
+    assert error < ALLOWED.get(row["sampler"], 1e-9)
     assert len(denoiser.asked) == row["nfe"]
 
 
@@ -64,13 +66,15 @@ def test_a_run_from_latents_ends_where_the_reference_ends(row):
 
         def denoiser(x, sigma):
             seen = x * mask + (latent + sigma * noise) * (1 - mask)
-            return mixture(seen, sigma) * mask + latent * (1 - mask)
+            denoised, denoised_uncond = mixture(seen, sigma)
+            return denoised * mask + latent * (1 - mask), denoised_uncond
 
     # when
     end = sample(denoiser, start, sigmas, row["sampler"], mixture.noise())
 
     # then
-    assert relative_error(end, array(f"{name}/extra_end")[row["row"]]) < 1e-9
+    error = relative_error(end, array(f"{name}/extra_end")[row["row"]])
+    assert error < ALLOWED.get(row["sampler"], 1e-9)
 
 
 @pytest.mark.parametrize(
@@ -101,5 +105,6 @@ def test_every_evaluated_point_equals_the_reference(row):
     here = slice(row["offset"], row["offset"] + row["nfe"])
     asked_sigmas = torch.tensor([sigma for _, sigma in denoiser.asked], dtype=torch.float64)
     asked_x = torch.stack([x for x, _ in denoiser.asked])
-    assert relative_error(asked_sigmas, array(f"{name}/traj_sigma")[here]) < 1e-9
-    assert relative_error(asked_x, array(f"{name}/traj_x")[here]) < 1e-9
+    allowed = ALLOWED.get(row["sampler"], 1e-9)
+    assert relative_error(asked_sigmas, array(f"{name}/traj_sigma")[here]) < allowed
+    assert relative_error(asked_x, array(f"{name}/traj_x")[here]) < allowed

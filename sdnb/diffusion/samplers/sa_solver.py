@@ -1,0 +1,143 @@
+"""SA-Solver: stochastic Adams, predicted and corrected."""
+
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from math import expm1, log, sqrt
+
+from sdnb.diffusion.noise import Noise
+from sdnb.diffusion.noise_schedules import NoiseSchedule
+from sdnb.diffusion.samplers.contract import Evaluate, Proposals, Step, sampler
+from sdnb.diffusion.samplers.multistep import check_order, exponential_weights
+from sdnb.shapes import State
+
+
+@sampler("sa_solver", family="SA-Solver", order=2, nominal_order=3, history=3, stochastic=True)
+def sa_solver(
+    x: State,
+    sigmas: Sequence[float],
+    noise: Noise,
+    *,
+    noise_schedule: NoiseSchedule,
+    predictor_order: int = 3,
+    corrector_order: int = 4,
+    eta: float = 1.0,
+    tau_start: float = 0.2,
+    tau_end: float = 0.8,
+    s_noise: float = 1.0,
+) -> Proposals:
+    """Predictor-corrector in the clean estimate; one evaluation per step.
+
+    The correction uses the answer at the predicted point, which is not asked for again.
+
+    Parameters
+    ----------
+    predictor_order, corrector_order : int
+        Answers used, the present one included.
+    eta : float
+        The paper's tau in the middle of the run: 0 is deterministic.
+    tau_start, tau_end : float
+        The middle, as shares of training's timesteps counted from the noisy end; outside tau
+        is 0.
+    s_noise : float
+        Factor on the noise added.
+
+    Source: Xue et al. 2023 (arXiv:2309.05019), Algorithm 1.
+    """
+    tau = tau_between(noise_schedule, eta, tau_start, tau_end)
+    orders = (predictor_order, corrector_order)
+    return _stochastic_adams(x, sigmas, noise, tau, orders, s_noise, asks=1)
+
+
+@sampler("sa_solver_pece", family="SA-Solver", order=2, nominal_order=3, history=3, stochastic=True)
+def sa_solver_pece(
+    x: State,
+    sigmas: Sequence[float],
+    noise: Noise,
+    *,
+    noise_schedule: NoiseSchedule,
+    predictor_order: int = 3,
+    corrector_order: int = 4,
+    eta: float = 1.0,
+    tau_start: float = 0.2,
+    tau_end: float = 0.8,
+    s_noise: float = 1.0,
+) -> Proposals:
+    """`sa_solver` that asks again at the corrected point; two evaluations per step.
+
+    Parameters
+    ----------
+    predictor_order, corrector_order, eta, tau_start, tau_end, s_noise
+        As there.
+
+    Source: Xue et al. 2023 (arXiv:2309.05019), Algorithm 1, evaluated again (PECE).
+    """
+    tau = tau_between(noise_schedule, eta, tau_start, tau_end)
+    orders = (predictor_order, corrector_order)
+    return _stochastic_adams(x, sigmas, noise, tau, orders, s_noise, asks=2)
+
+
+def tau_between(
+    noise_schedule: NoiseSchedule, eta: float, start: float, end: float
+) -> Callable[[float], float]:
+    """Give ``eta`` at levels between two shares of the timesteps, else 0."""
+    last = len(noise_schedule.alphas_cumprod) - 1
+    high, low = (noise_schedule.sigma((1 - share) * last) for share in (start, end))
+    edge = 1 + 1e-6  # levels computed in float32 may lie on an end
+    return lambda sigma: eta if low / edge <= sigma <= high * edge else 0.0
+
+
+def _stochastic_adams(
+    x: State,
+    sigmas: Sequence[float],
+    noise: Noise,
+    tau: Callable[[float], float],
+    orders: tuple[int, int],
+    s_noise: float,
+    asks: int,
+) -> Proposals:
+    for order in orders:
+        check_order(order, 4)
+    predictor_order, corrector_order = orders
+    answers: list[State] = []
+    lambdas: list[float] = []
+    begin, predicted, fresh = x, x, 0.0 * x
+    nonzero = sum(sigma > 0 for sigma in sigmas)
+    for i, (sigma, sigma_next) in enumerate(pairwise(sigmas)):
+        denoised = yield Evaluate(x, sigma)
+        kept = max(orders) - 1
+        answers, lambdas = [denoised, *answers[:kept]], [-log(sigma), *lambdas[:kept]]
+        if len(answers) > 1 and (sigma_next > 0 or asks == 2):
+            order = min(corrector_order, len(answers), nonzero - i)
+            corrected = _adams(begin, answers[:order], lambdas[:order], lambdas[1::-1], tau(sigma))
+            # what a hook changed in x stays changed
+            x = x + (corrected + fresh - predicted)
+            if asks == 2:
+                answers[0] = denoised = yield Evaluate(x, sigma)
+        if sigma_next == 0:
+            x = yield Step(denoised, denoised, sigma_next)
+            continue
+        order = min(predictor_order, len(answers), nonzero - i - 1)
+        ends = (lambdas[0], -log(sigma_next))
+        fresh = 0.0 * x
+        if rate := tau(sigma_next) ** 2 * (ends[1] - ends[0]):
+            spread = sigma_next * sqrt(-expm1(-2 * rate))
+            fresh = noise(sigma, sigma_next) * (s_noise * spread)
+        begin = x
+        predicted = _adams(x, answers[:order], lambdas[:order], ends, tau(sigma_next)) + fresh
+        x = yield Step(denoised, predicted, sigma_next)
+
+
+def _adams(
+    x: State,
+    answers: Sequence[State],
+    lambdas: Sequence[float],
+    ends: Sequence[float],
+    tau: float,
+) -> State:
+    # from ends[0] to ends[1] along the polynomial through the answers; without the noise
+    begin, end = ends
+    weights = exponential_weights(lambdas, begin, end, tau)
+    x_next = (1 - sum(weights)) * x
+    for weight, answer in zip(weights, answers, strict=True):
+        x_next = x_next + weight * answer
+    return x_next
