@@ -37,23 +37,38 @@ class Registry:
         Name -> ``"module:attribute"`` of what ships with sdnb.
     aliases : Mapping of str to str, optional
         Other names of built-in entries: understood everywhere, listed nowhere.
+    makers : Mapping of str to str, optional
+        Prefix -> ``"module:attribute"`` of what makes the entry ``prefix:Name`` from ``Name``.
     """
 
     def __init__(
-        self, kind: str, built_in: Mapping[str, str], aliases: Mapping[str, str] | None = None
+        self,
+        kind: str,
+        built_in: Mapping[str, str],
+        *,
+        aliases: Mapping[str, str] | None = None,
+        makers: Mapping[str, str] | None = None,
     ) -> None:
         self.kind = kind
         self._built_in = dict(built_in)
         self._aliases = dict(aliases or {})
+        self._makers = dict(makers or {})
+        self._made: dict[str, Any] = {}
         self._added: dict[str, Any] = {}
 
     def names(self) -> tuple[str, ...]:
         """All known names: the built-in ones in their order, then the user's."""
         return (*self._built_in, *(name for name in self._added if name not in self._built_in))
 
+    def knows(self, name: str) -> bool:
+        """Whether ``name`` stands for an entry; of ``prefix:Name`` only the prefix is looked at."""
+        prefix, _, rest = name.partition(":")
+        tables = (self._built_in, self._added, self._aliases)
+        return any(name in table for table in tables) or (prefix in self._makers and rest != "")
+
     def check(self, name: str) -> None:
         """Raise `UnknownName`, with the nearest names, unless ``name`` is known."""
-        if not (name in self._built_in or name in self._added or name in self._aliases):
+        if not self.knows(name):
             raise UnknownName.among(
                 self.kind, name, self.names(), fix=f"register it with @sdnb.{self.kind}"
             )
@@ -64,9 +79,13 @@ class Registry:
         """Return the entry called ``name``, importing its module if need be."""
         self.check(name)
         name = self._aliases.get(name, name)
+        if ":" in name:
+            if name not in self._made:
+                prefix, _, rest = name.partition(":")
+                self._made[name] = _fetch(self._makers[prefix])(rest)
+            return self._made[name]
         if name not in self._added:
-            module, _, attribute = self._built_in[name].partition(":")
-            self._added[name] = getattr(import_module(module), attribute)
+            self._added[name] = _fetch(self._built_in[name])
         return self._added[name]
 
     def options(self, name: str) -> dict[str, Any]:
@@ -136,6 +155,11 @@ class Registry:
         self._added[name] = entry
 
 
+def _fetch(place: str) -> Any:
+    module, _, attribute = place.partition(":")
+    return getattr(import_module(module), attribute)
+
+
 _SAMPLERS = {
     "ddim": "ddim",
     "ddpm": "ddpm",
@@ -196,6 +220,7 @@ SAMPLERS = Registry(
     "sampler",
     {name: f"sdnb.diffusion.samplers.{file}:{name}" for name, file in _SAMPLERS.items()},
     aliases={f"{name}_gpu": name for name in _ON_A_GPU.split()},
+    makers={"diffusers": "sdnb.models.diffusers_sampler:diffusers_sampler"},
 )
 SCHEDULES = Registry(
     "schedule",

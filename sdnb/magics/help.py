@@ -75,7 +75,7 @@ def explain(name: str, commands: Mapping[str, str]) -> str:
         if usage.split()[1] == name:
             return f"{usage}\n{text}"
     for registry in (SAMPLERS, SCHEDULES, HOOKS):
-        if name in registry.names():
+        if registry.knows(name):
             return _entry(registry, name)
     known = [*FLAGS, *(usage.split()[1] for usage in commands)]
     known += [*SAMPLERS.names(), *SCHEDULES.names(), *HOOKS.names()]

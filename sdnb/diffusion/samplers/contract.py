@@ -66,7 +66,8 @@ class Sampler:
     family : str
         The method it belongs to, as its literature calls it: ``"DPM-Solver++"``.
     order : int
-        Order of convergence as measured in the tests on a problem with a known solution.
+        Order of convergence as measured in the tests on a problem with a known solution; None
+        where it was not measured.
     nominal_order : int
         The order its paper states.
     history : int
@@ -88,8 +89,8 @@ class Sampler:
     name: str
     function: SamplerFunction
     family: str
-    order: int
-    nominal_order: int
+    order: int | None
+    nominal_order: int | None
     history: int = 0
     stochastic: bool = False
     brownian: bool = False
