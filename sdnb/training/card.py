@@ -55,8 +55,9 @@ layout: `StableDiffusionPipeline.from_pretrained` loads and runs this folder unc
 
 ## Data
 A procedural world (`sdnb/training/world.py`), drawn by us: {scenes} scenes with one or two
-things on a plain background, half of them with two. One combination in ten is held out and
-never trained on. No picture of anyone or anything real was used.
+things on a plain background, half of them with two; seven images in ten that the U-Net is
+trained on show one. One combination in ten is held out and never trained on. No picture of
+anyone or anything real was used.
 
 - kinds: {kinds}
 - colours: {colours}

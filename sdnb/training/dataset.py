@@ -5,6 +5,8 @@ How scenes look is in ``world``, how they are worded in ``captions``.
 """
 
 from collections.abc import Sequence
+from functools import cache
+from itertools import accumulate
 from multiprocessing import get_context
 from pathlib import Path
 from random import Random
@@ -15,6 +17,9 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from sdnb.training.world import SIDE, Scene, draw, is_held_out, sample_scene
+
+SINGLE_SHARE = 0.7
+"""Share of scenes with one thing in the U-Net's training: kinds are learned sooner on them."""
 
 CHUNK = 500
 """Scenes that a worker process renders at a time."""
@@ -27,6 +32,13 @@ def numbered_scene(number: int) -> Scene:
     while is_held_out(scene):
         scene = sample_scene(random)
     return scene
+
+
+@cache
+def scene_odds(count: int) -> tuple[float, ...]:
+    """Running sums of the odds with which the scenes 0 to ``count`` - 1 are trained on."""
+    singles = (len(numbered_scene(number).things) == 1 for number in range(count))
+    return tuple(accumulate(SINGLE_SHARE if single else 1 - SINGLE_SHARE for single in singles))
 
 
 def render_numbers(numbers: Sequence[int]) -> UInt8[np.ndarray, "N H W 3"]:

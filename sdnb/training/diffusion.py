@@ -18,7 +18,7 @@ from sdnb.diffusion.noise_schedules import scaled_linear
 from sdnb.shapes import Latents, TrainingSteps
 from sdnb.training.captions import write_caption
 from sdnb.training.computing import precision
-from sdnb.training.dataset import numbered_scene
+from sdnb.training.dataset import numbered_scene, scene_odds
 from sdnb.training.loop import LossOfStep
 from sdnb.training.loss import v_loss, velocity
 from sdnb.training.tokenizer import POSITIONS, Tokenizer
@@ -184,7 +184,8 @@ class CaptionedLatents:
         """
         random = Random(f"diffusion {self.seed} {step}")
         noise = torch.Generator().manual_seed(random.getrandbits(48))
-        numbers = [random.randrange(len(self.latents)) for _ in range(self.batch)]
+        count = len(self.latents)
+        numbers = random.choices(range(count), cum_weights=scene_odds(count), k=self.batch)
         ids = encode_ids(self.tokenizer, sample_captions(numbers, random))
         offset = torch.rand(1, generator=noise)
         spread = (torch.arange(self.batch) + offset) / self.batch

@@ -74,7 +74,7 @@ class Recipe:
     scenes: int = 12_000
     batch: int = 32
     vae_share: float = 0.38
-    decoder_share: float = 0.1
+    decoder_share: float = 0.07
     vae_lr: float = 2e-3
     decoder_lr: float = 1e-3
     diffusion_lr: float = 8e-4
