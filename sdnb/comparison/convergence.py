@@ -39,14 +39,14 @@ class ErrorCurve:
 
     Parameters
     ----------
-    order : int
+    order : int or None
         The order of convergence that the registry declares.
     fitted : float or None
         As `fitted_order` says; None where fewer than two points stand clear of the floor.
     """
 
     sampler: str
-    order: int
+    order: int | None
     steps: tuple[int, ...]
     evaluations: tuple[int, ...]
     errors: tuple[float, ...]

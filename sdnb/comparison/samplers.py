@@ -27,8 +27,9 @@ class SamplerFacts:
 
     Parameters
     ----------
-    order, nominal_order : int
-        Of convergence: as measured in the tests, and as its paper states.
+    order, nominal_order : int or None
+        Of convergence: as measured in the tests, and as its paper states; None where it follows
+        no ordinary differential equation.
     evaluations : float or None
         How often a step asks the model, counted; None where the sampler chooses its steps.
     paper : str or None
@@ -37,8 +38,8 @@ class SamplerFacts:
 
     name: str
     family: str
-    order: int
-    nominal_order: int
+    order: int | None
+    nominal_order: int | None
     evaluations: float | None
     stochastic: bool
     history: int

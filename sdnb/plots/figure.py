@@ -1,0 +1,45 @@
+"""The figure that every plot returns: plotly's, which draws itself offline everywhere.
+
+JupyterLab takes plotly's own form and draws it with the renderer that comes with plotly. All
+others - a saved notebook on a code host, HTML or PDF made of it - find a small SVG.
+"""
+
+import json
+from typing import Any
+
+import plotly.graph_objects as go
+
+from sdnb.errors import InvalidField
+from sdnb.plots.static import to_svg
+
+PLOTLY = "application/vnd.plotly.v1+json"
+CONFIG = {"displaylogo": False, "responsive": True}
+
+
+class Figure(go.Figure):  # type: ignore[misc]  # plotly has no types
+    """A plotly figure that publishes its data and a picture, and asks no network.
+
+    Everything that can be done with ``plotly.graph_objects.Figure`` can be done with it.
+    """
+
+    # IPython would ask these first: plotly's own follow a global setting, and load its script
+    # from another machine.
+    _ipython_display_ = None
+    _repr_html_ = None
+
+    @property
+    def alt(self) -> str:
+        """What the figure shows, in words."""
+        meta, title = self.layout.meta or {}, self.layout.title.text
+        return str(meta.get("alt") or title or "a plot")
+
+    # IPython's display protocol: it passes what it wants included and excluded.
+    def _repr_mimebundle_(self, *_wishes: Any, **_more: Any) -> dict[str, Any]:
+        """Return plotly's form, an SVG where `to_svg` can draw one, and a line of text."""
+        data = {**json.loads(self.to_json(validate=False)), "config": CONFIG}
+        bundle = {PLOTLY: data, "text/plain": f"<Figure: {self.alt}>"}
+        try:
+            bundle["image/svg+xml"] = to_svg(self)
+        except InvalidField:  # a kind of trace that has no still picture, such as 3-D
+            return bundle
+        return bundle
