@@ -3,11 +3,20 @@
 A new one is a function and its line in `COMMANDS`: help and completion read the table.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 
 from sdnb.errors import InvalidField
+from sdnb.magics.command import Call, Command
 from sdnb.magics.help import explain, overview
+from sdnb.magics.measuring import (
+    CONVERGENCE_FLAGS,
+    SAMPLERS_FLAGS,
+    SCHEDULES_FLAGS,
+    show_convergence,
+    show_samplers,
+    show_schedules,
+)
 from sdnb.magics.options import format_flags, read_options
 from sdnb.magics.page import Page, aligned
 from sdnb.magics.parse import order_of
@@ -16,42 +25,6 @@ from sdnb.magics.settings import write_settings
 from sdnb.magics.words import Word
 from sdnb.picture import FromNoise
 from sdnb.request import GenerationRequest
-
-
-@dataclass(frozen=True)
-class Call:
-    """One use of a subcommand.
-
-    Parameters
-    ----------
-    words : sequence of Word
-        What follows the subcommand on its line.
-    names : Mapping of str to object
-        The notebook's variables.
-    """
-
-    session: Session
-    words: Sequence[Word]
-    names: Mapping[str, object]
-
-
-@dataclass(frozen=True)
-class Command:
-    """A subcommand.
-
-    Parameters
-    ----------
-    run : callable
-        Returns what the cell shows, or None.
-    takes : str
-        Its arguments, as the help writes them.
-    help : str
-        What it does, in one line.
-    """
-
-    run: Callable[[Call], object]
-    takes: str
-    help: str
 
 
 def load_model(call: Call) -> Page:
@@ -106,7 +79,19 @@ def show_help(call: Call) -> Page:
     names = [word.text for word in call.words]
     if len(names) > 1:
         _texts(call, "%sd help sampler")
+    if names and names[0] in COMMANDS:
+        return Page(_explained(names[0]))
     return Page(explain(names[0], usages()) if names else overview(usages()))
+
+
+def _explained(name: str) -> str:
+    command = COMMANDS[name]
+    lines = [f"%sd {name} {command.takes}".strip(), command.help]
+    if command.flags:
+        lines += ["", aligned({flag.usage: flag.help for flag in command.flags}, "  ")]
+        used = next(flag for flag in command.flags if flag.example)
+        lines += ["", f"for example %sd {name} {used.name} {used.example}"]
+    return "\n".join(lines)
 
 
 COMMANDS: dict[str, Command] = {
@@ -114,6 +99,15 @@ COMMANDS: dict[str, Command] = {
     "info": Command(show_info, "", "what is loaded, and the defaults"),
     "set": Command(set_defaults, "[FLAGS] [--keep]", "defaults; --keep: for later notebooks too"),
     "save": Command(save_result, "[FOLDER]", "the last pictures, as PNG with their request"),
+    "schedules": Command(
+        show_schedules, "[FLAGS]", "which noise levels schedules visit", SCHEDULES_FLAGS
+    ),
+    "samplers": Command(
+        show_samplers, "[FLAGS]", "the table of samplers; --measure: their cost", SAMPLERS_FLAGS
+    ),
+    "convergence": Command(
+        show_convergence, "[FLAGS]", "error against the number of evaluations", CONVERGENCE_FLAGS
+    ),
     "help": Command(show_help, "[NAME]", "this text, or about one flag, sampler, schedule"),
 }
 _HELP = (Word("--help"), Word("-h"))

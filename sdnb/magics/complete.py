@@ -5,10 +5,11 @@ Works on ``%sd ...``, ``%%sd ...`` and ``x = %sd ...``; a cell's body is the use
 
 import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from IPython.core.completer import CompletionContext, SimpleCompletion, SimpleMatcherResult
 
+from sdnb.magics.command import CommandFlag
 from sdnb.magics.commands import COMMANDS
 from sdnb.magics.flags import FLAGS
 from sdnb.magics.notebook_hooks import functions_in
@@ -69,6 +70,8 @@ def _of_choice(choice: re.Match[str], word: str) -> Iterable[str]:
 
 
 def _candidates(word: str, before: list[str], names: Mapping[str, object]) -> Iterable[str]:
+    if before and before[0] in COMMANDS and COMMANDS[before[0]].flags:
+        return _of_command(COMMANDS[before[0]].flags, word, before[-1])
     if before and before[-1] in FLAGS:
         return _values(before[-1], word, names)
     if before[:1] == ["help"]:
@@ -76,6 +79,15 @@ def _candidates(word: str, before: list[str], names: Mapping[str, object]) -> It
     if (before and not word) or word.startswith("-"):
         return [*FLAGS, *(["--keep"] if before[:1] == ["set"] else [])]
     return [] if before else COMMANDS
+
+
+def _of_command(flags: Sequence[CommandFlag], word: str, last: str) -> Iterable[str]:
+    """Complete the flags of a subcommand; a value goes on after the last comma of a list."""
+    known = {flag.name: flag for flag in flags}
+    if last not in known or not known[last].takes:
+        return [*known]
+    begun = word[: word.rfind(",") + 1]
+    return [begun + value for value in known[last].values()]
 
 
 def _values(flag: str, word: str, names: Mapping[str, object]) -> Iterable[str]:

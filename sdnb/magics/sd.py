@@ -12,7 +12,8 @@ from IPython.core.magic import (
     no_var_expand,
 )
 
-from sdnb.magics.commands import Call, find_command, usages
+from sdnb.magics.command import Call
+from sdnb.magics.commands import find_command, usages
 from sdnb.magics.complete import complete
 from sdnb.magics.help import overview
 from sdnb.magics.parse import Order, cut_semicolon, fill_words, parse_cell, parse_line
