@@ -69,8 +69,9 @@ words they use.
 
 ## Training
 `python -m sdnb.training.recipe --out DIR`: AdamW, an average of the weights, velocities as
-target (arXiv:2202.00512), log-normal noise levels (arXiv:2206.00364), errors near things weighted
-up to four times those elsewhere, U-Net and text encoder together.
+target (arXiv:2202.00512), log-normal noise levels (arXiv:2206.00364) weighted by one over the
+error to be expected there, errors near things up to four times those elsewhere, U-Net and text
+encoder together.
 
 | part | device | steps | minutes |
 |---|---|---|---|

@@ -20,14 +20,14 @@ from sdnb.training.captions import write_caption
 from sdnb.training.computing import precision
 from sdnb.training.dataset import numbered_scene, scene_odds
 from sdnb.training.loop import LossOfStep
-from sdnb.training.loss import v_loss, velocity
+from sdnb.training.loss import v_loss, velocity, weigh_levels
 from sdnb.training.tokenizer import POSITIONS, Tokenizer
 
 TIMESTEPS = 1000
 BETAS = (0.00085, 0.012)
 """Ends of Stable Diffusion's scaled-linear schedule."""
 
-LOG_SIGMA = (1.0, 1.2)
+LOG_SIGMA = (0.8, 1.1)
 """Mean and deviation of the logarithms of the sigmas that are trained.
 
 Up to sigma = 3 the noised latents themselves tell kind and background; text decides above.
@@ -224,4 +224,5 @@ def velocity_loss(model: Diffusion, examples: NoiseExamples) -> Float[Tensor, ""
     v = velocity(examples.x0, examples.eps, kept).to(device)
     with precision(device):
         predicted = model(x, examples.t.to(device), examples.ids.to(device))
-    return examples.share * v_loss(predicted, v, examples.weight.to(device))
+    weight = weigh_levels(((1 - kept) / kept).sqrt().flatten())[:, None, None, None]
+    return examples.share * v_loss(predicted, v, (weight * examples.weight).to(device))

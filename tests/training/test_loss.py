@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from sdnb.diffusion.prediction import PREDICTIONS
-from sdnb.training.loss import pixel_loss, psnr, v_loss, vae_loss, velocity
+from sdnb.training.loss import pixel_loss, psnr, v_loss, vae_loss, velocity, weigh_levels
 
 
 def test_what_is_learned_is_the_velocity_that_sampling_reads():
@@ -28,6 +28,16 @@ def test_a_perfect_prediction_costs_nothing_and_weights_scale_errors():
     # then
     assert perfect == 0
     assert off_left == pytest.approx(0.75)
+
+
+def test_noisier_levels_weigh_less_and_none_weighs_nothing():
+    # given
+    sigma = torch.logspace(-2, 1.2, 20)
+    # when
+    weight = weigh_levels(sigma)
+    # then
+    assert torch.all(weight.diff() < 0)
+    assert 5 < weight[0] / weight[-1] < 7
 
 
 def test_the_vae_pays_for_wrong_pixels_and_for_leaving_the_unit_gaussian():
