@@ -16,8 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sdnb.choice import Choice as Choice
+    from sdnb.comparison.convergence import measure_convergence as measure_convergence
+    from sdnb.comparison.samplers import measure_costs as measure_costs
+    from sdnb.diffusion.analytic import GaussianMixture as GaussianMixture
     from sdnb.diffusion.noise_schedules import noise_schedule as noise_schedule
     from sdnb.diffusion.samplers.contract import Evaluate as Evaluate
+    from sdnb.diffusion.samplers.contract import EvaluateBoth as EvaluateBoth
     from sdnb.diffusion.samplers.contract import Step as Step
     from sdnb.diffusion.samplers.contract import sampler as sampler
     from sdnb.diffusion.samplers.loop import sample as sample
@@ -43,7 +47,9 @@ _HOMES = {
     "Choice": "choice",
     "During": "events",
     "Evaluate": "diffusion.samplers.contract",
+    "EvaluateBoth": "diffusion.samplers.contract",
     "FromImage": "picture",
+    "GaussianMixture": "diffusion.analytic",
     "GenerationRequest": "request",
     "Hooks": "events",
     "Picture": "picture",
@@ -55,6 +61,8 @@ _HOMES = {
     "hook": "events",
     "load": "pipeline",
     "load_ipython_extension": "magics.extension",
+    "measure_convergence": "comparison.convergence",
+    "measure_costs": "comparison.samplers",
     "noise_schedule": "diffusion.noise_schedules",
     "sample": "diffusion.samplers.loop",
     "sampler": "diffusion.samplers.contract",

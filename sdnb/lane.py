@@ -4,7 +4,7 @@ A lane computes nothing itself: it yields `Question` and is sent the network's `
 answers, alone (`sdnb.run`) or many lanes at once, is somebody else's affair.
 """
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from dataclasses import replace
 from functools import partial
 
@@ -32,11 +32,12 @@ from sdnb.events import (
 from sdnb.models.denoiser import Answer, Denoiser, Question
 from sdnb.models.text import encode_text
 from sdnb.models.vae import decode_latents
+from sdnb.past import Past
 from sdnb.registry import SAMPLERS
 from sdnb.request import GenerationRequest
 from sdnb.shapes import Latents, State
 from sdnb.start import begin
-from sdnb.trace import Recorder
+from sdnb.trace import Evaluation, Recorder
 
 Yielded = Event | Question
 Sent = Answer | None
@@ -53,16 +54,26 @@ class Lane:
         The latents now, and the last estimate of the clean ones.
     index : int
         The step to come, 0 … S.
+    total : int or None
+        How many steps there are; None where the sampler chooses them itself.
     evaluations : int
         How often the network was asked.
     has_ended : bool
         The sampler has made its last step.
     """
 
-    def __init__(self, denoiser: Denoiser, request: GenerationRequest, hooks: Hooks) -> None:
+    def __init__(
+        self,
+        denoiser: Denoiser,
+        request: GenerationRequest,
+        hooks: Hooks,
+        *,
+        keep: str = "all",
+        past: Past | None = None,
+    ) -> None:
         self.request = request
         self.seeds = batch_seeds(request.seed or 0, request.batch_size)
-        self.recorder = Recorder()
+        self.recorder = Recorder(keep)
         self.x: Latents | None = None
         self.denoised: Latents | None = None
         self.index = 0
@@ -85,13 +96,14 @@ class Lane:
             **dict(schedule.options),
         )
         self.sigmas: list[float] = levels.tolist()
-
+        self._past = past
+        self._told: Iterator[Evaluation] = iter(())
+        if past is not None:
+            if not (past.goes_on and SAMPLERS[sampler.name].own_levels):
+                self.sigmas = past.levels(self.sigmas)
+            self._told = past.answers()
+        self.total = None if SAMPLERS[sampler.name].own_levels else len(self.sigmas) - 1
         self._refuse_unsteady_batch()
-
-    @property
-    def total(self) -> int | None:
-        """How many steps there are; None where the sampler chooses them itself."""
-        return None if SAMPLERS[self.request.sampler.name].own_levels else len(self.sigmas) - 1
 
     @property
     def sigma(self) -> float:
@@ -99,12 +111,17 @@ class Lane:
         return self.recorder.sigmas[-1] if self.recorder.sigmas else self.sigmas[0]
 
     def events(self) -> Generator[Yielded, Sent, None]:
-        """Go from text to pictures; ends after the `ImageEvent`."""
+        """Go from text to pictures; ends after the `ImageEvent`.
+
+        A branch yields, before its own events, the one at which it begins (unseen by hooks).
+        """
         yield from self._encode()
-        x = yield from self._begin()
-        noise = loop.noise_of(SAMPLERS[self.request.sampler.name], self.seeds, x)
-        proposals = self._sampler(x, self.sigmas, noise, self._components.noise_schedule)
-        yield from loop.drive(proposals, self._evaluate, self._accept)
+        x = yield from self._begin() if self._past is None else self._begin_again(self._past)
+        entry = SAMPLERS[self.request.sampler.name]
+        noise = loop.noise_of(entry, self.seeds, x, begin=self.index)
+        levels = self.sigmas[self.index :]
+        proposals = self._sampler(x, levels, noise, self._components.noise_schedule)
+        yield from loop.drive(proposals, self._answer, self._accept)
         self._check_finite()
         self.has_ended = True
         x = self._here()
@@ -128,9 +145,65 @@ class Lane:
         x = begin(self._components, self.request.start, self.seeds, size, self.sigmas[0])
         event = apply_hooks(StartEvent(self.sigmas[0], x), self._hooks.on_start)
         self.x = event.x
-        self.recorder.state(self.sigmas[0], self.x)
+        self.recorder.start(self.sigmas[0], self.x)
         yield event
         return self._resumed()
+
+    def _begin_again(self, past: Past) -> Generator[Yielded, Sent, Latents]:
+        """Take up a past: its start where the sampler is told it again, else all of it."""
+        sigma = past.trace.sigmas[0]
+        self.x = self._kept(past.trace.x[0])
+        event: Event = StartEvent(sigma, self.x)
+        self.recorder.start(sigma, self.x)
+        if not past.goes_on:
+            for answer in self._told:
+                self.recorder.evaluation(answer)
+            while self.index < past.step:
+                event = self._recall_step(past)
+        if self.index == past.step:
+            yield event
+        return self._resumed()
+
+    def _answer(self, asked: loop.Question) -> Generator[Yielded, Sent, loop.Answer]:
+        told = next(self._told, None)
+        if told is None:
+            return (yield from self._evaluate(asked))
+        self.recorder.evaluation(told)
+        self._questions += 1
+        self.denoised = self._kept(told.denoised)
+        if isinstance(asked, EvaluateBoth):
+            return self.denoised, self._kept(told.denoised_uncond)
+        return self.denoised
+
+    def _accept(self, step: Step) -> Generator[Yielded, Sent, State]:
+        if self._past is None or self.index >= self._past.step:
+            return (yield from self._propose(step))
+        event = self._recall_step(self._past)
+        if self.index == self._past.step:
+            yield event
+        return self._resumed()
+
+    def _recall_step(self, past: Past) -> StepEvent:
+        """Make a step of the past again; returns the event it was."""
+        trace, i = past.trace, self.index
+        event = StepEvent(
+            index=i,
+            total=self.total,
+            sigma=trace.sigmas[i],
+            sigma_next=trace.sigmas[i + 1],
+            x=self._here(),
+            denoised=self._kept(trace.denoised[i]),
+            x_next=self._kept(trace.x[i + 1]),
+        )
+        self.x, self.denoised = event.x_next, event.denoised
+        self.index += 1
+        self.recorder.step(event.denoised, event.sigma_next, self.x)
+        return event
+
+    def _kept(self, tensor: Latents | None) -> Latents:
+        if tensor is None:
+            raise TypeError("a past without what its sampler was told is refused before")
+        return tensor.to(self._components.device)
 
     def _evaluate(self, asked: loop.Question) -> Generator[Yielded, Sent, loop.Answer]:
         question = Question(
@@ -146,11 +219,16 @@ class Lane:
         self.evaluations += 1
         self._questions += 1
         self.denoised = event.denoised
-        self.recorder.evaluation(asked.sigma, event.denoised, event.eps)
-        yield event
+        answer: loop.Answer = event.denoised
+        denoised_uncond = None
         if isinstance(asked, EvaluateBoth):
-            return event.denoised, question.x - question.sigma * eps["uncond"]
-        return event.denoised
+            denoised_uncond = question.x - question.sigma * eps["uncond"]
+            answer = event.denoised, denoised_uncond
+        self.recorder.evaluation(
+            Evaluation(asked.sigma, event.denoised, event.eps, denoised_uncond)
+        )
+        yield event
+        return answer
 
     def _model_event(self, question: Question) -> ModelEvent:
         return ModelEvent(
@@ -187,7 +265,7 @@ class Lane:
         with torch.enable_grad():
             return self._guided(question, self._denoiser.differentiable([question])[0])
 
-    def _accept(self, step: Step) -> Generator[Yielded, Sent, State]:
+    def _propose(self, step: Step) -> Generator[Yielded, Sent, State]:
         event = StepEvent(
             index=self.index,
             total=self.total,
@@ -200,8 +278,7 @@ class Lane:
         event = apply_hooks(event, self._hooks.on_step)
         self.x = event.x_next
         self.index += 1
-        self.recorder.denoised.append(event.denoised.detach().clone())
-        self.recorder.state(step.sigma_next, self.x)
+        self.recorder.step(event.denoised, step.sigma_next, self.x)
         self._finite.append(self.x.isfinite().all())
         yield event
         return self._resumed()
@@ -230,7 +307,7 @@ class Lane:
     def _check_finite(self) -> None:
         finite = torch.stack(self._finite).tolist()
         if not all(finite):
-            step = finite.index(False)
+            step = self.index - len(finite) + finite.index(False)
             raise ModelError(
                 f"the network answered with NaN or infinity in step {step}.",
                 given=f"sigma {self.recorder.sigmas[step]:.4g}, cfg {self.request.cfg_scale:g}",

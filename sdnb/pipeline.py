@@ -8,15 +8,17 @@ from threading import RLock
 from typing import Any
 
 from sdnb.choice import Choice
-from sdnb.errors import InvalidField, PipelineBusy
-from sdnb.events import During, Hook, Hooks
+from sdnb.errors import InvalidField, PipelineBusy, UnknownName
+from sdnb.events import During, Hook, Hooks, StartEvent, StepEvent
 from sdnb.models.components import Components
 from sdnb.models.denoiser import Denoiser
 from sdnb.models.loading import load_components
+from sdnb.past import Past
 from sdnb.registry import HOOKS
 from sdnb.request import POINTS, GenerationRequest, HookUse
 from sdnb.result import Result
 from sdnb.run import Run
+from sdnb.trace import KEEP
 
 NO_HOOKS = Hooks()
 
@@ -48,6 +50,7 @@ class Pipeline:
         *,
         hooks: Hooks = NO_HOOKS,
         wait: bool = True,
+        keep: str = "all",
         **fields: Any,
     ) -> Run:
         """Begin a run; nothing is computed until it is iterated, stepped or finished.
@@ -61,9 +64,14 @@ class Pipeline:
             recorded in it by name; to run a recorded request again, give them again.
         wait : bool
             Whether to wait while another thread computes; else `PipelineBusy` is raised.
+        keep : str
+            What the trace keeps: ``"all"`` (what a branch needs), ``"steps"`` (no answers of
+            the network), ``"none"`` (the levels only).
         **fields
             Any field of `GenerationRequest`, over those of ``request``.
         """
+        if keep not in KEEP:
+            raise UnknownName.among("keep", keep, KEEP, fix="keep='all'")
         if isinstance(request, str):
             request = GenerationRequest(prompt=request)
         if not isinstance(hooks, Hooks):
@@ -75,7 +83,7 @@ class Pipeline:
         recorded = tuple(use for use in request.hooks if use not in given)
         request = request.changed(hooks=(*recorded, *given))
         joined = _registered(recorded) + hooks
-        return Run(self._denoiser, request, joined, partial(self._turn, wait))
+        return Run(self._denoiser, request, joined, partial(self._turn, wait), keep=keep)
 
     def run(
         self,
@@ -83,10 +91,63 @@ class Pipeline:
         *,
         hooks: Hooks = NO_HOOKS,
         wait: bool = True,
+        keep: str = "all",
         **fields: Any,
     ) -> Result:
         """Run to the end: ``start(...).finish()``."""
-        return self.start(request, hooks=hooks, wait=wait, **fields).finish()
+        return self.start(request, hooks=hooks, wait=wait, keep=keep, **fields).finish()
+
+    def branch(
+        self,
+        result: Result,
+        step: int,
+        *,
+        hooks: Hooks | None = None,
+        wait: bool = True,
+        **changes: Any,
+    ) -> Run:
+        """Go back to a step of a result and go on from there, changed or not.
+
+        The past costs no network call, and no hook sees it. Without a change the branch ends
+        just as its parent did. Other text, guidance or hooks keep the sampler's memory; another
+        schedule gives its levels below the present one; another sampler starts here afresh.
+
+        Parameters
+        ----------
+        result : Result
+            Of a run with ``keep="all"``.
+        step : int
+            0 … N - 1: the latents before this step are where the branch begins.
+        hooks : Hooks, optional
+            In place of the hooks of the recorded request.
+        **changes
+            Fields of `GenerationRequest`; not those that decide what the latents are.
+
+        Returns
+        -------
+        Run
+            Held at the event at which it begins: ``run.x`` may be looked at and replaced.
+
+        Raises
+        ------
+        InvalidField
+            Where the trace lacks the step, or the change would need other latents.
+        """
+        request = self._resolved(result.request.changed(**changes))
+        past = Past.of(result.trace, step, result.request, request)
+        if hooks is not None:
+            request = request.changed(hooks=tuple(_uses(hooks)))
+        run = Run(
+            self._denoiser,
+            request,
+            _registered(request.hooks) if hooks is None else hooks,
+            partial(self._turn, wait),
+            past=past,
+            parent=(result.id, step),
+        )
+        while not isinstance(next(run), StartEvent | StepEvent):
+            continue
+        return run
 
     def info(self) -> dict[str, str]:
         """Return what is known about the checkpoint, as words."""
@@ -103,7 +164,7 @@ class Pipeline:
             "latents": f"{parts.latent.channels} channels, factor {parts.latent.factor}",
             "prediction": parts.prediction,
             "sigmas": f"{levels.sigma_min:.4g} … {levels.sigma_max:.4g}",
-            "device": f"{parts.device}, {parts.unet.dtype}",
+            "device": f"{parts.device}, {parts.dtype}",
             **sizes,
             "words": "any" if parts.words is None else ", ".join(sorted(parts.words)),
         }

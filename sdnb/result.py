@@ -2,11 +2,12 @@
 
 from base64 import b64encode
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html import escape
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from sdnb import png
 from sdnb.request import GenerationRequest
@@ -40,6 +41,10 @@ class Result:
         How often the network was asked (one guided answer counts once).
     notices : tuple of str
         What the user should know: unknown words, text that was cut off.
+    parent : (str, int) or None
+        Of a branch: the ``id`` of the result it comes from, and the step it begins at.
+    id : str
+        Tells results apart, also after pickling.
     """
 
     request: GenerationRequest
@@ -51,6 +56,8 @@ class Result:
     interrupted: bool
     notices: tuple[str, ...]
     trace: Trace
+    parent: tuple[str, int] | None = None
+    id: str = field(default_factory=lambda: uuid4().hex[:12])
 
     @property
     def facts(self) -> str:
@@ -59,9 +66,9 @@ class Result:
         seed = str(self.seeds[0])
         if len(self.seeds) > 1:
             seed += f" … {self.seeds[-1]}"
-        steps = f"{len(self.trace.denoised)} steps"  # some schedules give more or fewer than asked
+        steps = f"{self.trace.steps} steps"  # some schedules give more or fewer than asked
         if self.interrupted:
-            steps = f"interrupted after {len(self.trace.denoised)} of {asked.steps} steps"
+            steps = f"interrupted after {self.trace.steps} of {asked.steps} steps"
         parts = (
             f"seed {seed}",
             f"{asked.sampler} · {asked.schedule}",
@@ -85,7 +92,7 @@ class Result:
         is_file = target.suffix.lower() == ".png"
         facts = {"evaluations": str(self.evaluations), "seconds": f"{self.seconds:.3f}"}
         if self.interrupted:
-            facts["interrupted after steps"] = str(len(self.trace.denoised))
+            facts["interrupted after steps"] = str(self.trace.steps)
         return [
             png.write(
                 image,

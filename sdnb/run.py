@@ -19,6 +19,7 @@ from sdnb.models.components import Components
 from sdnb.models.denoiser import Denoiser, Question
 from sdnb.models.text import truncated_text, unknown_words
 from sdnb.models.vae import decode_latents, to_pil
+from sdnb.past import Past
 from sdnb.request import GenerationRequest
 from sdnb.result import Result, picture_row, quiet_line
 from sdnb.shapes import Images, Latents
@@ -37,14 +38,23 @@ class Run:
         What was asked, with seed and size resolved.
     """
 
-    def __init__(
-        self, denoiser: Denoiser, request: GenerationRequest, hooks: Hooks, turn: Turn
+    def __init__(  # noqa: PLR0913 - only a pipeline makes one
+        self,
+        denoiser: Denoiser,
+        request: GenerationRequest,
+        hooks: Hooks,
+        turn: Turn,
+        *,
+        keep: str = "all",
+        past: Past | None = None,
+        parent: tuple[str, int] | None = None,
     ) -> None:
         self.request = request
         self.seconds = 0.0
         self._denoiser = denoiser
         self._turn = turn
-        self._lane = Lane(denoiser, request, hooks)
+        self._parent = parent
+        self._lane = Lane(denoiser, request, hooks, keep=keep, past=past)
         self._events = self._lane.events()
         self._waiting: Question | None = None  # asked, not yet answered: an interrupt came between
         self._held: Event | None = None
@@ -160,6 +170,7 @@ class Run:
             interrupted=interrupted,
             notices=said,
             trace=self._lane.recorder.trace(),
+            parent=self._parent,
         )
 
     def __repr__(self) -> str:

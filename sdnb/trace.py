@@ -1,6 +1,6 @@
 """Every state of a run: `Trace`, and the `Recorder` that gathers it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -10,17 +10,28 @@ from sdnb.shapes import Film, Latents
 BUDGET = 512 * 2**20
 """Bytes of network answers that a trace keeps; the states themselves are always kept."""
 
+KEEP = ("all", "steps", "none")
+"""What a trace may keep: states and answers, states only, or the levels only."""
+
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
     """One answer of the network as the sampler got it.
 
-    ``eps`` holds each branch's answer by name; None where the trace's budget was used up.
+    ``eps`` holds each branch's answer by name, ``denoised_uncond`` what a CFG++ sampler was told
+    beside ``denoised``. None where they were not kept.
     """
 
     sigma: float
-    denoised: Latents | None
-    eps: Mapping[str, Latents] | None
+    denoised: Latents | None = None
+    eps: Mapping[str, Latents] | None = None
+    denoised_uncond: Latents | None = None
+
+    @property
+    def nbytes(self) -> int:
+        """Size of what is held."""
+        parts = [self.denoised, self.denoised_uncond, *(self.eps or {}).values()]
+        return sum(part.nbytes for part in parts if part is not None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,46 +43,62 @@ class Trace:
     sigmas : tuple of float
         The N + 1 levels really taken.
     x : Tensor [N + 1, B, C, h, w]
-        The latents at those levels.
+        The latents at those levels; none where they were not kept.
     denoised : Tensor [N, B, C, h, w]
-        The estimate each step was made from.
+        The estimate each step was made from; none where they were not kept.
     evaluations : tuple of Evaluation
         Every answer of the network, in order.
+    asked : tuple of int, [N]
+        How many of those each step took.
     """
 
     sigmas: tuple[float, ...]
     x: Film
     denoised: Film
     evaluations: tuple[Evaluation, ...]
+    asked: tuple[int, ...]
+
+    @property
+    def steps(self) -> int:
+        """How many steps were made, N."""
+        return len(self.asked)
 
 
 @dataclass(eq=False)
 class Recorder:
     """The growing trace; tensors stay on their device until `trace` is called."""
 
+    keep: str = "all"
     sigmas: list[float] = field(default_factory=list)
     x: list[Latents] = field(default_factory=list)
     denoised: list[Latents] = field(default_factory=list)
     evaluations: list[Evaluation] = field(default_factory=list)
+    asked: list[int] = field(default_factory=list)
     kept_bytes: int = 0
 
-    def state(self, sigma: float, x: Latents) -> None:
-        """Add a state that the run reached."""
+    def start(self, sigma: float, x: Latents) -> None:
+        """Add the state that the run starts from."""
         self.sigmas.append(sigma)
-        self.x.append(x.detach().clone())
+        if self.keep != "none":
+            self.x.append(x.detach().clone())
+
+    def step(self, denoised: Latents, sigma: float, x: Latents) -> None:
+        """Add a step: the estimate it was made from, the state that it reached."""
+        self.asked.append(len(self.evaluations) - sum(self.asked))
+        if self.keep != "none":
+            self.denoised.append(denoised.detach().clone())
+        self.start(sigma, x)
 
     def replace_state(self, x: Latents) -> None:
         """Put other latents in the place of the last state: the run goes on from these."""
-        self.x[-1] = x.detach().clone()
+        if self.x:
+            self.x[-1] = x.detach().clone()
 
-    def evaluation(self, sigma: float, denoised: Latents, eps: Mapping[str, Latents]) -> None:
+    def evaluation(self, answer: Evaluation) -> None:
         """Add an answer, as far as the budget allows."""
-        self.kept_bytes += denoised.nbytes + sum(part.nbytes for part in eps.values())
-        if self.kept_bytes > BUDGET:
-            self.evaluations.append(Evaluation(sigma, None, None))
-        else:
-            kept = {name: part.detach().clone() for name, part in eps.items()}
-            self.evaluations.append(Evaluation(sigma, denoised.detach().clone(), kept))
+        self.kept_bytes += answer.nbytes
+        is_kept = self.keep == "all" and self.kept_bytes <= BUDGET
+        self.evaluations.append(_copied(answer) if is_kept else Evaluation(answer.sigma))
 
     def trace(self) -> Trace:
         """Return what was gathered, on the CPU."""
@@ -80,6 +107,7 @@ class Recorder:
             _film(self.x, self.x),
             _film(self.denoised, self.x),
             tuple(_on_cpu(evaluation) for evaluation in self.evaluations),
+            tuple(self.asked),
         )
 
 
@@ -89,8 +117,22 @@ def _film(frames: list[Latents], states: list[Latents]) -> Film:
     return torch.zeros(0, *(states[0].shape if states else (0, 0, 0, 0)))
 
 
-def _on_cpu(evaluation: Evaluation) -> Evaluation:
-    if evaluation.denoised is None or evaluation.eps is None:
-        return evaluation
-    eps = {name: part.cpu() for name, part in evaluation.eps.items()}
-    return replace(evaluation, denoised=evaluation.denoised.cpu(), eps=eps)
+def _copied(answer: Evaluation) -> Evaluation:
+    return _each(answer, lambda part: part.detach().clone())
+
+
+def _on_cpu(answer: Evaluation) -> Evaluation:
+    return _each(answer, lambda part: part.cpu())
+
+
+def _each(answer: Evaluation, change: Callable[[Latents], Latents]) -> Evaluation:
+    if answer.denoised is None or answer.eps is None:
+        return answer
+    return replace(
+        answer,
+        denoised=change(answer.denoised),
+        eps={name: change(part) for name, part in answer.eps.items()},
+        denoised_uncond=(
+            None if answer.denoised_uncond is None else change(answer.denoised_uncond)
+        ),
+    )

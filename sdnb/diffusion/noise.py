@@ -30,9 +30,13 @@ def start_noise(seeds: Sequence[int], shape: tuple[int, ...]) -> State:
     return torch.stack([torch.randn(shape, generator=_generator(seed)) for seed in seeds])
 
 
-def step_noise(seeds: Sequence[int], like: State) -> Noise:
-    """Make the noise of a stochastic sampler: a fresh draw a call, the same at every replay."""
-    generators = [_generator(_stream_seed(seed, "steps")) for seed in seeds]
+def step_noise(seeds: Sequence[int], like: State, *, begin: int = 0) -> Noise:
+    """Make the noise of a stochastic sampler: a fresh draw a call, the same at every replay.
+
+    A sampler that begins in the middle of a run, at step ``begin``, has a stream of its own.
+    """
+    stream = f"steps from {begin}" if begin else "steps"
+    generators = [_generator(_stream_seed(seed, stream)) for seed in seeds]
 
     def draw(_sigma: float, _sigma_next: float) -> State:
         draws = [torch.randn(like.shape[1:], generator=generator) for generator in generators]

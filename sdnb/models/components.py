@@ -1,6 +1,7 @@
 """What a checkpoint consists of, whatever it was loaded from."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -52,7 +53,14 @@ class Components:
     size: int
     words: frozenset[str] | None
 
-    @property
+    # Asking a network walks through all of its weights: a millisecond a step, if asked each time.
+    @cached_property
     def device(self) -> torch.device:
-        """Where the networks live."""
+        """Where the networks live, decided when they were loaded."""
         return torch.device(self.unet.device)
+
+    @cached_property
+    def dtype(self) -> torch.dtype:
+        """In which the U-Net computes, decided when it was loaded."""
+        dtype: torch.dtype = self.unet.dtype
+        return dtype

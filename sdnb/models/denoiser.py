@@ -52,11 +52,11 @@ class Denoiser:
         sigma = _column([question.sigma for question, _ in asked], rows, x)
         t = _column([float(round(question.t)) for question, _ in asked], rows, x)
         embeds = torch.cat([cond.embeds for _, cond in asked])
-        unet = self.components.unet
-        output = unet(
-            (x * input_scale(sigma)).to(unet.dtype),
+        dtype = self.components.dtype
+        output = self.components.unet(
+            (x * input_scale(sigma)).to(dtype),
             t.flatten(),
-            encoder_hidden_states=embeds.to(unet.dtype),
+            encoder_hidden_states=embeds.to(dtype),
         ).sample
         eps = PREDICTIONS[self.components.prediction](output.to(x.dtype), x, sigma)
         answers = iter(torch.split(eps, rows))

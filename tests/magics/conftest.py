@@ -66,7 +66,9 @@ class FakeRun:
             evaluations=self.done,
             interrupted=self.cancelled,
             notices=(),
-            trace=Trace((), torch.stack([x]), torch.zeros(self.done, *x.shape), ()),
+            trace=Trace(
+                (), torch.stack([x]), torch.zeros(self.done, *x.shape), (), (1,) * self.done
+            ),
         )
 
 

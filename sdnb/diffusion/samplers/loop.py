@@ -121,9 +121,14 @@ def sample(
         return x if end.value is None else end.value
 
 
-def noise_of(entry: Sampler, seeds: Sequence[int], like: State) -> Noise:
-    """Make the in-loop noise that a sampler is given: fresh draws, or parts of Brownian paths."""
-    return brownian_noise(seeds, like) if entry.brownian else step_noise(seeds, like)
+def noise_of(entry: Sampler, seeds: Sequence[int], like: State, *, begin: int = 0) -> Noise:
+    """Make the in-loop noise that a sampler is given: fresh draws, or parts of Brownian paths.
+
+    ``begin`` is the step of the run at which the sampler begins.
+    """
+    if entry.brownian:
+        return brownian_noise(seeds, like)
+    return step_noise(seeds, like, begin=begin)
 
 
 def answer_of(question: Question, answer: Answer) -> Answer:

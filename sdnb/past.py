@@ -1,0 +1,91 @@
+"""Where a branch begins: a recorded run, its sampler brought to one of its steps.
+
+The rules: a sampler that goes on is told again what it was told the first time, answers and
+states as hooks had left them; a new one starts without memory at the stored state. No network
+and no hook is asked for the past.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sdnb.errors import InvalidField
+from sdnb.registry import SAMPLERS
+from sdnb.request import GenerationRequest
+from sdnb.trace import Evaluation, Trace
+
+FIXED = ("batch_size", "width", "height", "denoise", "start", "checkpoint")
+"""Fields that a branch shares with its parent: they decide what the latents are."""
+
+
+@dataclass(frozen=True, eq=False)
+class Past:
+    """The first ``step`` steps of a recorded run.
+
+    Parameters
+    ----------
+    trace : Trace
+        With its states, and the answers up to ``step`` where the sampler goes on.
+    step : int
+        Where the branch begins, 0 … N - 1.
+    goes_on : bool
+        Whether the sampler and its memory stay; else a new one starts here.
+    """
+
+    trace: Trace
+    step: int
+    goes_on: bool
+
+    @classmethod
+    def of(
+        cls, trace: Trace, step: int, before: GenerationRequest, after: GenerationRequest
+    ) -> "Past":
+        """Take the past that a changed request shares with a recorded one.
+
+        Raises `InvalidField` where the trace has no such step or lacks what the sampler was
+        told, and for changes that no branch can make.
+        """
+        _check_fields(before, after)
+        if not 0 <= step < trace.steps or not len(trace.x):
+            raise InvalidField(
+                "a branch begins at a step whose state was kept.",
+                given=step,
+                allowed=f"0 … {trace.steps - 1}" if len(trace.x) else "no step: nothing was kept",
+                fix="run with keep='all'" if not len(trace.x) else "step=0 is the start",
+            )
+        past = cls(trace, step, goes_on=_keeps_its_sampler(before, after))
+        if past.goes_on and any(answer.denoised is None for answer in past.answers()):
+            raise InvalidField(
+                "what the sampler was told before this step was not kept.",
+                given=step,
+                allowed="an earlier step, or another sampler",
+                fix="run with keep='all' and fewer images, or change the sampler",
+            )
+        return past
+
+    def answers(self) -> Iterator[Evaluation]:
+        """Give the answers of the past, in order."""
+        return iter(self.trace.evaluations[: sum(self.trace.asked[: self.step])])
+
+    def levels(self, planned: list[float]) -> list[float]:
+        """Join the levels of the past to those of a plan that lie below."""
+        taken = list(self.trace.sigmas[: self.step + 1])
+        return [*taken, *(sigma for sigma in planned if sigma < taken[-1] * (1 - 1e-6))]
+
+
+def _keeps_its_sampler(before: GenerationRequest, after: GenerationRequest) -> bool:
+    # one that chooses its levels from the ends of a plan cannot be given another plan midway
+    planned = (before.schedule, before.steps) == (after.schedule, after.steps)
+    return before.sampler == after.sampler and (
+        planned or not SAMPLERS[after.sampler.name].own_levels
+    )
+
+
+def _check_fields(before: GenerationRequest, after: GenerationRequest) -> None:
+    for name in FIXED:
+        if getattr(before, name) != getattr(after, name):
+            raise InvalidField(
+                f"a branch has the {name} of the run it comes from.",
+                given=getattr(after, name),
+                allowed=str(getattr(before, name)),
+                fix="start a new run",
+            )

@@ -1,0 +1,195 @@
+"""Branches: a run goes on from any of its steps, and nothing is asked twice."""
+
+import pickle
+
+import pytest
+import torch
+
+from sdnb.errors import InvalidField, UnknownName
+from sdnb.events import Hooks, StepEvent
+from sdnb.registry import SAMPLERS
+
+PROMPT = "a red circle on a meadow"
+
+
+def brighten(event):
+    return event.x_next * 1.05 if event.index == 1 else None
+
+
+def soften(event):
+    return event.denoised * 0.95 if event.index == 2 else None
+
+
+@pytest.fixture(scope="module")
+def parent(pipe):
+    hooks = Hooks(on_step=(brighten,), on_denoise=(soften,))
+    return pipe.run(PROMPT, seed=7, steps=6, sampler="dpmpp_2m", hooks=hooks)
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS.names())
+def test_a_branch_without_a_change_ends_just_as_its_parent(pipe, sampler):
+    # given
+    parent = pipe.run(PROMPT, seed=7, steps=5, sampler=sampler)
+    step = parent.trace.steps // 2
+
+    # when
+    branch = pipe.branch(parent, step).finish()
+
+    # then
+    assert torch.equal(branch.latents, parent.latents)
+    assert torch.equal(branch.trace.x, parent.trace.x)
+    assert branch.trace.sigmas == parent.trace.sigmas
+    assert branch.evaluations == parent.evaluations - sum(parent.trace.asked[:step])
+
+
+def test_the_past_is_told_as_hooks_left_it(pipe, parent):
+    # given
+    hooks = Hooks(on_step=(brighten,), on_denoise=(soften,))
+
+    # when
+    branch = pipe.branch(parent, 4, hooks=hooks).finish()
+
+    # then
+    assert torch.equal(branch.latents, parent.latents)
+    assert branch.request == parent.request
+
+
+def test_hooks_do_not_see_the_past(pipe, parent):
+    # given
+    seen = []
+
+    # when
+    pipe.branch(parent, 4, hooks=Hooks(on_step=(lambda event: seen.append(event.index),))).finish()
+
+    # then
+    assert seen == [4, 5]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"prompt": "a blue star at night"},
+        {"cfg_scale": 1.0},
+        {"negative_prompt": "green"},
+        {"sampler": "euler"},
+        {"sampler": "euler_ancestral"},
+        {"sampler": "euler_cfg_pp"},
+        {"sampler": "dpm_fast"},
+        {"schedule": "exponential"},
+        {"steps": 20},
+    ],
+)
+def test_a_change_shows_from_the_branch_on_only(pipe, parent, changes):
+    # when
+    branch = pipe.branch(parent, 3, hooks=Hooks(), **changes).finish()
+
+    # then
+    assert torch.equal(branch.trace.x[:4], parent.trace.x[:4])
+    assert branch.trace.sigmas[:4] == parent.trace.sigmas[:4]
+    assert not torch.allclose(branch.latents, parent.latents, atol=1e-3)
+    assert sum(branch.trace.asked) == branch.evaluations + 3
+
+
+def test_a_branch_of_a_branch_remembers_where_it_comes_from(pipe, parent):
+    # when
+    branch = pipe.branch(parent, 3, hooks=Hooks(), cfg_scale=2).finish()
+    twig = pipe.branch(branch, 4).finish()
+
+    # then
+    assert branch.parent == (parent.id, 3)
+    assert twig.parent == (branch.id, 4)
+    assert torch.equal(twig.latents, branch.latents)
+    assert pickle.loads(pickle.dumps(twig)).parent == twig.parent
+    assert parent.parent is None
+
+
+def test_a_branch_is_held_where_it_begins_and_may_be_changed_there(pipe, parent):
+    # given
+    run = pipe.branch(parent, 3, hooks=Hooks())
+    assert torch.equal(run.x, parent.trace.x[3])
+    assert torch.equal(run.denoised, parent.trace.denoised[2])
+
+    # when
+    run.replace(run.x.flip(-1))
+    step = run.step()
+
+    # then
+    assert isinstance(step, StepEvent)
+    assert (step.index, step.total) == (3, 6)
+    assert torch.equal(step.x, parent.trace.x[3].flip(-1))
+
+
+def test_a_branch_at_the_start_keeps_the_noise_only(pipe, parent):
+    # when
+    branch = pipe.branch(parent, 0, hooks=Hooks(), prompt="a blue star").finish()
+
+    # then
+    alone = pipe.run("a blue star", seed=7, steps=6, sampler="dpmpp_2m")
+    assert torch.equal(branch.latents, alone.latents)
+    assert branch.evaluations == 6
+
+
+def test_new_noise_after_the_branch_is_another_seed_s(pipe):
+    # given
+    parent = pipe.run(PROMPT, seed=7, steps=5, sampler="euler_ancestral")
+
+    # when
+    branch = pipe.branch(parent, 2, seed=8).finish()
+
+    # then
+    assert torch.equal(branch.trace.x[:3], parent.trace.x[:3])
+    assert not torch.allclose(branch.latents, parent.latents, atol=1e-3)
+
+
+def test_a_new_stochastic_sampler_draws_what_its_past_did_not(pipe):
+    # given
+    parent = pipe.run(PROMPT, seed=7, steps=5, sampler="euler_ancestral")
+
+    # when
+    fresh = pipe.branch(parent, 2, sampler="euler_ancestral s_noise=0.999999").finish()
+
+    # then
+    drawn = fresh.trace.x[3] - fresh.trace.denoised[2]
+    before = parent.trace.x[1] - parent.trace.denoised[0]
+    assert abs(float(torch.corrcoef(torch.stack([drawn.flatten(), before.flatten()]))[0, 1])) < 0.6
+
+
+def test_an_interrupted_run_can_be_branched_up_to_where_it_came(pipe):
+    # given
+    run = pipe.start(PROMPT, seed=7, steps=6)
+    for _ in range(3):
+        run.step()
+    run.cancel()
+    partial = run.finish()
+
+    # when
+    branch = pipe.branch(partial, 2).finish()
+
+    # then
+    assert not branch.interrupted
+    assert torch.equal(branch.latents, pipe.run(PROMPT, seed=7, steps=6).latents)
+    with pytest.raises(InvalidField, match="0 … 2"):
+        pipe.branch(partial, 3)
+
+
+@pytest.mark.parametrize("changes", [{"batch_size": 2}, {"width": 64}, {"denoise": 0.5}])
+def test_a_branch_cannot_change_what_its_latents_are(pipe, parent, changes):
+    with pytest.raises(InvalidField, match="the run it comes from"):
+        pipe.branch(parent, 2, hooks=Hooks(), **changes)
+
+
+def test_what_was_not_kept_cannot_be_told_again(pipe):
+    # given
+    bare = pipe.run(PROMPT, seed=7, steps=4, keep="none")
+    states = pipe.run(PROMPT, seed=7, steps=4, keep="steps")
+
+    # when / then
+    assert torch.equal(bare.latents, states.latents)
+    assert (len(bare.trace.x), len(states.trace.x), bare.trace.steps) == (0, 5, 4)
+    with pytest.raises(InvalidField, match="keep='all'"):
+        pipe.branch(bare, 2)
+    with pytest.raises(InvalidField, match="told"):
+        pipe.branch(states, 2)
+    assert pipe.branch(states, 2, sampler="euler").finish().trace.steps == 4
+    with pytest.raises(UnknownName, match="steps"):
+        pipe.run(PROMPT, keep="everything")
