@@ -222,7 +222,8 @@ class Lane:
         answer: loop.Answer = event.denoised
         denoised_uncond = None
         if isinstance(asked, EvaluateBoth):
-            denoised_uncond = question.x - question.sigma * eps["uncond"]
+            unguided = eps["uncond" if "uncond" in eps else "cond"]  # a hook may ask less
+            denoised_uncond = question.x - question.sigma * unguided
             answer = event.denoised, denoised_uncond
         self.recorder.evaluation(
             Evaluation(asked.sigma, event.denoised, event.eps, denoised_uncond)

@@ -216,6 +216,8 @@ _SCHEDULES = {
     "custom_sigmas": "custom",
 }
 
+_HOOKS = "guidance_interval rescaled_cfg dynamic_thresholding noise_injection nudge_channels"
+
 SAMPLERS = Registry(
     "sampler",
     {name: f"sdnb.diffusion.samplers.{file}:{name}" for name, file in _SAMPLERS.items()},
@@ -234,4 +236,4 @@ NOISE_SCHEDULES = Registry(
     "noise_schedule",
     {name: f"sdnb.diffusion.noise_schedules:{name}" for name in _NOISE_SCHEDULES.split()},
 )
-HOOKS = Registry("hook", {})
+HOOKS = Registry("hook", {name: f"sdnb.hooks.{name}:{name}" for name in _HOOKS.split()})
