@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from sdnb.choice import Choice as Choice
     from sdnb.comparison.convergence import measure_convergence as measure_convergence
     from sdnb.comparison.samplers import measure_costs as measure_costs
+    from sdnb.comparison.tree import tree as tree
     from sdnb.diffusion.analytic import GaussianMixture as GaussianMixture
     from sdnb.diffusion.noise_schedules import noise_schedule as noise_schedule
     from sdnb.diffusion.samplers.contract import Evaluate as Evaluate
@@ -68,6 +69,7 @@ _HOMES = {
     "sampler": "diffusion.samplers.contract",
     "schedule": "diffusion.sigma_schedules",
     "sigmas": "diffusion.sigma_schedules",
+    "tree": "comparison.tree",
     "unload_ipython_extension": "magics.extension",
 }
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 SHOWN_WIDTH = 192
-"""Small pictures are drawn at least this wide, in CSS pixels."""
+"""Small pictures of a result are drawn at least this wide, in CSS pixels."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -125,11 +125,14 @@ class Result:
         return f"Generated image, seed {seed}: {prompt}"
 
 
-def picture_row(images: Sequence["Image"], alts: Sequence[str]) -> str:
-    """Return HTML that shows images side by side, each with its alternative text."""
+def picture_row(images: Sequence["Image"], alts: Sequence[str], *, width: int = SHOWN_WIDTH) -> str:
+    """Return HTML that shows images side by side, each with its alternative text.
+
+    Small pictures are drawn at least ``width`` CSS pixels wide.
+    """
     pictures = "".join(
         f'<img alt="{escape(alt)}" src="{_data_url(image)}" '
-        f'style="width:{max(image.width, SHOWN_WIDTH)}px;max-width:100%;'
+        f'style="width:{max(image.width, width)}px;max-width:100%;'
         f'margin:0 6px 6px 0;border-radius:3px">'
         for image, alt in zip(images, alts, strict=False)
     )
