@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from sdnb.choice import Choice as Choice
     from sdnb.comparison.convergence import measure_convergence as measure_convergence
+    from sdnb.comparison.microscope import error_curve as error_curve
+    from sdnb.comparison.microscope import inspect as inspect
     from sdnb.comparison.samplers import measure_costs as measure_costs
     from sdnb.comparison.tree import tree as tree
     from sdnb.diffusion.analytic import GaussianMixture as GaussianMixture
@@ -59,7 +61,9 @@ _HOMES = {
     "Run": "run",
     "SdnbError": "errors",
     "Step": "diffusion.samplers.contract",
+    "error_curve": "comparison.microscope",
     "hook": "events",
+    "inspect": "comparison.microscope",
     "load": "pipeline",
     "load_ipython_extension": "magics.extension",
     "measure_convergence": "comparison.convergence",

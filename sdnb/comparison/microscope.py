@@ -1,0 +1,195 @@
+"""One question to the network, seen from all sides; and how its error depends on the noise."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from PIL.Image import Image, fromarray
+from torch import Tensor
+
+from sdnb.comparison.denoising import as_denoiser
+from sdnb.diffusion.forward import add_noise
+from sdnb.diffusion.noise import batch_seeds, start_noise
+from sdnb.errors import InvalidField
+from sdnb.models.vae import decode_latents, encode_images, from_pil, to_pil
+from sdnb.pipeline import Pipeline
+from sdnb.request import GenerationRequest
+from sdnb.result import picture_row
+from sdnb.shapes import Latents
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Inspection:
+    """The parts of one denoising question; it draws itself.
+
+    Parameters
+    ----------
+    t, sigma : float
+        The training timestep and its level.
+    parts : Mapping of str to Tensor [1, C, h, w]
+        ``x`` (the noised latents), ``eps_uncond``, ``eps_cond``, ``difference`` (conditional
+        minus unconditional), ``eps`` (guided), ``x0`` (the estimate of the clean latents), and
+        ``eps_true`` (the noise that was added).
+    decoded : Mapping of str to PIL image
+        ``x0`` and ``x`` through the VAE (``x`` scaled to unit variance first).
+    error : float
+        Mean squared error of ``eps_cond``: the training loss here.
+    """
+
+    t: float
+    sigma: float
+    parts: Mapping[str, Latents]
+    decoded: Mapping[str, Image]
+    error: float
+
+    def statistics(self) -> dict[str, list[tuple[float, float]]]:
+        """Return mean and standard deviation of every channel of every part."""
+        return {
+            name: list(
+                zip(
+                    part.mean(dim=(0, 2, 3)).tolist(),
+                    part.std(dim=(0, 2, 3)).tolist(),
+                    strict=True,
+                )
+            )
+            for name, part in self.parts.items()
+        }
+
+    def channels(self, name: str) -> list[Image]:
+        """Return the channels of a part as grey pictures: black -3, white 3 deviations."""
+        scaled = self.parts[name][0] / self.parts[name].std().clamp(min=1e-8)
+        pixels = ((scaled / 6 + 0.5).clamp(0, 1) * 255).to(torch.uint8)
+        return [fromarray(channel.numpy()).resize((64, 64), 0) for channel in pixels]
+
+    def __repr__(self) -> str:
+        return f"<Inspection: t {self.t:.4g}, sigma {self.sigma:.4g}, error {self.error:.4f}>"
+
+    # IPython's display protocol: it passes what it wants included and excluded.
+    def _repr_mimebundle_(self, **_wishes: Any) -> dict[str, str]:
+        rows = "".join(self._row(name) for name in self.parts)
+        html = f"<div>{escape(repr(self)[1:-1])}</div><table>{rows}</table>"
+        return {"text/plain": repr(self), "text/html": html}
+
+    def _row(self, name: str) -> str:
+        numbers = ", ".join(f"{mean:.2f} ± {std:.2f}" for mean, std in self.statistics()[name])
+        channels = self.channels(name)
+        alts = [f"Channel {i} of {name}" for i in range(len(channels))]
+        seen = [self.decoded[name].resize((64, 64))] if name in self.decoded else []
+        return (
+            f"<tr><th>{escape(name)}</th>"
+            f"<td>{picture_row(channels, alts, width=64)}</td>"
+            f"<td>{picture_row(seen, [f'{name}, decoded'], width=64)}</td>"
+            f"<td>{escape(numbers)}</td></tr>"
+        )
+
+
+def inspect(  # noqa: PLR0913 - a picture, a question about it, and a seed
+    pipe: Pipeline,
+    subject: Image | Latents,
+    prompt: str = "",
+    *,
+    t: float,
+    negative_prompt: str = "",
+    cfg_scale: float = 4.0,
+    seed: int = 0,
+) -> Inspection:
+    """Noise a picture to timestep ``t``, ask the network once, and show all that it says.
+
+    Parameters
+    ----------
+    subject : PIL image or Tensor [1, C, h, w]
+        A picture, or clean latents.
+    t : float
+        Training timestep, 0 (hardly noised) … T - 1.
+    """
+    clock = pipe.components.noise_schedule
+    last = len(clock.alphas_cumprod) - 1
+    if not 0 <= t <= last:
+        raise InvalidField(
+            "t is a training timestep.", given=t, allowed=f"0 … {last}", fix=f"t={last // 2}"
+        )
+    if cfg_scale == 1:
+        raise InvalidField(
+            "without guidance there is no unconditional answer to look at.",
+            given=cfg_scale,
+            allowed="any cfg_scale but 1",
+            fix="cfg_scale=1.001 to see both",
+        )
+    x0 = _latents(pipe, subject)
+    eps_true = start_noise(batch_seeds(seed, len(x0)), tuple(x0.shape[1:])).to(x0)
+    sigma = clock.sigma(t)
+    x = add_noise(x0, eps_true, sigma)
+    request = GenerationRequest(
+        prompt=prompt, negative_prompt=negative_prompt, cfg_scale=cfg_scale, batch_size=len(x0)
+    )
+    denoised, denoised_uncond = as_denoiser(pipe, request)(x, sigma)
+    eps, eps_uncond = (x - denoised) / sigma, (x - denoised_uncond) / sigma
+    eps_cond = eps_uncond + (eps - eps_uncond) / cfg_scale
+    parts = {
+        "x": x,
+        "eps_uncond": eps_uncond,
+        "eps_cond": eps_cond,
+        "difference": eps_cond - eps_uncond,
+        "eps": eps,
+        "x0": denoised,
+        "eps_true": eps_true,
+    }
+    looks = torch.cat([x / (1 + sigma**2) ** 0.5, denoised])
+    images = to_pil(decode_latents(pipe.components, looks))
+    return Inspection(
+        t=float(t),
+        sigma=sigma,
+        parts={name: part.cpu() for name, part in parts.items()},
+        decoded={"x": images[0], "x0": images[len(x0)]},
+        error=float((eps_cond - eps_true).square().mean()),
+    )
+
+
+def error_curve(
+    pipe: Pipeline,
+    pictures: Sequence[Image],
+    prompts: Sequence[str] = (),
+    *,
+    timesteps: Sequence[float] | None = None,
+    seed: int = 0,
+) -> tuple[list[float], Float[Tensor, " N"]]:
+    """Return the training loss of a checkpoint over the timestep: where it errs, and how much.
+
+    Parameters
+    ----------
+    pictures : sequence of PIL images
+        Of one size.
+    prompts : sequence of str, optional
+        One for each picture; empty ones if not given.
+    timesteps : sequence of float, optional
+        Ten over the whole range if not given.
+
+    Returns
+    -------
+    (timesteps, errors)
+        Mean squared error of the predicted noise (Ho et al. 2020, arXiv:2006.11239, eq. 14) at
+        each timestep, the same noise for every one.
+    """
+    clock = pipe.components.noise_schedule
+    last = len(clock.alphas_cumprod) - 1
+    chosen = [last * (i + 0.5) / 10 for i in range(10)] if timesteps is None else list(timesteps)
+    texts = list(prompts) or [""] * len(pictures)
+    x0 = encode_images(pipe.components, from_pil(pictures))
+    eps = start_noise(batch_seeds(seed, len(x0)), tuple(x0.shape[1:])).to(x0)
+    asked = [as_denoiser(pipe, GenerationRequest(prompt=text, cfg_scale=1.0)) for text in texts]
+    errors = []
+    for sigma in map(clock.sigma, chosen):
+        x = add_noise(x0, eps, sigma)
+        answers = [ask(x[i : i + 1], sigma)[0] for i, ask in enumerate(asked)]
+        found = (x - torch.cat(answers)) / sigma
+        errors.append((found - eps).square().mean())
+    return [float(t) for t in chosen], torch.stack(errors).cpu()
+
+
+def _latents(pipe: Pipeline, subject: Image | Latents) -> Latents:
+    if isinstance(subject, Tensor):
+        return subject.to(pipe.components.device)
+    return encode_images(pipe.components, from_pil([subject]))

@@ -1,0 +1,59 @@
+"""The microscope shows one question whole, and the parts fit together."""
+
+import pytest
+import torch
+
+import sdnb
+from sdnb.errors import InvalidField
+from sdnb.models.vae import encode_images, from_pil
+
+PROMPT = "a red circle on a meadow"
+
+
+@pytest.fixture(scope="module")
+def picture(pipe):
+    return pipe.run(PROMPT, seed=7, steps=6).images[0]
+
+
+@pytest.fixture(scope="module")
+def seen(pipe, picture):
+    return sdnb.inspect(pipe, picture, PROMPT, t=500.0, cfg_scale=3.0)
+
+
+def test_the_parts_of_a_question_fit_together(pipe, picture, seen):
+    parts = seen.parts
+    latents = encode_images(pipe.components, from_pil([picture]))
+    assert torch.allclose(parts["x"], latents + seen.sigma * parts["eps_true"], atol=1e-5)
+    assert torch.allclose(parts["x0"], parts["x"] - seen.sigma * parts["eps"], atol=1e-4)
+    guided = parts["eps_uncond"] + 3 * parts["difference"]
+    assert torch.allclose(parts["eps"], guided, atol=1e-4)
+    assert seen.sigma == pytest.approx(pipe.components.noise_schedule.sigma(500))
+
+
+def test_every_channel_is_drawn_and_counted(seen):
+    html = seen._repr_mimebundle_()["text/html"]
+    assert html.count("<img ") == 7 * 4 + 2
+    assert set(seen.decoded) == {"x", "x0"}
+    assert len(seen.statistics()["x"]) == 4
+    assert seen.statistics()["eps_true"][0][1] == pytest.approx(1, abs=0.2)
+
+
+def test_the_error_is_that_of_the_curve(pipe, picture, seen):
+    # when
+    timesteps, errors = sdnb.error_curve(pipe, [picture], [PROMPT], timesteps=[500.0, 900.0])
+
+    # then
+    assert timesteps == [500.0, 900.0]
+    assert float(errors[0]) == pytest.approx(seen.error, rel=1e-3)
+
+
+def test_latents_may_be_looked_at_too(pipe):
+    latents = pipe.run(PROMPT, seed=7, steps=6).latents
+    assert "t 100" in repr(sdnb.inspect(pipe, latents, PROMPT, t=100.0))
+
+
+def test_what_cannot_be_inspected_is_refused(pipe, picture):
+    with pytest.raises(InvalidField, match="0 … 999"):
+        sdnb.inspect(pipe, picture, t=1000.0)
+    with pytest.raises(InvalidField, match="cfg_scale"):
+        sdnb.inspect(pipe, picture, t=10.0, cfg_scale=1.0)
