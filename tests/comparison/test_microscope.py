@@ -27,7 +27,7 @@ def test_the_parts_of_a_question_fit_together(pipe, picture, seen):
     assert torch.allclose(parts["x0"], parts["x"] - seen.sigma * parts["eps"], atol=1e-4)
     guided = parts["eps_uncond"] + 3 * parts["difference"]
     assert torch.allclose(parts["eps"], guided, atol=1e-4)
-    assert seen.sigma == pytest.approx(pipe.components.noise_schedule.sigma(500))
+    assert seen.sigma == pytest.approx(pipe.components.noise_schedule.sigma(500.0))
 
 
 def test_every_channel_is_drawn_and_counted(seen):
