@@ -86,7 +86,8 @@ def _entry(registry: Registry, name: str) -> str:
     lines = [f"{name}, a {registry.kind}", "", cleandoc(unwrap(registry[name]).__doc__ or "")]
     if options := registry.options(name):
         written = Choice(name, tuple((key, _shown(value)) for key, value in options.items()))
-        lines += ["", f'options: --{registry.kind} "{written}"']
+        how = f'--on "POINT:{written}"' if registry is HOOKS else f'--{registry.kind} "{written}"'
+        lines += ["", f"options: {how}"]
     return "\n".join(lines)
 
 

@@ -62,7 +62,11 @@ def diffusers_sampler(class_name: str) -> Sampler:
         raise UnknownName.among(
             "diffusers scheduler", class_name, known, fix="diffusers:DDIMScheduler"
         )
-    function = partial(_follow, kind)
+
+    def function(x: State, sigmas: Sequence[float], noise: Noise, **options: Any) -> Proposals:
+        return _follow(kind, x, sigmas, noise, **options)
+
+    function.__doc__ = f"{class_name} of diffusers, with its own options and levels."
     function.__signature__ = _signature(kind)  # type: ignore[attr-defined]  # read by inspect
     return Sampler(
         name=f"diffusers:{class_name}",

@@ -145,6 +145,9 @@ def test_help_names_every_flag_subcommand_sampler_and_schedule(
         ("custom", "custom sigmas=14.6,5,1,0"),
         ("align_your_steps", "table=sdxl"),
         ("trailing", "arXiv:2305.08891"),
+        ("guidance_interval", 'options: --on "POINT:guidance_interval low='),
+        ("diffusers:DDIMScheduler", "DDIMScheduler of diffusers"),
+        ("dpmpp_sde_gpu", "Stochastic"),
     ],
 )
 def test_help_explains_a_name(notebook: Notebook, name: str, said: str) -> None:
