@@ -13,7 +13,7 @@ from sdnb.errors import InvalidField
 from sdnb.plots.static import to_svg
 
 PLOTLY = "application/vnd.plotly.v1+json"
-CONFIG = {"displaylogo": False, "responsive": True}
+CONFIG = {"displaylogo": False}  # "responsive" lets the height collapse when the page changes
 
 
 class Figure(go.Figure):  # type: ignore[misc]  # plotly has no types

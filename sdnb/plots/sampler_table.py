@@ -13,7 +13,7 @@ from sdnb.plots.theme import sampler_mark
 if TYPE_CHECKING:
     import sdnb.comparison.samplers
 
-_CELL = "padding:2px 10px;text-align:{};white-space:nowrap"
+_CELL = "padding:2px 8px;text-align:{}"
 _NUMBERS = ("order", "nominal", "evaluations", "history", "counted", "relative", "time", "seconds")
 
 # A cell holds a number, a text, or nothing.
@@ -128,14 +128,15 @@ class Table:
         )
         body = "".join(f"<tr>{self._row(row)}</tr>" for row in self.rows)
         return (
-            f'<table class="sdnb-samplers"><thead><tr>{head}</tr></thead><tbody>{body}</tbody>'
-            f"</table><script>{{{_script()}}}</script>"
+            '<div style="overflow-x:auto"><table class="sdnb-samplers">'
+            f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+            f"<script>{{{_script()}}}</script>"
         )
 
     def _row(self, row: Sequence[Cell]) -> str:
         return "".join(
-            f'<td data-value="{escape(_written(cell), quote=True)}" style="{_style(column)}">'
-            f"{_shown(column.key, cell)}</td>"
+            f'<td data-value="{escape(_written(cell), quote=True)}"'
+            f' style="{_style(column)};white-space:nowrap">{_shown(column.key, cell)}</td>'
             for column, cell in zip(self.columns, row, strict=True)
         )
 

@@ -53,10 +53,10 @@ def plot_convergence(*studies: "sdnb.comparison.convergence.Convergence") -> Fig
 def plot_costs(costs: "Sequence[sdnb.comparison.samplers.Cost]") -> Figure:
     """Draw evaluations and time of samplers, DDIM's at the same number of steps being 1."""
     figure = Figure()
-    names = [cost.sampler for cost in reversed(costs)]  # plotly counts from below
+    names = [cost.sampler for cost in costs]
     bars = {
-        "evaluations": [cost.evaluations_ratio for cost in reversed(costs)],
-        "time": [cost.time_ratio for cost in reversed(costs)],
+        "evaluations": [cost.evaluations_ratio for cost in costs],
+        "time": [cost.time_ratio for cost in costs],
     }
     for (name, values), colour in zip(bars.items(), PALETTE[:2], strict=True):
         figure.add_bar(
@@ -72,12 +72,12 @@ def plot_costs(costs: "Sequence[sdnb.comparison.samplers.Cost]") -> Figure:
         )
     figure.add_vline(x=1, line={"color": INK, "width": 1, "dash": "dot"})
     figure.update_xaxes(title_text="relative to DDIM (DDIM = 1)", rangemode="tozero")
-    figure.update_yaxes(title_text="sampler (name)")
+    figure.update_yaxes(title_text="sampler (name)", autorange="reversed")
     steps = costs[0].steps if costs else 0
     page(
         figure,
         title=f"Cost of {steps} steps",
-        alt=f"Evaluations and time relative to DDIM: {', '.join(reversed(names))}",
+        alt=f"Evaluations and time relative to DDIM: {', '.join(names)}",
         height=150 + 38 * len(costs),
     )
     return figure
@@ -158,4 +158,4 @@ def _show_each_once(figure: Figure) -> None:
 
 
 def _wrapped(title: str) -> str:
-    return title if len(title) <= 44 else f"{title[:43]}…"
+    return title if len(title) <= 38 else f"{title[:37]}…"

@@ -18,14 +18,15 @@ def bars(
     said = each(trace.get("text"), len(lengths), "")
     lies = is_horizontal(trace)
     across, along = (panel.y, panel.x) if lies else (panel.x, panel.y)
-    thick = slot[1] * abs(across.pixel(1.0) - across.pixel(0.0))
+    unit = across.pixel(1.0) - across.pixel(0.0)
+    thick = slot[1] * abs(unit)
     for place, length, base, fill, words in zip(places, lengths, bases, fills, said, strict=True):
         middle, end = across.at(place), along.at(base + (length or 0))
         begin = along.at(base)
         if middle is None or end is None:
             continue
         begin = along.begin if begin is None else begin
-        edge = middle + (slot[0] - 0.5) * thick / slot[1]
+        edge = middle + (slot[0] - 0.5) * unit - (thick if unit < 0 else 0.0)
         near, long = min(begin, end), abs(end - begin)
         x, y, width, height = (near, edge, long, thick) if lies else (edge, near, thick, long)
         opacity = trace.get("opacity")

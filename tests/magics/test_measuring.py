@@ -125,7 +125,7 @@ def test_every_example_in_the_help_can_be_read(name: str) -> None:
         ("schedules --steps", "needs a value"),
         ("schedules --steps 5 --steps 6", "given twice"),
         ("schedules --steps 0 --names karras", "spread over"),
-        ("samplers --measure --steps 0", "out of its range"),
+        ("samplers --names ddim --measure --steps 0", "out of its range"),
         ("samplers --measure --repeats 0 --names ddim --steps 2", "at least once"),
         ("convergence --steps 10,5", "rising"),
         ("convergence --steps 5,x", "another value"),
@@ -144,8 +144,8 @@ def test_a_misused_flag_says_how_to_write_it(real: Notebook, line: str, said: st
         ("schedules --naems karras", "--names"),
         ("schedules --names karas", "karras"),
         ("samplers --names hoin", "heun"),
-        ("samplers --sort oder", "order"),
-        ("samplers --sort time", "sampler"),  # nothing was measured
+        ("samplers --names ddim --sort oder", "order"),
+        ("samplers --names ddim --sort time", "sampler"),  # nothing was measured
         ("convergence --samplers euller", "euler"),
         ("convergence --problem modell", "model"),
     ],

@@ -34,8 +34,9 @@ def test_every_axis_of_both_plots_has_a_unit(study: Convergence, costs: tuple[Co
 def test_costs_stand_in_the_order_they_were_given(costs: tuple[Cost, ...]) -> None:
     bars = plot_costs(costs).data
     assert [bar.name for bar in bars] == ["evaluations", "time"]
-    assert list(bars[0].y) == ["dpm_2", "ddim", "heun"]  # plotly draws the first at the bottom
+    assert list(bars[0].y) == ["heun", "ddim", "dpm_2"]
     assert list(bars[0].x) == [1.9, 1.0, 1.9]
+    assert plot_costs(costs).layout.yaxis.autorange == "reversed"  # plotly counts from below
 
 
 def test_both_have_a_still_picture(study: Convergence, costs: tuple[Cost, ...]) -> None:

@@ -170,3 +170,10 @@ def test_it_says_in_words_what_it_shows(drawn: Drawn) -> None:
     figure = Figure(layout_meta={"alt": 'a "line"'})
     assert drawn(figure).get("aria-label") == 'a "line"'
     assert drawn(figure).get("role") == "img"
+
+
+def test_the_first_of_lying_bars_is_the_lowest_as_plotly_draws_it(drawn: Drawn) -> None:
+    traces = [go.Bar(y=["a", "b"], x=[1, 2], orientation="h") for _ in range(2)]
+    inner = drawn(Figure(traces)).findall(f"{SVG}svg")
+    heights = [float(bar.get("y", 0)) for part in inner for bar in part.iter(f"{SVG}rect")]
+    assert heights[0] > heights[2] > heights[1] > heights[3]
