@@ -16,6 +16,7 @@ import torch
 
 from sdnb.choice import Choice
 from sdnb.comparison.denoising import as_denoiser, starting_latents
+from sdnb.comparison.samplers import known_names
 from sdnb.diffusion.analytic import GaussianMixture, three_blobs
 from sdnb.diffusion.noise_schedules import NoiseSchedule, scaled_linear
 from sdnb.diffusion.samplers.contract import Sampler
@@ -197,7 +198,7 @@ def _measure(
     problem: _Problem, samplers: Sequence[str] | None, steps: Sequence[int]
 ) -> Convergence:
     _check_steps(steps)
-    names = SAMPLERS.names() if samplers is None else tuple(dict.fromkeys(samplers))
+    names = known_names(samplers)
     reasons = {name: _why_not(SAMPLERS[name], problem) for name in names}
     return replace(
         problem.about,
@@ -207,6 +208,8 @@ def _measure(
 
 
 def _why_not(entry: Sampler, problem: _Problem) -> str:
+    if entry.own_levels and entry.order is None:  # such as the schedulers of diffusers
+        return "begins and ends at levels of its own"
     if entry.stochastic and "eta" not in SAMPLERS.options(entry.name):
         return "draws noise that no option switches off"
     if entry.asks_both and not problem.one_path:

@@ -69,7 +69,7 @@ class Cost:
 
 def describe_samplers(samplers: Sequence[str] | None = None) -> tuple[SamplerFacts, ...]:
     """Return what is known of the named samplers; of all registered ones if not given."""
-    return tuple(_facts(SAMPLERS[name]) for name in _names(samplers))
+    return tuple(_facts(SAMPLERS[name]) for name in known_names(samplers))
 
 
 def _facts(entry: Sampler) -> SamplerFacts:
@@ -122,7 +122,7 @@ def measure_costs(
     if isinstance(request, str):
         request = GenerationRequest(prompt=request)
     timed = _Timed(pipe, request)
-    names = _names(samplers)
+    names = known_names(samplers)
     timed(YARDSTICK)  # warm up
     rounds = [{name: timed(name) for name in (YARDSTICK, *names)} for _ in range(repeats)]
     unit = rounds[0][YARDSTICK]
@@ -187,5 +187,8 @@ class _Counted:
         return self._denoiser(x, sigma)
 
 
-def _names(samplers: Sequence[str] | None) -> tuple[str, ...]:
-    return SAMPLERS.names() if samplers is None else tuple(dict.fromkeys(samplers))
+def known_names(samplers: Sequence[str] | None) -> tuple[str, ...]:
+    """Return samplers' own names, each once, where an alias may stand; all if none are given."""
+    if samplers is None:
+        return SAMPLERS.names()
+    return tuple(dict.fromkeys(SAMPLERS[name].name for name in samplers))

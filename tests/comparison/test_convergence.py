@@ -47,6 +47,12 @@ def test_every_sampler_is_measured_or_left_out_with_a_reason() -> None:
         assert "eta" in SAMPLERS.options(curve.sampler) or not SAMPLERS[curve.sampler].stochastic
 
 
+def test_a_scheduler_of_diffusers_with_its_own_ends_is_left_out() -> None:
+    study = measure_convergence(["diffusers:DDIMScheduler", "ddim"], (2, 4))
+    assert [curve.sampler for curve in study.curves] == ["ddim"]
+    assert "levels of its own" in dict(study.left_out)["diffusers:DDIMScheduler"]
+
+
 def test_noise_is_off_where_an_order_is_measured() -> None:
     assert quiet_options("euler_ancestral")["eta"] == 0
     assert "rho" not in quiet_options("heun")

@@ -26,6 +26,22 @@ def test_every_sampler_is_described() -> None:
         assert each.evaluations is None or each.evaluations >= 1
 
 
+def test_an_alias_stands_for_its_sampler() -> None:
+    (facts,) = describe_samplers(["dpmpp_2m_sde_gpu", "dpmpp_2m_sde"])
+    assert facts.name == "dpmpp_2m_sde"
+
+
+def test_a_scheduler_of_diffusers_is_described_and_measured(pipe: Pipeline) -> None:
+    # given
+    name = "diffusers:DDIMScheduler"
+    # when
+    (facts,) = describe_samplers([name])
+    (cost,) = measure_costs(pipe, SMALL, [name], repeats=1)
+    # then
+    assert (facts.name, facts.evaluations) == (name, 1)
+    assert cost.evaluations == 3
+
+
 def test_ddim_is_the_unit_of_cost(pipe: Pipeline) -> None:
     # when
     costs = {cost.sampler: cost for cost in measure_costs(pipe, SMALL, ["heun", "ddim"], repeats=2)}
