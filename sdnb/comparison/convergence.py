@@ -208,7 +208,7 @@ def _measure(
 
 
 def _why_not(entry: Sampler, problem: _Problem) -> str:
-    if entry.own_levels and entry.order is None:  # such as the schedulers of diffusers
+    if entry.own_levels and entry.order is None and not entry.adaptive:  # those of diffusers
         return "begins and ends at levels of its own"
     if entry.stochastic and "eta" not in SAMPLERS.options(entry.name):
         return "draws noise that no option switches off"

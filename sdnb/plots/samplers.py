@@ -1,6 +1,7 @@
 """How samplers compare: error against evaluations, and cost."""
 
 from collections.abc import Sequence
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from plotly.subplots import make_subplots
@@ -44,9 +45,10 @@ def plot_convergence(*studies: "sdnb.comparison.convergence.Convergence") -> Fig
         figure,
         title="Error against the number of evaluations",
         alt=f"Error of samplers against their evaluations: {', '.join(names)}",
-        height=max(460, 130 + 19 * len(names)),
+        height=max(460, 150 + 22 * len(names)),
     )
     _show_each_once(figure)
+    _say_what_is_left_out(figure, studies)
     return figure
 
 
@@ -155,6 +157,27 @@ def _show_each_once(figure: Figure) -> None:
         if trace.legendgroup:
             trace.showlegend = trace.legendgroup not in seen
             seen.add(trace.legendgroup)
+
+
+def _say_what_is_left_out(
+    figure: Figure, studies: "Sequence[sdnb.comparison.convergence.Convergence]"
+) -> None:
+    reasons: dict[str, list[str]] = {}
+    for name, reason in dict.fromkeys(pair for study in studies for pair in study.left_out):
+        reasons.setdefault(reason, []).append(name)
+    said = [f"left out, {reason}: {', '.join(names)}" for reason, names in reasons.items()]
+    lines = [line for text in said for line in wrap(text, 110)]
+    if lines:
+        figure.add_annotation(
+            text="<br>".join(lines),
+            align="left",
+            font={"size": 11},
+            showarrow=False,
+            **{"x": 0, "xref": "paper", "xanchor": "left"},
+            **{"y": 0, "yref": "paper", "yanchor": "top", "yshift": -56},
+        )
+        below = 76 + 16 * len(lines)
+        figure.update_layout(margin_b=below, height=figure.layout.height + below - 56)
 
 
 def _wrapped(title: str) -> str:

@@ -53,6 +53,12 @@ def test_a_scheduler_of_diffusers_with_its_own_ends_is_left_out() -> None:
     assert "levels of its own" in dict(study.left_out)["diffusers:DDIMScheduler"]
 
 
+def test_an_adaptive_sampler_has_one_point() -> None:
+    (curve,) = measure_convergence(["dpm_adaptive"], (5, 10)).curves
+    assert len(curve.errors) == 1
+    assert curve.fitted is None
+
+
 def test_noise_is_off_where_an_order_is_measured() -> None:
     assert quiet_options("euler_ancestral")["eta"] == 0
     assert "rho" not in quiet_options("heun")

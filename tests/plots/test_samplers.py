@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 from sdnb.comparison.convergence import Convergence
 from sdnb.comparison.samplers import Cost
 from sdnb.plots.samplers import plot_convergence, plot_costs
@@ -17,6 +19,19 @@ def test_the_legend_names_each_sampler_once_with_its_orders(study: Convergence) 
     figure = plot_convergence(study, study)
     named = [trace.name for trace in figure.data if trace.legendgroup and trace.showlegend]
     assert named == ["euler\N{EM SPACE}1.0 | 1.0", "heun\N{EM SPACE}2.0 | 2.0"]
+
+
+def test_what_is_left_out_is_said_with_its_reason(study: Convergence) -> None:
+    left_out = (("ddpm", "draws noise"), ("lcm", "draws noise"))
+    figure = plot_convergence(replace(study, left_out=left_out))
+    assert figure.layout.annotations[-1].text == "left out, draws noise: ddpm, lcm"
+    assert "left out, draws noise: ddpm, lcm" in to_svg(figure)
+    assert figure.layout.height > plot_convergence(study).layout.height
+
+
+def test_nothing_but_what_is_left_out_is_drawn_too(study: Convergence) -> None:
+    figure = plot_convergence(replace(study, curves=(), left_out=(("lcm", "draws noise"),)))
+    assert to_svg(figure)
 
 
 def test_what_is_uncertain_is_marked(study: Convergence) -> None:
