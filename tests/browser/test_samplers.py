@@ -57,7 +57,9 @@ def test_a_cell_draws_schedules_with_pictures_and_hover(lab: Lab, blocked: list[
     plot = cell.locator(PLOT)
     expect(plot.locator(".legendtext")).to_have_text(["karras", "normal"])
     expect(plot.locator(".layer-above image, .imagelayer image")).to_have_count(8)
-    plot.scroll_into_view_if_needed()
+    plot.locator("image").last.scroll_into_view_if_needed()
+    lab.screenshot("schedules-pictures")
+    plot.locator(".gtitle").scroll_into_view_if_needed()
     point = plot.locator(".subplot.xy .scatterlayer .point").nth(3)
     box = point.bounding_box()
     assert box is not None
