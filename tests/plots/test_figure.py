@@ -1,9 +1,12 @@
 import json
 import subprocess
 import sys
+from base64 import b64encode
 
+import nbformat
 import plotly.graph_objects as go
 from IPython.core.formatters import DisplayFormatter
+from nbconvert import HTMLExporter
 
 from sdnb.plots.figure import PLOTLY, Figure
 
@@ -20,6 +23,18 @@ def test_it_publishes_plotly_s_form_a_picture_and_words() -> None:
     assert bundle["text/plain"] == "<Figure: a line>"
     assert bundle["image/svg+xml"].startswith("<svg")
     json.dumps(bundle)
+
+
+def test_html_made_of_a_notebook_shows_the_picture() -> None:
+    # given
+    bundle = Figure(LINE)._repr_mimebundle_()
+    output = nbformat.v4.new_output("display_data", bundle)
+    cell = nbformat.v4.new_code_cell(outputs=[output])
+    # when
+    page, _ = HTMLExporter().from_notebook_node(nbformat.v4.new_notebook(cells=[cell]))
+    # then
+    picture = b64encode(bundle["image/svg+xml"].encode()).decode()
+    assert f'src="data:image/svg+xml;base64,{picture}' in page.replace("\n", "")
 
 
 def test_nothing_it_publishes_names_another_machine() -> None:
