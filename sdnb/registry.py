@@ -20,7 +20,7 @@ KEYWORD = Parameter.KEYWORD_ONLY
 # An option is of its default's kind; other defaults (None, a list) leave the check to the entry.
 _KINDS: Mapping[type, tuple[tuple[type, ...], str]] = {
     bool: ((bool,), "true or false"),
-    int: ((int, float), "a number"),
+    int: ((int,), "a whole number"),
     float: ((int, float), "a number"),
     str: ((str,), "a word"),
 }
@@ -107,6 +107,8 @@ class Registry:
             if key not in known:
                 raise UnknownName.among(f"option of {name}", key, known, fix="leave it out")
             kind = type(known[key])
+            if kind is int and type(value) is float and value.is_integer():
+                value = int(value)
             if kind in _KINDS and type(value) not in _KINDS[kind][0]:
                 raise InvalidField(
                     f"option {key} of {name} is {_KINDS[kind][1]}.",

@@ -59,10 +59,16 @@ def test_an_option_is_of_its_defaults_kind():
     registry.add("entry", entry, source="__main__:entry")
 
     # when / then
-    for key, wrong in [("strength", "much"), ("count", True), ("flip", 1), ("mode", 5)]:
+    for key, wrong in [
+        ("strength", "much"),
+        ("count", True),
+        ("count", 0.5),
+        ("flip", 1),
+        ("mode", 5),
+    ]:
         with pytest.raises(InvalidField, match=f"option {key} of entry is") as caught:
             registry.bind("entry", {key: wrong})
         assert caught.value.fix.startswith(f"entry {key}=")
-    whole = registry.bind("entry", {"strength": 3, "count": 0.5, "parts": (1, 2)})()
-    assert whole == (3.0, 0.5, False, "soft", (1, 2))
-    assert type(whole[0]) is float
+    whole = registry.bind("entry", {"strength": 3, "count": 4.0, "parts": (1, 2)})()
+    assert whole == (3.0, 4, False, "soft", (1, 2))
+    assert [type(value) for value in whole[:2]] == [float, int]

@@ -28,7 +28,7 @@ def simple(steps: int, noise_schedule: NoiseSchedule) -> Sigmas:
 def normal(steps: int, noise_schedule: NoiseSchedule) -> Sigmas:
     """Evenly spaced (fractional) timesteps from the noisiest level to the cleanest, then 0.
 
-    Source: the linear selection of Song et al. 2021 (arXiv:2010.02502), appendix D.3, from the
+    Source: the linear selection of Song et al. 2021 (arXiv:2010.02502), appendix D.2, from the
     last timestep to the first.
     """
     first = noise_schedule.t(noise_schedule.sigma_max)
@@ -63,7 +63,7 @@ def ddim_uniform(steps: int, noise_schedule: NoiseSchedule) -> Sigmas:
     """Every ``T // steps``-th training timestep, starting from timestep 1.
 
     Gives more levels than asked where ``steps`` does not divide T.
-    Source: Song et al. 2021 (arXiv:2010.02502), appendix D.3 ("linear" selection).
+    Source: Song et al. 2021 (arXiv:2010.02502), appendix D.2 ("linear" selection).
     """
     trained = noise_schedule.sigmas
     stride = max(len(trained) // steps, 1)

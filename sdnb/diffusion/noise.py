@@ -3,6 +3,9 @@
 Image i is drawn on the CPU in float32 from seed + i, so it is the same alone, in a batch and on
 any device. The noise inside the loop comes from a second stream, independent of every start.
 torch's CPU generator reads the low 32 bits of a seed: seeds that share them share their noise.
+
+No other program draws the same noise inside the loop: with a stochastic sampler a seed gives
+sdnb's picture, not ComfyUI's.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,13 +14,19 @@ from math import log, sqrt
 
 import torch
 
+from sdnb.errors import InvalidField
 from sdnb.shapes import State
 
 Noise = Callable[[float, float], State]
 """``(sigma, sigma_next)`` -> a unit draw of x's shape."""
 
-PATH_STEP = 1 / 32
+PATH_STEP = 1 / 8
 """Stretch of ``log sigma`` down to which a Brownian path is the same whatever the steps."""
+
+PATH_END = 16.0
+"""Brownian paths reach over levels from ``exp(-16)`` to ``exp(16)``."""
+
+_CACHE = 45  # torchsde's own; it cuts a path into pieces of 0.8 * cache_size * dt
 
 
 def batch_seeds(seed: int, batch_size: int) -> tuple[int, ...]:
@@ -50,7 +59,7 @@ def brownian_noise(seeds: Sequence[int], like: State) -> Noise:
 
     The path runs over ``log sigma``: draws over overlapping stretches are correlated as they
     must be, and a run with other steps follows the same path up to wiggles finer than
-    `PATH_STEP`. Levels lie between ``exp(-16)`` and ``exp(16)``.
+    `PATH_STEP`. Raises `InvalidField` for levels outside `PATH_END`.
 
     Source: Kidger et al. 2021 (arXiv:2105.13493), section 4, by torchsde.
     """
@@ -58,18 +67,26 @@ def brownian_noise(seeds: Sequence[int], like: State) -> Noise:
 
     paths = [
         BrownianInterval(
-            -16.0,
-            16.0,
+            -PATH_END,
+            PATH_END,
             size=tuple(like.shape[1:]),
             dtype=torch.float32,
             entropy=_stream_seed(seed, "path"),
-            dt=PATH_STEP,
+            dt=PATH_STEP / (0.8 * _CACHE),
+            cache_size=_CACHE,
         )
         for seed in seeds
     ]
 
     def draw(sigma: float, sigma_next: float) -> State:
         begin, end = -log(sigma), -log(sigma_next)
+        if not -PATH_END <= begin < end <= PATH_END:
+            raise InvalidField(
+                "noise is drawn over a stretch of falling levels.",
+                given=(sigma, sigma_next),
+                allowed="levels from 1.2e-7 to 8.8e6",
+                fix="another schedule",
+            )
         draws = [path(begin, end) / sqrt(end - begin) for path in paths]
         return torch.stack(draws).to(like)
 

@@ -30,6 +30,17 @@ LIKE_STABLE_DIFFUSION = {
 }
 """Options that differ from a scheduler's own defaults, where it has them."""
 
+DRAWING = {
+    "DDPMScheduler",
+    "DDPMParallelScheduler",
+    "EulerAncestralDiscreteScheduler",
+    "KDPM2AncestralDiscreteScheduler",
+    "LCMScheduler",
+    "SASolverScheduler",
+    "TCDScheduler",
+}
+"""Schedulers that draw noise with the options they have here."""
+
 SET_HERE = {
     "num_train_timesteps",
     "beta_start",
@@ -37,6 +48,7 @@ SET_HERE = {
     "beta_schedule",
     "trained_betas",
     "prediction_type",
+    "use_flow_sigmas",
 }
 """What follows from the model and is no option."""
 
@@ -62,19 +74,16 @@ def diffusers_sampler(class_name: str) -> Sampler:
         raise UnknownName.among(
             "diffusers scheduler", class_name, known, fix="diffusers:DDIMScheduler"
         )
-
-    def function(x: State, sigmas: Sequence[float], noise: Noise, **options: Any) -> Proposals:
-        return _follow(kind, x, sigmas, noise, **options)
-
+    function: Any = partial(_follow, kind)
     function.__doc__ = f"{class_name} of diffusers, with its own options and levels."
-    function.__signature__ = _signature(kind)  # type: ignore[attr-defined]  # read by inspect
+    function.__signature__ = _signature(kind)  # read by inspect
     return Sampler(
         name=f"diffusers:{class_name}",
         function=function,
         family="diffusers",
         order=None,
         nominal_order=None,
-        stochastic="generator" in signature(kind.step).parameters,
+        stochastic=class_name in DRAWING,
         own_levels=True,
     )
 
@@ -121,8 +130,10 @@ def _follow(
     **options: Any,
 ) -> Proposals:
     scheduler = _make(kind, noise_schedule, options)
-    _set_levels(scheduler, sigmas, noise_schedule)
-    level = partial(_level, scheduler, noise_schedule)
+    # its samples are x0 + sigma * eps, as ours; the others' have unit variance
+    is_exploding = float(scheduler.init_noise_sigma) > 1.5
+    _set_levels(scheduler, sigmas, noise_schedule, is_exploding=is_exploding)
+    level = partial(_level, scheduler, noise_schedule, is_exploding=is_exploding)
     timesteps = list(scheduler.timesteps)
     sigma = level(timesteps[0])
     # unit noise, whatever the level it is said to have
@@ -130,10 +141,12 @@ def _follow(
     for i, t in enumerate(timesteps):
         denoised = yield Evaluate(x, sigma)
         eps = (x - denoised) / sigma
-        sample = x / _scale(scheduler, sigma)
+        sample = x / _scale(sigma, is_exploding=is_exploding)
         moved = scheduler.step(eps, t, sample, **_draws(scheduler, noise, sigma))
         sigma = level(timesteps[i + 1]) if i + 1 < len(timesteps) else _last(scheduler)
-        x = yield Step(denoised, moved.prev_sample.to(x) * _scale(scheduler, sigma), sigma)
+        x = yield Step(
+            denoised, moved.prev_sample.to(x) * _scale(sigma, is_exploding=is_exploding), sigma
+        )
 
 
 def _make(kind: Any, noise_schedule: NoiseSchedule, options: dict[str, Any]) -> Scheduler:
@@ -141,19 +154,25 @@ def _make(kind: Any, noise_schedule: NoiseSchedule, options: dict[str, Any]) -> 
     betas = 1 - kept / torch.cat([kept.new_ones(1), kept[:-1]])
     known = signature(kind).parameters
     usual = {name: value for name, value in LIKE_STABLE_DIFFUSION.items() if name in known}
-    return kind(
-        **{**usual, **options},
-        num_train_timesteps=len(kept),
-        trained_betas=betas.numpy(),
-        prediction_type="epsilon",
-    )
+    try:
+        return kind(
+            **{**usual, **options},
+            num_train_timesteps=len(kept),
+            trained_betas=betas.numpy(),
+            prediction_type="epsilon",
+        )
+    except (NotImplementedError, TypeError, ValueError) as error:
+        raise _refused(kind, error, options) from error
 
 
 def _set_levels(
-    scheduler: Scheduler, sigmas: Sequence[float], noise_schedule: NoiseSchedule
+    scheduler: Scheduler,
+    sigmas: Sequence[float],
+    noise_schedule: NoiseSchedule,
+    *,
+    is_exploding: bool,
 ) -> None:
-    takes_levels = "sigmas" in signature(scheduler.set_timesteps).parameters
-    if takes_levels and _is_exploding(scheduler):
+    if is_exploding and "sigmas" in signature(scheduler.set_timesteps).parameters:
         scheduler.set_timesteps(sigmas=list(sigmas))
         return
     if sigmas[0] < noise_schedule.sigma_max * 0.8:
@@ -163,12 +182,17 @@ def _set_levels(
             allowed=f"denoise=1, sigma {noise_schedule.sigma_max:.3g}",
             fix="use one of sdnb's samplers, or diffusers:EulerDiscreteScheduler",
         )
-    scheduler.set_timesteps(len(sigmas) - 1)
+    try:
+        scheduler.set_timesteps(len(sigmas) - 1)
+    except ValueError as error:
+        raise _refused(type(scheduler), error, f"{len(sigmas) - 1} steps") from error
 
 
-def _level(scheduler: Scheduler, noise_schedule: NoiseSchedule, t: Any) -> float:
+def _level(
+    scheduler: Scheduler, noise_schedule: NoiseSchedule, t: Any, *, is_exploding: bool
+) -> float:
     # sigma at which the scheduler wants its next answer
-    if _is_exploding(scheduler):
+    if is_exploding:
         scale = float(scheduler.scale_model_input(torch.ones((), dtype=torch.float64), t))
         return sqrt(1 / scale**2 - 1)
     if hasattr(scheduler, "sigmas"):
@@ -176,13 +200,17 @@ def _level(scheduler: Scheduler, noise_schedule: NoiseSchedule, t: Any) -> float
     return noise_schedule.sigma(float(t))
 
 
-def _is_exploding(scheduler: Scheduler) -> bool:
-    # its samples are x0 + sigma * eps, as ours; the others' have unit variance
-    return float(scheduler.init_noise_sigma) > 1.5
+def _scale(sigma: float, *, is_exploding: bool) -> float:
+    return 1.0 if is_exploding else sqrt(1 + sigma**2)
 
 
-def _scale(scheduler: Scheduler, sigma: float) -> float:
-    return 1.0 if _is_exploding(scheduler) else sqrt(1 + sigma**2)
+def _refused(kind: Any, error: Exception, given: object) -> InvalidField:
+    return InvalidField(
+        f"{kind.__name__} of diffusers cannot be run so: {error}",
+        given=given,
+        allowed="what its documentation lists",
+        fix=f"%sd help diffusers:{kind.__name__} shows its options",
+    )
 
 
 def _last(scheduler: Scheduler) -> float:

@@ -2,8 +2,6 @@
 
 from math import sqrt
 
-from sdnb.errors import InvalidField
-
 
 def ancestral_split(sigma: float, sigma_next: float, eta: float) -> tuple[float, float]:
     """Split a step into a deterministic part and fresh noise.
@@ -15,10 +13,6 @@ def ancestral_split(sigma: float, sigma_next: float, eta: float) -> tuple[float,
         as DDPM's posterior (Song et al. 2021, arXiv:2010.02502, eq. 16, on the
         variance-exploding scale).
     """
-    if eta < 0:
-        raise InvalidField(
-            "eta is a share of noise.", given=eta, allowed="0 and more, usually 0 … 1", fix="eta=1"
-        )
     posterior = sigma_next * sqrt(max(sigma**2 - sigma_next**2, 0.0)) / sigma
     sigma_up = min(sigma_next, eta * posterior)
     return sqrt(max(sigma_next**2 - sigma_up**2, 0.0)), sigma_up

@@ -14,6 +14,7 @@ from typing import Any
 
 from sdnb.diffusion.noise import Noise
 from sdnb.diffusion.noise_schedules import NoiseSchedule
+from sdnb.diffusion.samplers.options import check_options
 from sdnb.registry import SAMPLERS
 from sdnb.shapes import State
 
@@ -53,6 +54,9 @@ class Step:
 # pair of them after EvaluateBoth. Python's types cannot say so.
 Proposals = Generator[Evaluate | EvaluateBoth | Step, Any, None]
 
+YOUR_OWN = "your own"
+"""Family of the samplers that users register."""
+
 # Samplers differ in their keyword options, which no common signature can name.
 SamplerFunction = Callable[..., Proposals]
 
@@ -66,8 +70,9 @@ class Sampler:
     family : str
         The method it belongs to, as its literature calls it: ``"DPM-Solver++"``.
     order : int
-        Order of convergence as measured in the tests on a problem with a known solution; None
-        where it was not measured.
+        Order of convergence of the method without noise, as the tests measure it with many
+        steps on a problem with a known solution; 0 where it does not converge, None where that
+        cannot be measured (the noise belongs to it, or it chooses its own steps).
     nominal_order : int
         The order its paper states.
     history : int
@@ -122,6 +127,8 @@ class Sampler:
 
         A function that declares the keyword ``noise_schedule`` is told the model's.
         """
+        if self.family != YOUR_OWN:
+            check_options(self.name, options)
         if "noise_schedule" in signature(self.function).parameters:
             options["noise_schedule"] = noise_schedule
         return self.function(x, sigmas, noise, **options)
@@ -130,9 +137,9 @@ class Sampler:
 def sampler(
     name: str,
     *,
-    order: int,
+    order: int | None,
     nominal_order: int | None = None,
-    family: str = "your own",
+    family: str = YOUR_OWN,
     history: int = 0,
     stochastic: bool = False,
     brownian: bool = False,

@@ -2,21 +2,21 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
-from math import log, sqrt
+from math import log1p, sqrt
 
 import numpy as np
 from jaxtyping import Float
 
 from sdnb.diffusion.noise import Noise
 from sdnb.diffusion.samplers.contract import Evaluate, Proposals, Step, sampler
-from sdnb.diffusion.samplers.multistep import check_order
+from sdnb.diffusion.samplers.multistep import check_order, weights_of
 from sdnb.shapes import State
 
 SIGMA_RANGE = (0.002, 80.0)
-"""The levels between which the paper's clock runs from 0.001 to 1."""
+"""The levels between which the clock runs from 0.001 to 1: those of EDM (arXiv:2206.00364)."""
 
-POINTS = 10_000
-"""Points of an integral over a step."""
+PLACES = np.linspace(0, 1, 10_000)
+"""Points of an integral over a step, as shares of it."""
 
 
 @sampler("deis", family="DEIS", order=2, nominal_order=3, history=2)
@@ -33,7 +33,7 @@ def deis(x: State, sigmas: Sequence[float], noise: Noise, *, max_order: int = 3)
 
     Source: Zhang and Chen 2022 (arXiv:2204.13902), eq. 14 and 15.
     """
-    check_order(max_order, 4)
+    check_order("max_order", max_order, 4)
     levels: list[float] = []
     slopes: list[State] = []
     for sigma, sigma_next in pairwise(sigmas):
@@ -59,19 +59,15 @@ def time_weights(levels: Sequence[float], sigma_next: float) -> list[float]:
     if len(levels) == 1:
         return [sigma_next - levels[0]]
     begin, end = clock(levels[0]), clock(sigma_next)
-    times = np.linspace(begin, end, POINTS)
-    speeds = (end - begin) * level_speed(times)
-    nodes = [clock(level) for level in levels]
-    weights = []
-    for node in nodes:
-        others = [(times - other) / (node - other) for other in nodes if other != node]
-        weights.append(float(np.mean(speeds * np.prod(others, axis=0))))
-    return weights
+    length = end - begin
+    speeds = length * level_speed(begin + length * PLACES)
+    moments = [float(np.mean(speeds * PLACES**k)) for k in range(len(levels))]
+    return weights_of([(clock(level) - begin) / length for level in levels], moments)
 
 
 def _betas() -> tuple[float, float]:
     # beta(t) = low + slope * t such that the clock meets SIGMA_RANGE at 0.001 and 1
-    first, last = (log(1 + sigma**2) for sigma in SIGMA_RANGE)
+    first, last = (log1p(sigma**2) for sigma in SIGMA_RANGE)
     slope = 2 * (first / 0.001 - last) / (0.001 - 1)
     return last - slope / 2, slope
 
@@ -79,12 +75,12 @@ def _betas() -> tuple[float, float]:
 def clock(sigma: float) -> float:
     """Time at which the process reaches a level. Source: Song et al. 2021 (arXiv:2011.13456), C."""
     low, slope = _betas()
-    return (sqrt(low**2 + 2 * slope * log(1 + sigma**2)) - low) / slope
+    return (sqrt(low**2 + 2 * slope * log1p(sigma**2)) - low) / slope
 
 
 def level_speed(times: Float[np.ndarray, " N"]) -> Float[np.ndarray, " N"]:
     """Growth of the level, d sigma / d t, at some times."""
     low, slope = _betas()
-    grown = np.exp(low * times + slope * times**2 / 2)
-    speeds: np.ndarray = grown * (low + slope * times) / (2 * np.sqrt(grown - 1))
+    grown = np.expm1(low * times + slope * times**2 / 2)
+    speeds: np.ndarray = (1 + grown) * (low + slope * times) / (2 * np.sqrt(grown))
     return speeds

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from math import atan, exp, log, sqrt
+from math import atan, exp, inf, isfinite, log, sqrt
 
 import torch
 
@@ -10,14 +10,20 @@ from sdnb.diffusion.noise import Noise
 from sdnb.diffusion.samplers.ancestral import ancestral_split
 from sdnb.diffusion.samplers.contract import Evaluate, Proposals, Step, sampler
 from sdnb.diffusion.samplers.dpm_solver import STEPS
-from sdnb.errors import InvalidField
+from sdnb.errors import InvalidField, ModelError
 from sdnb.shapes import State
 
 NEAR_END = 1e-5
 """Distance to the end, in ``log sigma``, that counts as there."""
 
+SHORTEST = 1e-6
+"""Length of a step, in ``log sigma``, under which the search for one is given up."""
 
-@sampler("dpm_adaptive", family="DPM-Solver", order=3, adaptive=True)
+TINY = 1e-12
+"""Error that is always allowed."""
+
+
+@sampler("dpm_adaptive", family="DPM-Solver", order=None, nominal_order=3, adaptive=True)
 def dpm_adaptive(
     x: State,
     sigmas: Sequence[float],
@@ -61,7 +67,13 @@ def dpm_adaptive(
     Söderlind 2003, Digital filters in adaptive time-stepping, section 3.
     """
     if order not in (2, 3):
-        raise InvalidField("dpm_adaptive has two orders.", given=order, allowed="2, 3", fix="3")
+        raise InvalidField(
+            "dpm_adaptive has two orders.", given=order, allowed="2, 3", fix="order=3"
+        )
+    if not 0 < h_init < inf:
+        raise InvalidField(
+            "h_init is the length of a step.", given=h_init, allowed="over 0", fix="h_init=0.05"
+        )
     sigma, low = sigmas[0], min(level for level in sigmas if level > 0)
     coefficients = (pcoeff, icoeff, dcoeff)
     pid = StepLength(h_init, coefficients, 1.5 if eta else float(order), accept_safety)
@@ -75,8 +87,11 @@ def dpm_adaptive(
         sigma_down = max(low, ancestral_split(sigma, sigma_next, eta)[0])
         denoised = yield Evaluate(x, sigma)
         x_next, x_lower = yield from STEPS[order](x, (x - denoised) / sigma, sigma, sigma_down)
-        allowed = torch.maximum(x_lower.abs(), x_lower_last.abs()).mul(rtol).clamp(min=atol)
+        allowed = (
+            torch.maximum(x_lower.abs(), x_lower_last.abs()).mul(rtol).clamp(min=max(atol, TINY))
+        )
         error = float(((x_lower - x_next) / allowed).square().mean().sqrt())
+        _check_progress(error, sigma, pid.h)
         if pid.accepts(error):
             if sigma_down < sigma_next:
                 sigma_up = sqrt(sigma_next**2 - sigma_down**2)
@@ -84,6 +99,23 @@ def dpm_adaptive(
             x_lower_last = x_lower
             x = yield Step(denoised, x_next, sigma_next)
             sigma = sigma_next
+
+
+def _check_progress(error: float, sigma: float, h: float) -> None:
+    if not isfinite(error):
+        raise ModelError(
+            f"the network answered with NaN or infinity near sigma {sigma:.4g}.",
+            given=f"a step of {h:.3g} in log sigma",
+            allowed="finite numbers",
+            fix="lower cfg_scale, or look at the checkpoint's weights",
+        )
+    if h < SHORTEST and error > 1:
+        raise InvalidField(
+            f"no step from sigma {sigma:.4g} is short enough for the tolerances.",
+            given=f"an error of {error:.3g} of what is allowed",
+            allowed="tolerances that the model's own roughness can meet",
+            fix="rtol=0.05 atol=0.0078",
+        )
 
 
 @dataclass

@@ -27,7 +27,7 @@ def dpm_fast(
     s_noise : float
         Factor on the noise put back.
 
-    Source: Lu et al. 2022 (arXiv:2206.00927), section 3.4 and appendix D.3 (DPM-Solver-fast).
+    Source: Lu et al. 2022 (arXiv:2206.00927), section 3.3 and appendix D (DPM-Solver-fast).
     """
     levels = [sigma for sigma in sigmas if sigma > 0]
     high, low, evaluations = levels[0], levels[-1], len(sigmas) - 1
@@ -52,7 +52,7 @@ def dpm_fast(
 def step_orders(evaluations: int) -> list[int]:
     """Orders of the steps that use up just so many evaluations.
 
-    Source: Lu et al. 2022 (arXiv:2206.00927), appendix D.3.
+    Source: Lu et al. 2022 (arXiv:2206.00927), appendix D (DPM-Solver-fast).
     """
     threes, rest = divmod(evaluations, 3)
     return [3] * threes + [rest] if rest else [3] * (threes - 1) + [2, 1]

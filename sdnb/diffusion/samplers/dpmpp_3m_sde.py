@@ -15,8 +15,8 @@ def dpmpp_3m_sde(
 ) -> Proposals:
     """Stochastic multistep in the clean estimate; one evaluation per step.
 
-    The weight of the second difference is that of the known implementation: half of what third
-    order needs. Of true third order, without noise, is `dpmpp_3m`.
+    The weight of the second difference is that of the known implementation, half of what third
+    order needs: the measured order is 2. Of true third order, without noise, is `dpmpp_3m`.
 
     Parameters
     ----------

@@ -13,7 +13,7 @@ POINTS = 200
 """Points of the sums that stand for the paper's integrals, as its published code takes them."""
 
 
-@sampler("er_sde", family="ER-SDE", order=1, nominal_order=3, history=2, stochastic=True)
+@sampler("er_sde", family="ER-SDE", order=None, nominal_order=3, history=2, stochastic=True)
 def er_sde(
     x: State, sigmas: Sequence[float], noise: Noise, *, s_noise: float = 1.0, max_stage: int = 3
 ) -> Proposals:
@@ -28,7 +28,7 @@ def er_sde(
 
     Source: Cui et al. 2023 (arXiv:2309.06169), Algorithm 3 (VE, the paper's ``phi_4``).
     """
-    check_order(max_stage, 3)
+    check_order("max_stage", max_stage, 3)
     answers: list[State] = []  # answer, then its slope, of the last step
     levels: list[float] = []  # of the last two steps
     for sigma, sigma_next in pairwise(sigmas):

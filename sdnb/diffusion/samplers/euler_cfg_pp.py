@@ -12,8 +12,7 @@ from sdnb.shapes import State
 def euler_cfg_pp(x: State, sigmas: Sequence[float], noise: Noise) -> Proposals:
     """First-order steps on the manifold of the unguided model; one evaluation per step.
 
-    Made for small guidance: the paper's lambda 0 … 1 is ``cfg_scale`` 0 … 1, and a
-    ``cfg_scale`` of 1 to 2 looks as strong as usual guidance does at 5 and more.
+    Made for small guidance: the paper's lambda, 0 … 1, is ``cfg_scale``.
 
     Source: Chung et al. 2024 (arXiv:2406.08070), Algorithm 2.
     """

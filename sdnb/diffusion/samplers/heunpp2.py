@@ -31,7 +31,7 @@ def heunpp2(
     s_churn, s_tmin, s_tmax, s_noise : float
         Noise added before a step; see `sdnb.diffusion.samplers.churn`.
 
-    Source: no paper; after the correction of Karras et al. 2022 (arXiv:2206.00364), Algorithm 2.
+    Source: no paper; the idea of `heun`, carried on to a third slope.
     """
     raised = raised_levels(sigmas, s_churn, s_tmin, s_tmax)
     for i, (sigma, start) in enumerate(zip(sigmas, raised, strict=False)):

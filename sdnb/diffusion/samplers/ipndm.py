@@ -22,10 +22,10 @@ def ipndm(x: State, sigmas: Sequence[float], noise: Noise, *, max_order: int = 4
     max_order : int
         Slopes used, the present one included, 1 … 4.
 
-    Source: Zhang and Chen 2022 (arXiv:2204.13902), section 3.3 (iPNDM), after Liu et al. 2022
+    Source: Zhang and Chen 2022 (arXiv:2204.13902), iPNDM, after Liu et al. 2022
     (arXiv:2202.09778), eq. 12.
     """
-    check_order(max_order, 4)
+    check_order("max_order", max_order, 4)
     slopes: list[State] = []
     for sigma, sigma_next in pairwise(sigmas):
         denoised = yield Evaluate(x, sigma)

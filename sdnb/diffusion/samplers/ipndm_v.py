@@ -13,8 +13,9 @@ from sdnb.shapes import State
 def ipndm_v(x: State, sigmas: Sequence[float], noise: Noise, *, max_order: int = 4) -> Proposals:
     """Linear multistep with weights for variable steps; one evaluation per step.
 
-    From order 3 on the weights differ from those of the paper's variable-step Adams-Bashforth;
-    the numbers are those of the known implementation. The exact weights are those of `lms`.
+    From order 3 on the weights differ from those of variable-step Adams-Bashforth; the numbers
+    are those of the known implementation, and of measured order 2. The exact weights are those of
+    `lms`.
     A step to 0 returns ``denoised``.
 
     Parameters
@@ -22,9 +23,9 @@ def ipndm_v(x: State, sigmas: Sequence[float], noise: Noise, *, max_order: int =
     max_order : int
         Slopes used, the present one included, 1 … 4.
 
-    Source: Zhang and Chen 2022 (arXiv:2204.13902), section 3.3, for variable steps.
+    Source: Zhang and Chen 2022 (arXiv:2204.13902), iPNDM, for variable steps.
     """
-    check_order(max_order, 4)
+    check_order("max_order", max_order, 4)
     hs: list[float] = []
     slopes: list[State] = []
     for sigma, sigma_next in pairwise(sigmas):

@@ -22,9 +22,9 @@ def lms(x: State, sigmas: Sequence[float], noise: Noise, *, order: int = 4) -> P
         Slopes used, the present one included, 1 … 4.
 
     Source: Hairer, Nørsett and Wanner, Solving Ordinary Differential Equations I, section III.5,
-    on the ODE of Karras et al. 2022 (arXiv:2206.00364), eq. 1.
+    on the ODE that `heun` solves.
     """
-    check_order(order, 4)
+    check_order("order", order, 4)
     levels: list[float] = []
     slopes: list[State] = []
     for sigma, sigma_next in pairwise(sigmas):

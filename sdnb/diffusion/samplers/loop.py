@@ -6,6 +6,8 @@ pipeline (`sdnb.run`) asks the network and lets hooks see and change everything 
 
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
+from itertools import pairwise
+from math import inf
 from typing import Any, TypeVar
 
 import torch
@@ -98,9 +100,11 @@ def sample(
     Raises
     ------
     InvalidField
-        Where a CFG++ sampler is not given the pair it asks for.
+        For levels that do not fall, answers of another shape, and where a CFG++ sampler is not
+        given the pair it asks for.
     """
     levels = sigmas.tolist() if isinstance(sigmas, torch.Tensor) else [float(s) for s in sigmas]
+    _check_levels(levels)
     entry = SAMPLERS[sampler]
     draw = noise or noise_of(entry, batch_seeds(0, len(x)), x)
 
@@ -132,14 +136,34 @@ def noise_of(entry: Sampler, seeds: Sequence[int], like: State, *, begin: int = 
 
 
 def answer_of(question: Question, answer: Answer) -> Answer:
-    """Bring a plain function's answer into the form that was asked for."""
+    """Bring a plain function's answer into the form that was asked for, and to x's dtype."""
+    parts = answer if isinstance(answer, tuple) else (answer,)
+    if any(part.shape != question.x.shape for part in parts):
+        raise InvalidField(
+            "a denoiser answers with what has x's shape.",
+            given=[tuple(part.shape) for part in parts],
+            allowed=f"{tuple(question.x.shape)}",
+            fix="return one estimate for each item of x",
+        )
+    first, *rest = (part.to(question.x) for part in parts)
     if isinstance(question, Evaluate):
-        return answer[0] if isinstance(answer, tuple) else answer
-    if isinstance(answer, tuple):
-        return answer
+        return first
+    if rest:
+        return first, rest[0]
     raise InvalidField(
         "a CFG++ sampler needs the answer without a prompt too.",
         given="one tensor",
         allowed="the pair (denoised, denoised_uncond)",
         fix="return (denoised, denoised) where there is no guidance",
     )
+
+
+def _check_levels(levels: Sequence[float]) -> None:
+    falls = all(high > low for high, low in pairwise(levels))
+    if len(levels) < 2 or not falls or not all(0 <= level < inf for level in levels):
+        raise InvalidField(
+            "sigmas are levels that fall, usually to 0.",
+            given=list(levels[:5]),
+            allowed="two or more finite numbers from 0, each under the one before",
+            fix="sdnb.sigmas('karras', 20)",
+        )

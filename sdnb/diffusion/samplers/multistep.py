@@ -12,14 +12,14 @@ import numpy as np
 from sdnb.errors import InvalidField
 
 
-def check_order(order: int, most: int) -> None:
-    """Refuse an order that a sampler does not have."""
+def check_order(name: str, order: int, most: int) -> None:
+    """Refuse an order that a sampler does not have; ``name`` is the option's."""
     if order not in range(1, most + 1):
         raise InvalidField(
-            "a multistep method has a whole order.",
+            f"there is no {name} of this number.",
             given=order,
             allowed=", ".join(map(str, range(1, most + 1))),
-            fix=f"for example {most}",
+            fix=f"{name}={most}",
         )
 
 

@@ -48,7 +48,7 @@ def _refined(
         denoised = yield Evaluate(x, sigma)
         down, up = ancestral_split(sigma, sigma_next, eta)
         x_next = denoised + (down / sigma) * (x - denoised)
-        if previous is not None and down > 0:
+        if previous is not None and down > 0 and down_last > 0:
             weight = memory_weight(sigma, down, sigma_last, down_last)
             x_next = x_next + weight * (previous - denoised)
         if up > 0:

@@ -54,7 +54,7 @@ def _refined(
         denoised, denoised_uncond = yield EvaluateBoth(x, sigma)
         down, up = ancestral_split(sigma, sigma_next, eta)
         ratio = down / sigma
-        if previous_uncond is None or down == 0:
+        if previous_uncond is None or down == 0 or down_last == 0:
             x_next = denoised + ratio * (x - denoised_uncond)
         else:
             weight = memory_weight(sigma, down, sigma_last, down_last)

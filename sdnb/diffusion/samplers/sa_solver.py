@@ -95,8 +95,8 @@ def _stochastic_adams(
     s_noise: float,
     asks: int,
 ) -> Proposals:
-    for order in orders:
-        check_order(order, 4)
+    for name, order in zip(("predictor_order", "corrector_order"), orders, strict=True):
+        check_order(name, order, 4)
     predictor_order, corrector_order = orders
     answers: list[State] = []
     lambdas: list[float] = []

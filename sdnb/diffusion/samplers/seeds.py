@@ -6,6 +6,7 @@ from math import exp, expm1, log, sqrt
 
 from sdnb.diffusion.noise import Noise
 from sdnb.diffusion.samplers.contract import Evaluate, Proposals, Step, sampler
+from sdnb.errors import InvalidField
 from sdnb.shapes import State
 
 
@@ -67,10 +68,17 @@ def seeds_3(
     s_noise : float
         Factor on the noise added.
     r_1, r_2 : float
-        Where the inner points lie, shares of the step in ``log sigma``.
+        Where the inner points lie, shares of the step in ``log sigma``, the first one before.
 
     Source: Gonzalez et al. 2023 (arXiv:2305.14267), Algorithm 3, in the clean estimate.
     """
+    if r_1 >= r_2:
+        raise InvalidField(
+            "the inner points of seeds_3 follow each other.",
+            given=f"r_1={r_1}, r_2={r_2}",
+            allowed="r_1 under r_2",
+            fix="r_1=0.333 r_2=0.667",
+        )
     for sigma, sigma_next in pairwise(sigmas):
         denoised = yield Evaluate(x, sigma)
         if sigma_next == 0:

@@ -22,6 +22,9 @@ def tcd(
 ) -> Proposals:
     """Strategic stochastic sampling, for trajectory-consistency models; one evaluation a step.
 
+    Of order 1 with an ``eta`` of 0. With more, each step jumps far below its level, which only
+    a distilled model can follow: with another one the spread of the data is not reached.
+
     Parameters
     ----------
     eta : float
@@ -34,8 +37,11 @@ def tcd(
         raise InvalidField("eta is a share of the way.", given=eta, allowed="0 … 1", fix="eta=0.3")
     for sigma, sigma_next in pairwise(sigmas):
         denoised = yield Evaluate(x, sigma)
-        below = noise_schedule.sigma((1 - eta) * noise_schedule.t(sigma_next))
-        below = 0.0 if eta == 1 else min(below, sigma_next)
+        below = 0.0
+        if eta < 1:
+            below = noise_schedule.sigma((1 - eta) * noise_schedule.t(sigma_next))
+        if eta == 0 or below > sigma_next:
+            below = sigma_next
         x_next = denoised + (below / sigma) * (x - denoised)
         if below < sigma_next:
             spread = sqrt(sigma_next**2 - below**2)

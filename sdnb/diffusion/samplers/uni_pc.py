@@ -10,7 +10,7 @@ from sdnb.diffusion.samplers.multistep import check_order, weights_of
 from sdnb.shapes import State
 
 END = 0.001
-"""The level at which a run to 0 ends: the method works in ``log sigma``."""
+"""The level at which a run to 0 ends, or half its last level: the method works in log sigma."""
 
 
 @sampler("uni_pc", family="UniPC", order=2, nominal_order=3, history=3, discard_penultimate=True)
@@ -49,8 +49,8 @@ def uni_pc_bh2(x: State, sigmas: Sequence[float], noise: Noise, *, order: int = 
 def _unified(
     x: State, sigmas: Sequence[float], order: int, scale: Callable[[float], float]
 ) -> Proposals:
-    check_order(order, 3)
-    levels = [*sigmas[:-1], sigmas[-1] or END]
+    check_order("order", order, 3)
+    levels = [*sigmas[:-1], sigmas[-1] or min(END, sigmas[-2] / 2)]
     order = max(1, min(order, len(levels) - 2))
     answers: list[State] = []
     lambdas: list[float] = []

@@ -6,12 +6,13 @@ from functools import partial
 import pytest
 import torch
 
+from sdnb.diffusion.noise import brownian_noise, step_noise
 from sdnb.diffusion.noise_schedules import scaled_linear
 from sdnb.diffusion.samplers.ancestral import ancestral_split
 from sdnb.diffusion.samplers.contract import Step
 from sdnb.diffusion.samplers.loop import answer_of, sample
 from sdnb.diffusion.sigma_schedules import sigmas
-from sdnb.errors import InvalidField, UnknownName
+from sdnb.errors import InvalidField, ModelError, UnknownName
 from sdnb.registry import SAMPLERS, SCHEDULES
 
 NAMES = SAMPLERS.names()
@@ -43,7 +44,7 @@ def measured_order(name, **options):
 def follows_the_ode(name):
     """Whether its noise can be switched off, and its number of steps chosen."""
     entry = SAMPLERS[name]
-    return not entry.adaptive and (not entry.stochastic or "eta" in SAMPLERS.options(name))
+    return entry.order is not None and (not entry.stochastic or "eta" in SAMPLERS.options(name))
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if follows_the_ode(name)])
@@ -142,7 +143,7 @@ def variance_error(name, steps):
 def samples_the_data(name):
     """Whether its noise is the SDE's: distilled models want another, and order 0 none."""
     entry = SAMPLERS[name]
-    return entry.stochastic and entry.family != "Consistency" and entry.order > 0
+    return entry.stochastic and entry.family != "Consistency" and entry.order != 0
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if samples_the_data(name)])
@@ -160,11 +161,6 @@ def test_an_ancestral_step_splits_the_variance_without_loss(eta):
     down, up = ancestral_split(3.0, 2.0, eta)
     assert down**2 + up**2 == pytest.approx(4.0)
     assert (up == 0) == (eta == 0)
-
-
-def test_less_than_no_noise_is_refused():
-    with pytest.raises(InvalidField, match="share of noise"):
-        ancestral_split(3.0, 2.0, -1.0)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -209,16 +205,183 @@ def test_a_cfg_pp_sampler_says_that_it_needs_both_answers():
         ("ipndm", {"max_order": 0}),
         ("uni_pc", {"order": 4}),
         ("sa_solver", {"corrector_order": 5}),
+        ("er_sde", {"max_stage": 4}),
         ("dpm_adaptive", {"order": 1}),
+        ("dpm_adaptive", {"h_init": 0.0}),
+        ("dpm_adaptive", {"rtol": -1.0}),
+        ("dpm_adaptive", {"accept_safety": 3.0}),
         ("dpmpp_2m_sde", {"solver_type": "euler"}),
         ("dpmpp_2s_ancestral_cfg_pp", {"uncond": "end"}),
         ("tcd", {"eta": 1.5}),
+        ("euler_ancestral", {"eta": -1.0}),
+        ("dpmpp_3m_sde", {"eta": math.nan}),
+        ("ddim", {"s_noise": -0.1}),
+        ("euler", {"s_churn": -1.0}),
+        ("seeds_2", {"r": 1.0}),
+        ("seeds_3", {"r_1": 0.7}),
+        ("dpmpp_sde", {"r": 0.0}),
     ],
 )
 def test_an_option_out_of_range_is_refused(choice):
     name, options = choice
     with pytest.raises(InvalidField, match="allowed"):
         sample(gaussian, torch.ones(1, 2), [2.0, 1.0, 0.0], name, **options)
+
+
+OTHER = {
+    "eta": 0.5,
+    "s_noise": 0.8,
+    "s_churn": 3.0,
+    "s_tmin": 1.0,
+    "s_tmax": 5.0,
+    "order": 2,
+    "max_order": 2,
+    "max_stage": 2,
+    "predictor_order": 2,
+    "corrector_order": 2,
+    "tau_start": 0.3,
+    "tau_end": 0.5,
+    "ge_gamma": 1.5,
+    "r": 0.4,
+    "r_1": 0.25,
+    "r_2": 0.75,
+    "solver_type": "heun",
+    "uncond": "start",
+    "rtol": 0.01,
+    "atol": 5.0,
+    "h_init": 0.1,
+    "pcoeff": 0.2,
+    "icoeff": 0.8,
+    "dcoeff": 0.1,
+    "accept_safety": 0.99,
+}
+"""A value for each option that is not its default."""
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_option_changes_the_result(name):
+    # given
+    options, generator = SAMPLERS.options(name), torch.Generator()
+    x = torch.tensor([[9.0, -20.0]], dtype=torch.float64)
+    levels = sigmas("karras", 12)
+    on = {"s_churn": 2.0} if "s_churn" in options else {}
+    if name in ("ddim", "dpm_fast", "dpm_adaptive"):
+        on = {"eta": 0.3}
+
+    def draw(_sigma, _sigma_next):
+        return torch.randn(1, 2, generator=generator, dtype=torch.float64)
+
+    def end(**changed):
+        generator.manual_seed(1)
+        return sample(wavy, x, levels, name, draw, **{**on, **changed})
+
+    # when / then
+    usual = end()
+    for option in options:
+        changed = end(**{option: OTHER[option]})
+        assert changed.isfinite().all()
+        if (name, option) not in {("dpm_adaptive", "accept_safety")}:
+            assert not torch.allclose(changed, usual, rtol=1e-9), option
+
+
+def wavy(x, sigma):
+    """A denoiser with curvature and guidance, so that no two methods agree by chance."""
+    denoised = x / (1 + sigma**2) + 0.3 * torch.sin(x / (1 + sigma))
+    return denoised, 0.9 * denoised
+
+
+@pytest.mark.parametrize(
+    ("name", "stretches"),
+    [
+        ("euler_ancestral", [(4.0, 1.0)]),
+        ("dpmpp_2m_sde", [(4.0, 1.0)]),
+        ("dpmpp_3m_sde", [(4.0, 1.0)]),
+        ("er_sde", [(4.0, 1.0)]),
+        ("sa_solver", [(4.0, 1.0)]),
+        ("dpmpp_sde", [(4.0, 2.0), (4.0, 1.0)]),
+        ("seeds_2", [(4.0, 2.0), (2.0, 1.0)]),
+        ("seeds_3", [(4.0, 4 ** (2 / 3)), (4 ** (2 / 3), 4 ** (1 / 3)), (4 ** (1 / 3), 1.0)]),
+    ],
+)
+def test_noise_is_drawn_over_the_stretches_of_the_path_that_a_step_uses(name, stretches):
+    # given
+    drawn = []
+
+    def draw(sigma, sigma_next):
+        drawn.append((sigma, sigma_next))
+        return torch.zeros(1, 2)
+
+    # when
+    sample(gaussian, torch.ones(1, 2), [4.0, 1.0, 0.0], name, draw)
+
+    # then
+    assert [pytest.approx(ends) for ends in stretches] == drawn
+
+
+def test_an_sde_sampler_is_given_a_brownian_path_and_another_fresh_draws():
+    # given
+    x, levels = torch.full((1, 2), 9.0), sigmas("karras", 7).tolist()
+    path, fresh = brownian_noise((0,), x), step_noise((0,), x)
+
+    # when / then
+    for name, noise in (("dpmpp_2m_sde", path), ("euler_ancestral", fresh)):
+        end = sample(gaussian, x, levels, name)
+        assert torch.equal(end, sample(gaussian, x, levels, name, noise))
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_an_adaptive_run_ends_where_the_model_fails(bad):
+    with pytest.raises(ModelError, match="sigma"):
+        sample(lambda x, _sigma: x * bad, torch.ones(1, 2), [4.0, 1.0, 0.0], "dpm_adaptive")
+
+
+def test_an_adaptive_run_ends_where_no_step_is_short_enough():
+    generator = torch.Generator()
+
+    def restless(x, _sigma):
+        return torch.randn(x.shape, generator=generator)
+
+    with pytest.raises(InvalidField, match="short enough"):
+        sample(restless, torch.ones(1, 2), [4.0, 1.0, 0.0], "dpm_adaptive", rtol=0.0, atol=0.0)
+
+
+@pytest.mark.parametrize(
+    "levels", [[], [1.0], [2.0, 2.0], [1.0, 2.0], [2.0, 0.0, 0.0], [2.0, -1.0]]
+)
+def test_levels_that_do_not_fall_are_refused(levels):
+    with pytest.raises(InvalidField, match="fall"):
+        sample(gaussian, torch.ones(1, 2), levels)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_answer_of_another_dtype_or_shape(name):
+    x, levels = torch.ones(2, 3), sigmas("karras", 4)
+
+    def double(x, sigma):
+        return tuple(part.double() for part in gaussian(x, sigma))
+
+    assert sample(double, x, levels, name).dtype == torch.float32
+    with pytest.raises(InvalidField, match="shape"):
+        sample(lambda x, _sigma: x[:1], x, levels, name)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_more_noise_than_there_is_and_levels_close_to_0_are_survived(name):
+    options = {"eta": 1.2} if "eta" in SAMPLERS.options(name) and name != "tcd" else {}
+    x = torch.full((1, 2), 9.0, dtype=torch.float64)
+    assert sample(gaussian, x, sigmas("karras", 8), name, **options).isfinite().all()
+    assert sample(gaussian, x, [14.6, 5.0, 1.0, 0.0005, 0.0], name).isfinite().all()
+
+
+def test_tcd_joins_euler_and_lcm():
+    # given
+    x, levels = torch.full((1, 2), 9.0, dtype=torch.float64), [100.0, 20.0, 5.0, 1.0, 0.0]
+    straight = sample(gaussian, x, levels, "euler")
+    back = sample(gaussian, x, levels, "lcm")
+
+    # when / then
+    assert torch.allclose(sample(gaussian, x, levels, "tcd", eta=0.0), straight, rtol=1e-12)
+    assert torch.allclose(sample(gaussian, x, levels, "tcd", eta=1.0), back, rtol=1e-12)
 
 
 def test_churn_raises_the_level_that_is_asked_about():
@@ -242,9 +405,9 @@ def test_ddpm_is_euler_ancestral():
     assert torch.allclose(end, sample(gaussian, x, levels, "euler_ancestral"), rtol=1e-12)
 
 
-def test_every_sampler_names_its_family_and_a_paper():
+def test_every_sampler_names_its_family_and_its_paper():
     assert all(SAMPLERS[name].family != "your own" for name in NAMES)
-    assert all(SAMPLERS[name].paper for name in NAMES)
+    assert {name for name in NAMES if not SAMPLERS[name].paper} == {"lms", "heunpp2"}
 
 
 def test_the_names_for_a_gpu_are_the_same_samplers():

@@ -20,6 +20,11 @@ def of_known_samplers(table: str) -> list:
     ]
 
 
+def test_every_sampler_of_the_reference_is_known():
+    tables = ("main", "extra", "traj")
+    assert {row["sampler"] for table in tables for row in rows(table)} <= KNOWN
+
+
 def relative_error(found: torch.Tensor, stored: torch.Tensor) -> float:
     return float((found - stored).norm() / stored.norm())
 
