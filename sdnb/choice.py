@@ -50,14 +50,16 @@ class Choice:
 
 
 def _checked(name: str, key: str, value: object) -> Plain:
-    if isinstance(value, bool | int | float | str):
+    if isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, str) and value.split() == [value] and _plain(value) == value:
         return value
     if isinstance(value, list | tuple) and value and all(map(_is_number, value)):
         return tuple(value)
     raise InvalidField(
         f"option {key} of {name} cannot be written down.",
         given=value,
-        allowed="a number, a word, true or false, or a list of numbers",
+        allowed="a number, a word that reads as no number, true or false, or a list of numbers",
         fix="register a function with @sdnb.schedule (or sampler, hook), and choose its name",
     )
 

@@ -81,3 +81,9 @@ def test_what_cannot_be_written_is_told_to_get_a_name(value):
 def test_an_option_without_name_or_value_is_refused(text):
     with pytest.raises(InvalidField, match="name=value"):
         Choice.parse(text)
+
+
+@pytest.mark.parametrize("value", ["5", "true", "a b", "", "1e5", "nan"])
+def test_a_word_that_would_be_read_as_something_else_is_refused(value):
+    with pytest.raises(InvalidField, match="written down"):
+        Choice("euler", (("mode", value),))
