@@ -342,7 +342,7 @@ def test_not_a_number_from_the_model_ends_the_run_naming_the_step(pipe, sampler)
     hooks = Hooks(on_model=(During(poison, 1, 1),))
 
     # when / then
-    with pytest.raises(ModelError, match="step 1|a step of"):
+    with pytest.raises(ModelError, match=r"step 1|a step of"):
         pipe.run(PROMPT, steps=6, sampler=sampler, hooks=hooks, width=64, height=64)
 
 
