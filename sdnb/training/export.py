@@ -53,6 +53,8 @@ def export_model(
         weights.chmod(0o644)
     save_tokenizer(tokenizer, folder / "tokenizer")
     change_json(folder / "text_encoder" / "config.json", dtype="float32")
+    for config in ("unet/config.json", "vae/config.json", "tokenizer/tokenizer_config.json"):
+        forget_origin(folder / config)
     (folder / "words.json").write_text(json.dumps(words(), indent=0) + "\n")
 
 
@@ -91,3 +93,11 @@ def change_json(path: Path, **values: object) -> None:
     """Set values of a JSON file's object."""
     content = json.loads(path.read_text()) | values
     path.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n")
+
+
+def forget_origin(path: Path) -> None:
+    """Remove from a JSON file where on this machine its part was read from."""
+    origin = ("_name_or_path", "is_local", "local_files_only")
+    content = json.loads(path.read_text())
+    kept = {name: value for name, value in content.items() if name not in origin}
+    path.write_text(json.dumps(kept, indent=2) + "\n")

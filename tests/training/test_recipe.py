@@ -61,5 +61,6 @@ def test_a_recipe_goes_on_from_a_finished_model_and_keeps_its_latents(made, tmp_
     encoders = [name for name in old if name.startswith(("encoder", "quant_conv"))]
     assert all(torch.equal(old[name], new[name]) for name in encoders)
     assert read_record(further).diffusion_steps > read_record(folder).diffusion_steps
+    assert not any(str(folder) in path.read_text() for path in further.rglob("*.json"))
     name = "unet/diffusion_pytorch_model.safetensors"
     assert (further / name).read_bytes() != (folder / name).read_bytes()
