@@ -10,7 +10,13 @@ from tests.browser.lab import Lab, alt_text, pixels
 
 pytestmark = pytest.mark.browser
 
-RED_CIRCLE = re.compile("red circle")
+BLUE_HOUSE = re.compile("blue house")
+
+
+def share_of_blue(image: np.ndarray) -> float:
+    """Which part of the pixels is clearly blue, 0 to 1."""
+    red, green, blue = image.astype(int).transpose(2, 0, 1)
+    return float(np.mean((blue > 140) & (blue - red > 60) & (blue - green > 60)))
 
 
 def share_of_red(image: np.ndarray) -> float:
@@ -19,7 +25,7 @@ def share_of_red(image: np.ndarray) -> float:
     return float(np.mean((red > 140) & (red - green > 60) & (red - blue > 60)))
 
 
-def test_the_quickstart_draws_a_red_circle_and_looks_right(lab: Lab, blocked: list[str]) -> None:
+def test_the_quickstart_draws_a_blue_house_and_looks_right(lab: Lab, blocked: list[str]) -> None:
     lab.open("01_quickstart.ipynb")
 
     lab.run_all()
@@ -27,8 +33,8 @@ def test_the_quickstart_draws_a_red_circle_and_looks_right(lab: Lab, blocked: li
 
     expect(lab.errors).to_have_count(0)
     assert all(alt_text(image) for image in lab.images.all())
-    assert share_of_red(pixels(lab.images_of(RED_CIRCLE).first)) > 0.03
-    lab.images_of(RED_CIRCLE).first.scroll_into_view_if_needed()
+    assert share_of_blue(pixels(lab.images_of(BLUE_HOUSE).first)) > 0.03
+    lab.images_of(BLUE_HOUSE).first.scroll_into_view_if_needed()
     lab.screenshot("quickstart-light")
     lab.use_theme("JupyterLab Dark")
     lab.screenshot("quickstart-dark")
