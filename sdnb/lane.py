@@ -15,9 +15,8 @@ from sdnb.conditioning import Conditioning
 from sdnb.diffusion.guidance import classifier_free
 from sdnb.diffusion.noise import batch_seeds
 from sdnb.diffusion.samplers import loop
-from sdnb.diffusion.samplers.contract import EvaluateBoth, Step
-from sdnb.diffusion.sigma_schedules import sigmas
-from sdnb.errors import InvalidField, ModelError
+from sdnb.diffusion.samplers.contract import EvaluateBoth, Sampler, Step
+from sdnb.errors import ModelError
 from sdnb.events import (
     DenoiseEvent,
     Event,
@@ -36,7 +35,7 @@ from sdnb.past import Past
 from sdnb.registry import SAMPLERS
 from sdnb.request import GenerationRequest
 from sdnb.shapes import Latents, State
-from sdnb.start import begin
+from sdnb.start import begin, plan_levels
 from sdnb.trace import Evaluation, Recorder
 
 Yielded = Event | Question
@@ -85,25 +84,15 @@ class Lane:
         self._hooks = hooks
         self._branches: dict[str, Conditioning] = {}
         self._finite: list[Tensor] = []
-        sampler, schedule = request.sampler, request.schedule
-        self._sampler = SAMPLERS.bind(sampler.name, dict(sampler.options))
-        levels = sigmas(
-            schedule.name,
-            request.steps,
-            noise_schedule=self._components.noise_schedule,
-            denoise=request.denoise,
-            discard_penultimate=SAMPLERS[sampler.name].discard_penultimate,
-            **dict(schedule.options),
-        )
-        self.sigmas: list[float] = levels.tolist()
+        self._sampler: Sampler = SAMPLERS[request.sampler.name]
+        self.sigmas = plan_levels(self._components, request)
         self._past = past
         self._told: Iterator[Evaluation] = iter(())
         if past is not None:
-            if not (past.goes_on and SAMPLERS[sampler.name].own_levels):
+            if not (past.goes_on and self._sampler.own_levels):
                 self.sigmas = past.levels(self.sigmas)
             self._told = past.answers()
-        self.total = None if SAMPLERS[sampler.name].own_levels else len(self.sigmas) - 1
-        self._refuse_unsteady_batch()
+        self.total = None if self._sampler.own_levels else len(self.sigmas) - 1
 
     @property
     def sigma(self) -> float:
@@ -117,10 +106,10 @@ class Lane:
         """
         yield from self._encode()
         x = yield from self._begin() if self._past is None else self._begin_again(self._past)
-        entry = SAMPLERS[self.request.sampler.name]
-        noise = loop.noise_of(entry, self.seeds, x, begin=self.index)
-        levels = self.sigmas[self.index :]
-        proposals = self._sampler(x, levels, noise, self._components.noise_schedule)
+        noise = loop.noise_of(self._sampler, self.seeds, x, begin=self.index)
+        choice, levels = self.request.sampler, self.sigmas[self.index :]
+        function = SAMPLERS.bind(choice.name, dict(choice.options))
+        proposals = function(x, levels, noise, self._components.noise_schedule)
         yield from loop.drive(proposals, self._answer, self._accept)
         self._check_finite()
         self.has_ended = True
@@ -130,7 +119,7 @@ class Lane:
     def _encode(self) -> Generator[Yielded, Sent, None]:
         request = self.request
         prompts = {"cond": request.prompt}
-        if request.cfg_scale != 1 or SAMPLERS[request.sampler.name].asks_both:
+        if request.cfg_scale != 1 or self._sampler.asks_both:
             prompts = {"uncond": request.negative_prompt, **prompts}
         for name, prompt in prompts.items():
             batch = [prompt] * request.batch_size
@@ -294,16 +283,6 @@ class Lane:
         if self.x is None:
             raise TypeError("a lane has no latents before its start")
         return self.x
-
-    def _refuse_unsteady_batch(self) -> None:
-        name, size = self.request.sampler.name, self.request.batch_size
-        if SAMPLERS[name].adaptive and size > 1:
-            raise InvalidField(
-                f"{name} chooses its steps by the error it sees, for each image others.",
-                given=f"batch_size={size}",
-                allowed="batch_size=1",
-                fix="run it once for each seed",
-            )
 
     def _check_finite(self) -> None:
         finite = torch.stack(self._finite).tolist()

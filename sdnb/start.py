@@ -1,4 +1,4 @@
-"""How latents begin: noise alone, or a picture's latents with noise on top."""
+"""How a run begins: at which levels, and with what latents."""
 
 from math import sqrt
 
@@ -6,10 +6,40 @@ import torch
 
 from sdnb.diffusion.forward import add_noise
 from sdnb.diffusion.noise import start_noise
+from sdnb.diffusion.samplers.contract import Sampler
+from sdnb.diffusion.sigma_schedules import sigmas
+from sdnb.errors import InvalidField
 from sdnb.models.components import Components
 from sdnb.models.vae import encode_images, from_pil
 from sdnb.picture import FromImage, FromNoise, Start
+from sdnb.registry import SAMPLERS
+from sdnb.request import GenerationRequest
 from sdnb.shapes import Latents
+
+
+def plan_levels(components: Components, request: GenerationRequest) -> list[float]:
+    """Return the levels, [S + 1] falling to 0, that a request's sampler is given.
+
+    Raises `InvalidField` where the schedule gives none, and for a batch with a sampler that
+    chooses its steps for each image.
+    """
+    sampler: Sampler = SAMPLERS[request.sampler.name]
+    if sampler.adaptive and request.batch_size > 1:
+        raise InvalidField(
+            f"{sampler.name} chooses its steps by the error it sees, for each image others.",
+            given=f"batch_size={request.batch_size}",
+            allowed="batch_size=1",
+            fix="run it once for each seed",
+        )
+    levels: list[float] = sigmas(
+        request.schedule.name,
+        request.steps,
+        noise_schedule=components.noise_schedule,
+        denoise=request.denoise,
+        discard_penultimate=sampler.discard_penultimate,
+        **dict(request.schedule.options),
+    ).tolist()
+    return levels
 
 
 def begin(

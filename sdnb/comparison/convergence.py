@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from sdnb.choice import Choice
-from sdnb.comparison.denoising import as_denoiser, starting_latents
+from sdnb.comparison.denoising import Both, Counted, as_denoiser, starting_latents
 from sdnb.comparison.samplers import known_names
 from sdnb.diffusion.analytic import GaussianMixture, three_blobs
 from sdnb.diffusion.noise_schedules import NoiseSchedule, scaled_linear
@@ -81,7 +81,7 @@ class _Problem:
     """A denoiser with a start, and where the ODE leads from there."""
 
     about: Convergence
-    denoiser: Callable[[State, float], tuple[State, State]]
+    denoiser: Both
     levels: Callable[[int], list[float]]
     start: Callable[[float], State]
     end: Callable[[float, float], State]
@@ -234,17 +234,11 @@ def _curve(problem: _Problem, name: str, steps: Sequence[int]) -> ErrorCurve:
 
 
 def _point(problem: _Problem, name: str, steps: int) -> tuple[int, float]:
-    asked = 0
-
-    def counted(x: State, sigma: float) -> tuple[State, State]:
-        nonlocal asked
-        asked += 1
-        return problem.denoiser(x, sigma)
-
+    counted = Counted(problem.denoiser)
     levels = problem.levels(steps)
     options: dict[str, Any] = {"noise_schedule": problem.noise_schedule, **quiet_options(name)}
     end = sample(counted, problem.start(levels[0]), levels, name, **options)
-    return asked, _distance(end, problem.end(levels[0], levels[-1]))
+    return counted.asked, _distance(end, problem.end(levels[0], levels[-1]))
 
 
 def fitted_order(steps: Sequence[int], errors: Sequence[float], floor: float = 0.0) -> float | None:

@@ -1,21 +1,46 @@
 """A pipeline's network as a plain function of ``(x, sigma)``, as `sdnb.sample` takes it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 
 from sdnb.diffusion.guidance import classifier_free
 from sdnb.diffusion.noise import batch_seeds
 from sdnb.models.components import Components
-from sdnb.models.denoiser import Denoiser, Question
+from sdnb.models.denoiser import Answer, Denoiser, Question
 from sdnb.models.text import encode_text
 from sdnb.pipeline import Pipeline
 from sdnb.request import GenerationRequest
-from sdnb.shapes import Latents
+from sdnb.shapes import Latents, State
 from sdnb.start import begin
 
-Both = Callable[[Latents, float], tuple[Latents, Latents]]
+Both = Callable[[State, float], tuple[State, State]]
 """``(x, sigma)`` -> ``(denoised, denoised_uncond)``."""
+
+
+def ask_network(
+    pipe: Pipeline, prompts: Mapping[str, Sequence[str]], clip_skip: int = 0
+) -> Callable[[Latents, float], Answer]:
+    """Return the checkpoint as a function that gives each branch's noise.
+
+    Parameters
+    ----------
+    prompts : Mapping of str to sequence of str
+        Of each branch, the prompt of each image.
+
+    Returns
+    -------
+    callable
+        ``(x [B, C, h, w], sigma)`` -> ``eps`` [B, C, h, w] by the name of its branch.
+    """
+    parts = pipe.components
+    branches = {name: encode_text(parts, texts, clip_skip) for name, texts in prompts.items()}
+    denoiser = Denoiser(parts)
+
+    def ask(x: Latents, sigma: float) -> Answer:
+        return denoiser([Question(x, sigma, parts.noise_schedule.t(sigma), branches)])[0]
+
+    return ask
 
 
 def as_denoiser(pipe: Pipeline, request: GenerationRequest) -> Both:
@@ -24,22 +49,30 @@ def as_denoiser(pipe: Pipeline, request: GenerationRequest) -> Both:
     Hooks are not called. At cfg_scale 1 there is no negative prompt to answer: both halves of
     the pair are the same then.
     """
-    parts = pipe.components
-    prompts = {"cond": request.prompt}
+    prompts = {"cond": [request.prompt] * request.batch_size}
     if request.cfg_scale != 1:
-        prompts = {"uncond": request.negative_prompt, **prompts}
-    branches = {
-        name: encode_text(parts, [prompt] * request.batch_size, request.clip_skip)
-        for name, prompt in prompts.items()
-    }
-    ask = Denoiser(parts)
+        prompts = {"uncond": [request.negative_prompt] * request.batch_size, **prompts}
+    ask = ask_network(pipe, prompts, request.clip_skip)
 
     def denoiser(x: Latents, sigma: float) -> tuple[Latents, Latents]:
-        (eps,) = ask([Question(x, sigma, parts.noise_schedule.t(sigma), branches)])
+        eps = ask(x, sigma)
         denoised = x - sigma * classifier_free(eps, request.cfg_scale)
         return denoised, (x - sigma * eps["uncond"] if "uncond" in eps else denoised)
 
     return denoiser
+
+
+class Counted:
+    """A denoiser that counts how often it is asked."""
+
+    def __init__(self, denoiser: Both) -> None:
+        self._denoiser = denoiser
+        self.asked = 0
+
+    def __call__(self, x: State, sigma: float) -> tuple[State, State]:
+        """Ask it once more."""
+        self.asked += 1
+        return self._denoiser(x, sigma)
 
 
 def starting_latents(parts: Components, request: GenerationRequest, sigma: float) -> Latents:

@@ -10,13 +10,13 @@ from jaxtyping import Float
 from PIL.Image import Image, fromarray
 from torch import Tensor
 
-from sdnb.comparison.denoising import as_denoiser
+from sdnb.comparison.denoising import ask_network
 from sdnb.diffusion.forward import add_noise
+from sdnb.diffusion.guidance import classifier_free
 from sdnb.diffusion.noise import batch_seeds, start_noise
 from sdnb.errors import InvalidField
 from sdnb.models.vae import decode_latents, encode_images, from_pil, to_pil
 from sdnb.pipeline import Pipeline
-from sdnb.request import GenerationRequest
 from sdnb.result import picture_row
 from sdnb.shapes import Latents
 
@@ -104,6 +104,11 @@ def inspect(  # noqa: PLR0913 - a picture, a question about it, and a seed
         A picture, or clean latents.
     t : float
         Training timestep, 0 (hardly noised) … T - 1.
+
+    Raises
+    ------
+    InvalidField
+        For a timestep outside the training's.
     """
     clock = pipe.components.noise_schedule
     last = len(clock.alphas_cumprod) - 1
@@ -111,28 +116,19 @@ def inspect(  # noqa: PLR0913 - a picture, a question about it, and a seed
         raise InvalidField(
             "t is a training timestep.", given=t, allowed=f"0 … {last}", fix=f"t={last // 2}"
         )
-    if cfg_scale == 1:
-        raise InvalidField(
-            "without guidance there is no unconditional answer to look at.",
-            given=cfg_scale,
-            allowed="any cfg_scale but 1",
-            fix="cfg_scale=1.001 to see both",
-        )
     x0 = _latents(pipe, subject)
     eps_true = start_noise(batch_seeds(seed, len(x0)), tuple(x0.shape[1:])).to(x0)
     sigma = clock.sigma(t)
     x = add_noise(x0, eps_true, sigma)
-    request = GenerationRequest(
-        prompt=prompt, negative_prompt=negative_prompt, cfg_scale=cfg_scale, batch_size=len(x0)
-    )
-    denoised, denoised_uncond = as_denoiser(pipe, request)(x, sigma)
-    eps, eps_uncond = (x - denoised) / sigma, (x - denoised_uncond) / sigma
-    eps_cond = eps_uncond + (eps - eps_uncond) / cfg_scale
+    prompts = {"uncond": [negative_prompt] * len(x0), "cond": [prompt] * len(x0)}
+    answer = ask_network(pipe, prompts)(x, sigma)
+    eps = classifier_free(answer, cfg_scale)
+    denoised = x - sigma * eps
     parts = {
         "x": x,
-        "eps_uncond": eps_uncond,
-        "eps_cond": eps_cond,
-        "difference": eps_cond - eps_uncond,
+        "eps_uncond": answer["uncond"],
+        "eps_cond": answer["cond"],
+        "difference": answer["cond"] - answer["uncond"],
         "eps": eps,
         "x0": denoised,
         "eps_true": eps_true,
@@ -144,7 +140,7 @@ def inspect(  # noqa: PLR0913 - a picture, a question about it, and a seed
         sigma=sigma,
         parts={name: part.cpu() for name, part in parts.items()},
         decoded={"x": images[0], "x0": images[len(x0)]},
-        error=float((eps_cond - eps_true).square().mean()),
+        error=float((answer["cond"] - eps_true).square().mean()),
     )
 
 
@@ -177,14 +173,19 @@ def error_curve(
     last = len(clock.alphas_cumprod) - 1
     chosen = [last * (i + 0.5) / 10 for i in range(10)] if timesteps is None else list(timesteps)
     texts = list(prompts) or [""] * len(pictures)
+    if len(texts) != len(pictures):
+        raise InvalidField(
+            "each picture has its prompt.",
+            given=f"{len(pictures)} pictures, {len(texts)} prompts",
+            allowed="as many prompts as pictures, or none",
+            fix="prompts=[...] in the order of the pictures",
+        )
     x0 = encode_images(pipe.components, from_pil(pictures))
     eps = start_noise(batch_seeds(seed, len(x0)), tuple(x0.shape[1:])).to(x0)
-    asked = [as_denoiser(pipe, GenerationRequest(prompt=text, cfg_scale=1.0)) for text in texts]
+    ask = ask_network(pipe, {"cond": texts})
     errors = []
     for sigma in map(clock.sigma, chosen):
-        x = add_noise(x0, eps, sigma)
-        answers = [ask(x[i : i + 1], sigma)[0] for i, ask in enumerate(asked)]
-        found = (x - torch.cat(answers)) / sigma
+        found = ask(add_noise(x0, eps, sigma), sigma)["cond"]
         errors.append((found - eps).square().mean())
     return [float(t) for t in chosen], torch.stack(errors).cpu()
 

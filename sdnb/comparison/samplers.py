@@ -1,12 +1,11 @@
 """What is known of each sampler, and what each costs on the model at hand."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 from time import perf_counter
-from typing import Any
 
-from sdnb.comparison.denoising import Both, as_denoiser, starting_latents
+from sdnb.comparison.denoising import Counted, as_denoiser, starting_latents
 from sdnb.diffusion.analytic import three_blobs
 from sdnb.diffusion.samplers.contract import Sampler
 from sdnb.diffusion.samplers.loop import sample
@@ -15,7 +14,7 @@ from sdnb.errors import InvalidField
 from sdnb.pipeline import Pipeline
 from sdnb.registry import SAMPLERS
 from sdnb.request import GenerationRequest
-from sdnb.shapes import State
+from sdnb.start import plan_levels
 
 YARDSTICK = "ddim"
 """The sampler whose cost is 1."""
@@ -94,7 +93,7 @@ def evaluations_a_step(sampler: str) -> float:
 
 def _asked(sampler: str, steps: int) -> int:
     data, levels = three_blobs(), sigmas("karras", steps).tolist()
-    denoiser = _Counted(lambda x, sigma: (data(x, sigma),) * 2)
+    denoiser = Counted(lambda x, sigma: (data(x, sigma),) * 2)
     sample(denoiser, data.start(1, levels[0]), levels, sampler)
     return denoiser.asked
 
@@ -154,37 +153,13 @@ class _Timed:
         self._ask = as_denoiser(pipe, request)
 
     def __call__(self, name: str) -> _Took:
-        levels = self._levels(name)
+        levels = plan_levels(self._parts, self._request.changed(sampler=name))
         x = starting_latents(self._parts, self._request, levels[0])
-        denoiser = _Counted(self._ask)
+        denoiser = Counted(self._ask)
         began = perf_counter()
         end = sample(denoiser, x, levels, name, noise_schedule=self._clock)
         end.cpu()  # a device may still be computing
         return _Took(denoiser.asked, perf_counter() - began)
-
-    def _levels(self, name: str) -> list[float]:
-        schedule = self._request.schedule
-        options: dict[str, Any] = dict(schedule.options)
-        levels: list[float] = sigmas(
-            schedule.name,
-            self._request.steps,
-            noise_schedule=self._clock,
-            discard_penultimate=SAMPLERS[name].discard_penultimate,
-            **options,
-        ).tolist()
-        return levels
-
-
-class _Counted:
-    """A denoiser that counts how often it is asked."""
-
-    def __init__(self, denoiser: Callable[[State, float], tuple[State, State]] | Both) -> None:
-        self._denoiser = denoiser
-        self.asked = 0
-
-    def __call__(self, x: State, sigma: float) -> tuple[State, State]:
-        self.asked += 1
-        return self._denoiser(x, sigma)
 
 
 def known_names(samplers: Sequence[str] | None) -> tuple[str, ...]:

@@ -55,5 +55,12 @@ def test_latents_may_be_looked_at_too(pipe):
 def test_what_cannot_be_inspected_is_refused(pipe, picture):
     with pytest.raises(InvalidField, match="0 … 999"):
         sdnb.inspect(pipe, picture, t=1000.0)
-    with pytest.raises(InvalidField, match="cfg_scale"):
-        sdnb.inspect(pipe, picture, t=10.0, cfg_scale=1.0)
+    with pytest.raises(InvalidField, match="prompt"):
+        sdnb.error_curve(pipe, [picture], ["a star", "a cat"])
+
+
+@pytest.mark.parametrize(("cfg_scale", "name"), [(0.0, "eps_uncond"), (1.0, "eps_cond")])
+def test_both_answers_are_seen_whatever_the_guidance(pipe, picture, cfg_scale, name):
+    seen = sdnb.inspect(pipe, picture, PROMPT, t=500.0, cfg_scale=cfg_scale)
+    assert torch.allclose(seen.parts["eps"], seen.parts[name], atol=1e-5)
+    assert float(seen.parts["difference"].abs().max()) > 0
