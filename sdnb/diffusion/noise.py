@@ -54,6 +54,11 @@ def step_noise(seeds: Sequence[int], like: State, *, begin: int = 0) -> Noise:
     return draw
 
 
+def renoise(x: State, noise: Noise, sigma: float, sigma_next: float, spread: float) -> State:
+    """Add a draw of standard deviation ``spread``; for 0 nothing is drawn."""
+    return x + noise(sigma, sigma_next) * spread if spread > 0 else x
+
+
 def brownian_noise(seeds: Sequence[int], like: State) -> Noise:
     """Make the noise of an SDE solver: each image's draws are parts of one Brownian path.
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from math import sqrt
 
-from sdnb.diffusion.noise import Noise
+from sdnb.diffusion.noise import Noise, renoise
 from sdnb.shapes import State
 
 
@@ -26,6 +26,4 @@ def raise_noise(x: State, sigma: float, raised: float, noise: Noise, s_noise: fl
 
     Source: Karras et al. 2022 (arXiv:2206.00364), Algorithm 2, lines 4 and 6.
     """
-    if raised == sigma:
-        return x
-    return x + noise(sigma, raised) * (s_noise * sqrt(raised**2 - sigma**2))
+    return renoise(x, noise, sigma, raised, s_noise * sqrt(raised**2 - sigma**2))

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from itertools import pairwise
 
-from sdnb.diffusion.noise import Noise
+from sdnb.diffusion.noise import Noise, renoise
 from sdnb.diffusion.samplers.ancestral import ancestral_split
 from sdnb.diffusion.samplers.contract import Evaluate, Proposals, Step, sampler
 from sdnb.shapes import State
@@ -32,6 +32,5 @@ def ddim(
         sigma_down, sigma_up = ancestral_split(sigma, sigma_next, eta)
         eps = (x - denoised) / sigma
         x_next = denoised + sigma_down * eps
-        if sigma_up > 0:
-            x_next = x_next + noise(sigma, sigma_next) * (s_noise * sigma_up)
+        x_next = renoise(x_next, noise, sigma, sigma_next, s_noise * sigma_up)
         x = yield Step(denoised, x_next, sigma_next)

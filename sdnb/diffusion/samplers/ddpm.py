@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from math import sqrt
 
-from sdnb.diffusion.noise import Noise
+from sdnb.diffusion.noise import Noise, renoise
 from sdnb.diffusion.samplers.contract import Evaluate, Proposals, Step, sampler
 from sdnb.shapes import State
 
@@ -22,6 +22,5 @@ def ddpm(x: State, sigmas: Sequence[float], noise: Noise) -> Proposals:
         denoised = yield Evaluate(x, sigma)
         kept = (sigma_next / sigma) ** 2
         x_next = kept * x + (1 - kept) * denoised
-        if sigma_next > 0:
-            x_next = x_next + noise(sigma, sigma_next) * (sigma_next * sqrt(1 - kept))
+        x_next = renoise(x_next, noise, sigma, sigma_next, sigma_next * sqrt(1 - kept))
         x = yield Step(denoised, x_next, sigma_next)

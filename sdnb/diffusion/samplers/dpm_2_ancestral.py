@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from math import sqrt
 
-from sdnb.diffusion.noise import Noise
+from sdnb.diffusion.noise import Noise, renoise
 from sdnb.diffusion.samplers.ancestral import ancestral_split
 from sdnb.diffusion.samplers.contract import Evaluate, Proposals, Step, sampler
 from sdnb.shapes import State
@@ -34,6 +34,5 @@ def dpm_2_ancestral(
             x_middle = x + slope * (middle - sigma)
             slope = (x_middle - (yield Evaluate(x_middle, middle))) / middle
         x_next = x + slope * (sigma_down - sigma)
-        if sigma_up > 0:
-            x_next = x_next + noise(sigma, sigma_next) * (s_noise * sigma_up)
+        x_next = renoise(x_next, noise, sigma, sigma_next, s_noise * sigma_up)
         x = yield Step(denoised, x_next, sigma_next)

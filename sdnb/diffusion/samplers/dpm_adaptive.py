@@ -6,7 +6,7 @@ from math import atan, exp, inf, isfinite, log, sqrt
 
 import torch
 
-from sdnb.diffusion.noise import Noise
+from sdnb.diffusion.noise import Noise, renoise
 from sdnb.diffusion.samplers.ancestral import ancestral_split
 from sdnb.diffusion.samplers.contract import Evaluate, Proposals, Step, sampler
 from sdnb.diffusion.samplers.dpm_solver import STEPS
@@ -93,9 +93,8 @@ def dpm_adaptive(
         error = float(((x_lower - x_next) / allowed).square().mean().sqrt())
         _check_progress(error, sigma, pid.h)
         if pid.accepts(error):
-            if sigma_down < sigma_next:
-                sigma_up = sqrt(sigma_next**2 - sigma_down**2)
-                x_next = x_next + noise(sigma, sigma_next) * (s_noise * sigma_up)
+            sigma_up = sqrt(max(sigma_next**2 - sigma_down**2, 0.0))
+            x_next = renoise(x_next, noise, sigma, sigma_next, s_noise * sigma_up)
             x_lower_last = x_lower
             x = yield Step(denoised, x_next, sigma_next)
             sigma = sigma_next

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from math import sqrt
 
-from sdnb.diffusion.noise import Noise
+from sdnb.diffusion.noise import Noise, renoise
 from sdnb.diffusion.samplers.ancestral import ancestral_split
 from sdnb.diffusion.samplers.contract import Evaluate, Proposals, Step, sampler
 from sdnb.diffusion.samplers.dpm_solver import STEPS
@@ -42,9 +42,8 @@ def dpm_fast(
         sigma_down = max(ancestral_split(sigma, sigma_next, eta)[0], low)
         denoised = yield Evaluate(x, sigma)
         x_next, _ = yield from STEPS[order](x, (x - denoised) / sigma, sigma, sigma_down)
-        if sigma_down < sigma_next:
-            sigma_up = sqrt(sigma_next**2 - sigma_down**2)
-            x_next = x_next + noise(sigma, sigma_next) * (s_noise * sigma_up)
+        sigma_up = sqrt(max(sigma_next**2 - sigma_down**2, 0.0))
+        x_next = renoise(x_next, noise, sigma, sigma_next, s_noise * sigma_up)
         x = yield Step(denoised, x_next, sigma_next)
         sigma = sigma_next
 

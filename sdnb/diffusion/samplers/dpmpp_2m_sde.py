@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from math import expm1, log, sqrt
 
-from sdnb.diffusion.noise import Noise
+from sdnb.diffusion.noise import Noise, renoise
 from sdnb.diffusion.samplers.contract import Evaluate, Proposals, Step, sampler
 from sdnb.errors import InvalidField
 from sdnb.shapes import State
@@ -54,9 +54,8 @@ def dpmpp_2m_sde(
         if previous is not None:
             share = gone / 2 if solver_type == "midpoint" else 1 - gone / rate
             x_next = x_next + share * h / h_last * (denoised - previous)
-        if eta > 0:
-            spread = sigma_next * sqrt(-expm1(-2 * eta * h))
-            x_next = x_next + noise(sigma, sigma_next) * (s_noise * spread)
+        spread = sigma_next * sqrt(-expm1(-2 * eta * h))
+        x_next = renoise(x_next, noise, sigma, sigma_next, s_noise * spread)
         x = yield Step(denoised, x_next, sigma_next)
         previous, h_last = denoised, h
 

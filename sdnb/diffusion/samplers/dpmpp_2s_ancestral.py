@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from math import sqrt
 
-from sdnb.diffusion.noise import Noise
+from sdnb.diffusion.noise import Noise, renoise
 from sdnb.diffusion.samplers.ancestral import ancestral_split
 from sdnb.diffusion.samplers.contract import Evaluate, Proposals, Step, sampler
 from sdnb.shapes import State
@@ -34,6 +34,5 @@ def dpmpp_2s_ancestral(
             middle = sqrt(sigma * sigma_down)
             target = yield Evaluate(denoised + (middle / sigma) * (x - denoised), middle)
         x_next = target + (sigma_down / sigma) * (x - target)
-        if sigma_up > 0:
-            x_next = x_next + noise(sigma, sigma_next) * (s_noise * sigma_up)
+        x_next = renoise(x_next, noise, sigma, sigma_next, s_noise * sigma_up)
         x = yield Step(denoised, x_next, sigma_next)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from math import sqrt
 
-from sdnb.diffusion.noise import Noise
+from sdnb.diffusion.noise import Noise, renoise
 from sdnb.diffusion.samplers.ancestral import ancestral_split
 from sdnb.diffusion.samplers.contract import EvaluateBoth, Proposals, Step, sampler
 from sdnb.errors import InvalidField
@@ -65,6 +65,5 @@ def dpmpp_2s_ancestral_cfg_pp(
             if uncond == "midpoint":
                 shift = denoised - middle_uncond
         x_next = target + (sigma_down / sigma) * (x + shift - target)
-        if sigma_up > 0:
-            x_next = x_next + noise(sigma, sigma_next) * (s_noise * sigma_up)
+        x_next = renoise(x_next, noise, sigma, sigma_next, s_noise * sigma_up)
         x = yield Step(denoised, x_next, sigma_next)

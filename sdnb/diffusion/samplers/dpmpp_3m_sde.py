@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from math import expm1, log, sqrt
 
-from sdnb.diffusion.noise import Noise
+from sdnb.diffusion.noise import Noise, renoise
 from sdnb.diffusion.samplers.contract import Evaluate, Proposals, Step, sampler
 from sdnb.shapes import State
 
@@ -48,8 +48,7 @@ def dpmpp_3m_sde(
                 slope = slope + r_0 * bend
                 x_next = x_next - (phi_2 / rate - 1 / 2) * bend
             x_next = x_next + phi_2 * slope
-        if eta > 0:
-            spread = sigma_next * sqrt(-expm1(-2 * eta * h))
-            x_next = x_next + noise(sigma, sigma_next) * (s_noise * spread)
+        spread = sigma_next * sqrt(-expm1(-2 * eta * h))
+        x_next = renoise(x_next, noise, sigma, sigma_next, s_noise * spread)
         x = yield Step(denoised, x_next, sigma_next)
         answers, hs = [denoised, *answers[:1]], [h, *hs[:1]]

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from itertools import pairwise
 
-from sdnb.diffusion.noise import Noise
+from sdnb.diffusion.noise import Noise, renoise
 from sdnb.diffusion.samplers.ancestral import ancestral_split
 from sdnb.diffusion.samplers.contract import Evaluate, Proposals, Step, sampler
 from sdnb.shapes import State
@@ -41,12 +41,10 @@ def dpmpp_sde(
         middle = sigma * (sigma_next / sigma) ** r
         down, up = ancestral_split(sigma, middle, eta)
         x_middle = denoised + (down / sigma) * (x - denoised)
-        if up > 0:
-            x_middle = x_middle + noise(sigma, middle) * (s_noise * up)
+        x_middle = renoise(x_middle, noise, sigma, middle, s_noise * up)
         denoised_middle = yield Evaluate(x_middle, middle)
         down, up = ancestral_split(sigma, sigma_next, eta)
         target = denoised + (denoised_middle - denoised) / (2 * r)
         x_next = target + (down / sigma) * (x - target)
-        if up > 0:
-            x_next = x_next + noise(sigma, sigma_next) * (s_noise * up)
+        x_next = renoise(x_next, noise, sigma, sigma_next, s_noise * up)
         x = yield Step(denoised, x_next, sigma_next)

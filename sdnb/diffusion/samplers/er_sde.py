@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from math import exp, sqrt
 
-from sdnb.diffusion.noise import Noise
+from sdnb.diffusion.noise import Noise, renoise
 from sdnb.diffusion.samplers.contract import Evaluate, Proposals, Step, sampler
 from sdnb.diffusion.samplers.multistep import check_order
 from sdnb.shapes import State
@@ -49,8 +49,7 @@ def er_sde(
                 weight = (sigma_next - sigma) ** 2 / 2 + second * scale(sigma_next)
                 x_next = x_next + weight * bend
         spread = sqrt(max(sigma_next**2 - (r * sigma) ** 2, 0.0))
-        if s_noise > 0:
-            x_next = x_next + noise(sigma, sigma_next) * (s_noise * spread)
+        x_next = renoise(x_next, noise, sigma, sigma_next, s_noise * spread)
         x = yield Step(denoised, x_next, sigma_next)
         answers, levels = terms, [sigma, *levels[:1]]
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from itertools import pairwise
 
-from sdnb.diffusion.noise import Noise
+from sdnb.diffusion.noise import Noise, renoise
 from sdnb.diffusion.samplers.ancestral import ancestral_split
 from sdnb.diffusion.samplers.contract import EvaluateBoth, Proposals, Step, sampler
 from sdnb.shapes import State
@@ -29,6 +29,5 @@ def euler_ancestral_cfg_pp(
         denoised, denoised_uncond = yield EvaluateBoth(x, sigma)
         sigma_down, sigma_up = ancestral_split(sigma, sigma_next, eta)
         x_next = denoised + (x - denoised_uncond) * (sigma_down / sigma)
-        if sigma_up > 0:
-            x_next = x_next + noise(sigma, sigma_next) * (s_noise * sigma_up)
+        x_next = renoise(x_next, noise, sigma, sigma_next, s_noise * sigma_up)
         x = yield Step(denoised, x_next, sigma_next)

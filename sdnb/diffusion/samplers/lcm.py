@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from itertools import pairwise
 
-from sdnb.diffusion.noise import Noise
+from sdnb.diffusion.noise import Noise, renoise
 from sdnb.diffusion.samplers.contract import Evaluate, Proposals, Step, sampler
 from sdnb.shapes import State
 
@@ -20,7 +20,5 @@ def lcm(x: State, sigmas: Sequence[float], noise: Noise) -> Proposals:
     """
     for sigma, sigma_next in pairwise(sigmas):
         denoised = yield Evaluate(x, sigma)
-        x_next = denoised
-        if sigma_next > 0:
-            x_next = denoised + sigma_next * noise(sigma, sigma_next)
+        x_next = renoise(denoised, noise, sigma, sigma_next, sigma_next)
         x = yield Step(denoised, x_next, sigma_next)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from math import expm1, log
 
-from sdnb.diffusion.noise import Noise
+from sdnb.diffusion.noise import Noise, renoise
 from sdnb.diffusion.samplers.ancestral import ancestral_split
 from sdnb.diffusion.samplers.contract import Evaluate, Proposals, Step, sampler
 from sdnb.shapes import State
@@ -51,8 +51,7 @@ def _refined(
         if previous is not None and down > 0 and down_last > 0:
             weight = memory_weight(sigma, down, sigma_last, down_last)
             x_next = x_next + weight * (previous - denoised)
-        if up > 0:
-            x_next = x_next + noise(sigma, sigma_next) * (s_noise * up)
+        x_next = renoise(x_next, noise, sigma, sigma_next, s_noise * up)
         x = yield Step(denoised, x_next, sigma_next)
         previous, sigma_last, down_last = denoised, sigma, down
 

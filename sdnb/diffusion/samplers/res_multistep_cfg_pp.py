@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from itertools import pairwise
 
-from sdnb.diffusion.noise import Noise
+from sdnb.diffusion.noise import Noise, renoise
 from sdnb.diffusion.samplers.ancestral import ancestral_split
 from sdnb.diffusion.samplers.contract import EvaluateBoth, Proposals, Step, sampler
 from sdnb.diffusion.samplers.res_multistep import memory_weight
@@ -60,7 +60,6 @@ def _refined(
             weight = memory_weight(sigma, down, sigma_last, down_last)
             x_next = ratio * (x + denoised - denoised_uncond) + (1 - ratio) * denoised_uncond
             x_next = x_next + weight * (previous_uncond - denoised_uncond)
-        if up > 0:
-            x_next = x_next + noise(sigma, sigma_next) * (s_noise * up)
+        x_next = renoise(x_next, noise, sigma, sigma_next, s_noise * up)
         x = yield Step(denoised, x_next, sigma_next)
         previous_uncond, sigma_last, down_last = denoised_uncond, sigma, down

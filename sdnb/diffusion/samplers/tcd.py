@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from math import sqrt
 
-from sdnb.diffusion.noise import Noise
+from sdnb.diffusion.noise import Noise, renoise
 from sdnb.diffusion.noise_schedules import NoiseSchedule
 from sdnb.diffusion.samplers.contract import Evaluate, Proposals, Step, sampler
 from sdnb.errors import InvalidField
@@ -43,7 +43,6 @@ def tcd(
         if eta == 0 or below > sigma_next:
             below = sigma_next
         x_next = denoised + (below / sigma) * (x - denoised)
-        if below < sigma_next:
-            spread = sqrt(sigma_next**2 - below**2)
-            x_next = x_next + noise(sigma, sigma_next) * spread
+        spread = sqrt(sigma_next**2 - below**2)
+        x_next = renoise(x_next, noise, sigma, sigma_next, spread)
         x = yield Step(denoised, x_next, sigma_next)
