@@ -16,7 +16,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-COOLDOWN = 0.35
+COOLDOWN = 0.5
 """Last share of a training, in which the learning rate falls."""
 
 Network = TypeVar("Network", bound=nn.Module)

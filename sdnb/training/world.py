@@ -22,6 +22,13 @@ SUPERSAMPLING = 4
 OUTLINE = 1.6
 """Width of the darker outline around a thing, in pixels."""
 
+GRID = 8
+"""Pixels between the places where things may stand: one latent.
+
+A thing that moves by whole latents moves its latents and changes nothing else in them, so
+that a small network learns what a kind looks like once, not for every fraction of a latent.
+"""
+
 Colour = tuple[int, int, int]
 
 COLOURS: dict[str, Colour] = {
@@ -198,7 +205,7 @@ def sample_scene(random: Random) -> Scene:
 def sample_single(random: Random) -> Scene:
     """A scene of one thing, not far from the middle."""
     size = random.choice(list(SIZES))
-    centre = (SIDE / 2 + random.uniform(-20, 20), SIDE / 2 + random.uniform(-20, 20))
+    centre = (SIDE / 2 + GRID * random.randint(-2, 2), SIDE / 2 + GRID * random.randint(-2, 2))
     thing = Thing(
         kind=random.choice(list(SILHOUETTES)),
         colour=random.choice(list(COLOURS)),
@@ -218,8 +225,7 @@ def sample_pair(random: Random) -> Scene:
     side_x, side_y = RELATIONS[relation]
     things = []
     for sign, kind, colour, size in zip((1, -1), kinds, colours, sizes, strict=True):
-        along, across = random.uniform(-3, 3), random.uniform(-8, 8)
-        offset = sign * 31 + along
+        offset, across = sign * 4 * GRID, GRID * random.randint(-1, 1)
         x = SIDE / 2 + (side_x * offset if side_x else across)
         y = SIDE / 2 + (side_y * offset if side_y else across)
         extent = SIZES[size][1]
