@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from sdnb.events import During as During
     from sdnb.events import Hooks as Hooks
     from sdnb.events import hook as hook
+    from sdnb.events import on_module as on_module
     from sdnb.magics.extension import load_ipython_extension as load_ipython_extension
     from sdnb.magics.extension import unload_ipython_extension as unload_ipython_extension
     from sdnb.picture import FromImage as FromImage
@@ -68,6 +69,7 @@ _HOMES = {
     "load_ipython_extension": "magics.extension",
     "measure_convergence": "comparison.convergence",
     "measure_costs": "comparison.samplers",
+    "on_module": "events",
     "noise_schedule": "diffusion.noise_schedules",
     "sample": "diffusion.samplers.loop",
     "sampler": "diffusion.samplers.contract",
@@ -77,7 +79,8 @@ _HOMES = {
     "unload_ipython_extension": "magics.extension",
 }
 
-__all__ = [*_HOMES, "__version__"]  # all of them are strings
+# IPython calls the extension's two functions, nobody else
+__all__ = ["__version__", *(name for name in _HOMES if not name.endswith("_extension"))]
 
 
 # What a module holds has no common type.

@@ -66,6 +66,13 @@ class UnknownName(SdnbError, LookupError):
     """A name nobody registered; lists the known ones and the nearest."""
 
     @classmethod
+    def check(cls, kind: str, given: str, known: Iterable[str], fix: str = "") -> None:
+        """Raise the error that `among` makes if ``given`` is not known."""
+        known = list(known)
+        if given not in known:
+            raise cls.among(kind, given, known, fix)
+
+    @classmethod
     def among(cls, kind: str, given: str, known: Iterable[str], fix: str = "") -> "UnknownName":
         """Make the error for ``given``, with the nearest of the ``known`` names.
 

@@ -1,23 +1,22 @@
-"""What happens in a run, and who may change it: events, hooks, and the one place that runs hooks.
+"""What happens in a run, and the hooks that may change it.
 
 A hook is any callable that takes one event. It returns None (only looked), a tensor that
-replaces the event's **last field**, or ``dataclasses.replace(event, ...)``.
+replaces the event's **last field**, or ``dataclasses.replace(event, ...)``. How hooks are called
+and what they return is checked is in `sdnb.intercept`.
 """
 
-import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from math import sqrt
-from typing import Any, TypeVar, no_type_check
+from typing import Any, no_type_check
 
-import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from sdnb.conditioning import Branches, Conditioning, Token
-from sdnb.errors import HookError, InvalidField
+from sdnb.conditioning import Branches, Token
+from sdnb.errors import InvalidField
 from sdnb.registry import HOOKS
-from sdnb.request import POINTS
-from sdnb.shapes import Embeds, Images, Latents
+from sdnb.request import MODULE, POINTS
+from sdnb.shapes import Activation, Embeds, Images, Latents
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,6 +121,36 @@ class ImageEvent:
     images: Images
 
 
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ModuleEvent:
+    """A module inside the network was called. Replace: ``activation``.
+
+    Parameters
+    ----------
+    path : str
+        The module's place in the U-Net, ``"mid_block"``; ``"mid_block.input"`` for what goes in.
+    module : torch.nn.Module
+        The module itself, to be read and called, not to be changed.
+    rows : mapping of str to slice
+        Where in the batch each branch stands: ``activation[rows["cond"]]``.
+    inputs : Tensor
+        What the module was given first.
+    activation : Tensor [R, ...]
+        What it gives, R rows; of several tensors the first.
+    """
+
+    index: int
+    total: int | None
+    evaluation: int
+    sigma: float
+    t: float
+    path: str
+    module: nn.Module = field(repr=False)
+    rows: Mapping[str, slice]
+    inputs: Activation
+    activation: Activation
+
+
 Event = TextEvent | StartEvent | ModelEvent | DenoiseEvent | StepEvent | ImageEvent
 Hook = Callable[[Any], Any]  # one event in; None, a tensor or a changed event out
 
@@ -134,7 +163,7 @@ class During:
     first: int = 0
     last: int | None = None
 
-    def __call__(self, event: "Event") -> object:
+    def __call__(self, event: "Event | ModuleEvent") -> object:
         """Call the hook if the event's step is among these, or the event has no step."""
         index = getattr(event, "index", self.first)
         if index < self.first or (self.last is not None and index > self.last):
@@ -142,10 +171,21 @@ class During:
         return self.hook(event)
 
 
+@dataclass(frozen=True)
+class Tap:
+    """A hook on a module of the U-Net; ``path`` as in `ModuleEvent`."""
+
+    path: str
+    hook: Hook
+
+
 @no_type_check  # at run time: it checks its own fields, and says more than a type error
 @dataclass(frozen=True)
 class Hooks:
-    """The hooks of a run by point, called in their order; ``hooks_a + hooks_b`` joins them."""
+    """The hooks of a run by point, called in their order; ``hooks_a + hooks_b`` joins them.
+
+    ``on_module`` holds taps inside the network; `on_module` makes them.
+    """
 
     on_text: tuple[Hook, ...] = ()
     on_start: tuple[Hook, ...] = ()
@@ -153,6 +193,7 @@ class Hooks:
     on_denoise: tuple[Hook, ...] = ()
     on_step: tuple[Hook, ...] = ()
     on_image: tuple[Hook, ...] = ()
+    on_module: tuple[Tap, ...] = ()
 
     def __post_init__(self) -> None:
         for name, hooks in self._by_point():
@@ -162,14 +203,51 @@ class Hooks:
                     given=hooks,
                     fix=f"Hooks(on_{name}=(my_function,))",
                 )
+        if not isinstance(self.on_module, tuple) or not all(
+            isinstance(tap, Tap) for tap in self.on_module
+        ):
+            raise InvalidField(
+                "on_module takes a tuple of taps.",
+                given=self.on_module,
+                fix='sdnb.on_module("mid_block", my_function)',
+            )
 
     def __add__(self, other: "Hooks") -> "Hooks":
         """Join: this one's hooks first."""
         mine, theirs = dict(self._by_point()), dict(other._by_point())
-        return Hooks(**{f"on_{name}": mine[name] + theirs[name] for name in POINTS})
+        joined = {f"on_{name}": mine[name] + theirs[name] for name in POINTS}
+        return Hooks(**joined, on_module=self.on_module + other.on_module)
+
+    def at_points(self) -> Iterator[tuple[str, Hook]]:
+        """Give each hook with its point: ``"step"``, or ``"module.mid_block"`` for a tap."""
+        yield from ((name, hook) for name, hooks in self._by_point() for hook in hooks)
+        yield from ((MODULE + tap.path, tap.hook) for tap in self.on_module)
+
+    @classmethod
+    def at(cls, point: str, hook: Hook) -> "Hooks":
+        """Return one hook at a point, as `at_points` names it."""
+        if point.startswith(MODULE):
+            return on_module(point.removeprefix(MODULE), hook)
+        points: dict[str, Any] = {f"on_{point}": (hook,)}
+        return cls(**points)
 
     def _by_point(self) -> Iterator[tuple[str, tuple[Hook, ...]]]:
         return ((name, getattr(self, f"on_{name}")) for name in POINTS)
+
+
+def on_module(path: str, hook: Hook) -> Hooks:
+    """Call a hook each time a module of the U-Net was called, with a `ModuleEvent`.
+
+    Parameters
+    ----------
+    path : str
+        As in ``unet.named_modules()``: ``"mid_block"``. With ``.input`` at its end the hook sees,
+        and may replace, what goes into the module. A run with an unknown path raises
+        `UnknownName` before it starts.
+    hook : callable
+        A `During` limits it to some steps.
+    """
+    return Hooks(on_module=(Tap(path, hook),))
 
 
 def hook(name: str) -> Callable[[Hook], Hook]:
@@ -177,103 +255,6 @@ def hook(name: str) -> Callable[[Hook], Hook]:
     return HOOKS.register(name)
 
 
-EventT = TypeVar("EventT", TextEvent, StartEvent, ModelEvent, DenoiseEvent, StepEvent, ImageEvent)
-
-
 def velocity(eps: Latents, x0: Latents, sigma: float) -> Latents:
     """Return ``v = (eps - sigma * x0) / sqrt(1 + sigma**2)`` (Salimans & Ho 2022, section 4)."""
     return (eps - sigma * x0) / sqrt(1 + sigma**2)
-
-
-def apply_hooks(event: EventT, hooks: tuple[Hook, ...]) -> EventT:
-    """Call hooks one after the other, each on the event as the last one left it.
-
-    Raises `HookError`, naming hook and event, where a hook raises or returns something that is
-    not None, the event's type, or a finite tensor of the shape, dtype and device it replaces.
-    """
-    for hook in hooks:
-        before = _versions(event)
-        try:
-            reply = hook(event)
-        except Exception as error:
-            raise HookError(
-                f"{_place(hook, event)} raised {type(error).__name__}: {error}",
-                fix="mend the function; the pipeline is untouched",
-            ) from error
-        if _versions(event) != before:
-            raise HookError(
-                f"{_place(hook, event)} changed a tensor of its event in place.",
-                allowed="a new tensor, given back",
-                fix="write x * 2 instead of x.mul_(2), x.clone() before x[...] = ...",
-            )
-        if reply is not None:
-            event = _changed(event, reply, _place(hook, event))
-    return event
-
-
-def _versions(event: Event) -> list[int]:
-    """Return torch's count of in-place changes for each tensor of an event."""
-    values = (getattr(event, entry.name) for entry in dataclasses.fields(event))
-    return [value._version for value in values if isinstance(value, Tensor)]
-
-
-def _changed(event: EventT, reply: object, place: str) -> EventT:
-    names = [entry.name for entry in dataclasses.fields(event)]
-    changes: dict[str, Any] = {names[-1]: reply}
-    if isinstance(reply, type(event)):
-        changes = {
-            name: getattr(reply, name)
-            for name in names
-            if getattr(reply, name) is not getattr(event, name)
-        }
-    for name, new in changes.items():
-        old = getattr(event, name)
-        if name == "branches":
-            _check_branches(new, place)
-        elif name == names[-1]:
-            changes[name] = _fitting(old, new, name, place)
-        else:
-            raise HookError(
-                f"{place} changed {name}, which nothing reads any more.",
-                allowed=f"{names[-1]}{' and branches' if 'branches' in names else ''}",
-                fix="change what the run goes on from",
-            )
-    return dataclasses.replace(event, **changes)
-
-
-def _check_branches(new: object, place: str) -> None:
-    named = new if isinstance(new, Mapping) else {}
-    if "cond" not in named or not all(isinstance(cond, Conditioning) for cond in named.values()):
-        raise HookError(
-            f"{place} gave branches that cannot be asked.",
-            given=new,
-            allowed='a mapping of names to Conditioning, "cond" among them',
-            fix='{**event.branches, "cond": other}',
-        )
-
-
-def _fitting(old: Tensor, new: object, name: str, place: str) -> Tensor:
-    """Return a hook's tensor, cut from any graph: the run would drag it along."""
-    allowed = f"a tensor {tuple(old.shape)}, {old.dtype}, on {old.device}; or None"
-    if not isinstance(new, Tensor):
-        raise HookError(
-            f"{place} returned what cannot be {name}.", given=type(new).__name__, allowed=allowed
-        )
-    if (new.shape, new.dtype, new.device) != (old.shape, old.dtype, old.device):
-        given = f"a tensor {tuple(new.shape)}, {new.dtype}, on {new.device}"
-        raise HookError(
-            f"{place} returned a {name} that does not fit.", given=given, allowed=allowed
-        )
-    if not bool(torch.isfinite(new).all()):
-        raise HookError(
-            f"{place} returned a {name} with NaN or infinity.", allowed="finite numbers"
-        )
-    return new.detach()
-
-
-def _place(hook: Hook, event: Event) -> str:
-    inner = hook.hook if isinstance(hook, During) else hook
-    name = getattr(inner, "__name__", type(inner).__name__)
-    index = getattr(event, "index", None)
-    step = "" if index is None else f", step {index}"
-    return f"hook {name} ({type(event).__name__}{step})"

@@ -6,29 +6,20 @@ answers, alone (`sdnb.run`) or many lanes at once, is somebody else's affair.
 
 from collections.abc import Generator, Iterator
 from dataclasses import replace
-from functools import partial
 
 import torch
 from torch import Tensor
 
+from sdnb.asking import Asking, Place, Sent, Yielded
 from sdnb.conditioning import Conditioning
-from sdnb.diffusion.guidance import classifier_free
 from sdnb.diffusion.noise import batch_seeds
 from sdnb.diffusion.samplers import loop
 from sdnb.diffusion.samplers.contract import EvaluateBoth, Sampler, Step
 from sdnb.errors import ModelError
-from sdnb.events import (
-    DenoiseEvent,
-    Event,
-    Hooks,
-    ImageEvent,
-    ModelEvent,
-    StartEvent,
-    StepEvent,
-    TextEvent,
-    apply_hooks,
-)
-from sdnb.models.denoiser import Answer, Denoiser, Question
+from sdnb.events import Event, Hooks, ImageEvent, StartEvent, StepEvent, TextEvent
+from sdnb.intercept import apply_hooks
+from sdnb.models.attention import AttentionRecorder
+from sdnb.models.denoiser import Denoiser
 from sdnb.models.text import encode_text
 from sdnb.models.vae import decode_latents
 from sdnb.past import Past
@@ -37,9 +28,6 @@ from sdnb.request import GenerationRequest
 from sdnb.shapes import Latents, State
 from sdnb.start import begin, plan_levels
 from sdnb.trace import Evaluation, Recorder
-
-Yielded = Event | Question
-Sent = Answer | None
 
 
 class Lane:
@@ -55,19 +43,20 @@ class Lane:
         The step to come, 0 … S.
     total : int or None
         How many steps there are; None where the sampler chooses them itself.
-    evaluations : int
-        How often the network was asked.
+    attention : AttentionRecorder or None
+        What gathers the run's attention, if that is wanted.
     has_ended : bool
         The sampler has made its last step.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - only a run makes one
         self,
         denoiser: Denoiser,
         request: GenerationRequest,
         hooks: Hooks,
         *,
         keep: str = "all",
+        attention: bool = False,
         past: Past | None = None,
     ) -> None:
         self.request = request
@@ -76,10 +65,10 @@ class Lane:
         self.x: Latents | None = None
         self.denoised: Latents | None = None
         self.index = 0
-        self.evaluations = 0
+        self.attention = AttentionRecorder() if attention else None
         self.has_ended = False
         self._questions = 0  # what hooks ask again is an evaluation, but no question of the run
-        self._denoiser = denoiser
+        self._asking = Asking(denoiser, hooks, request.cfg_scale, self.attention)
         self._components = denoiser.components
         self._hooks = hooks
         self._branches: dict[str, Conditioning] = {}
@@ -98,6 +87,11 @@ class Lane:
     def sigma(self) -> float:
         """The level of the latents now."""
         return self.recorder.sigmas[-1] if self.recorder.sigmas else self.sigmas[0]
+
+    @property
+    def evaluations(self) -> int:
+        """How often the network was asked."""
+        return self._asking.evaluations
 
     def events(self) -> Generator[Yielded, Sent, None]:
         """Go from text to pictures; ends after the `ImageEvent`.
@@ -195,65 +189,23 @@ class Lane:
         return tensor.to(self._components.device)
 
     def _evaluate(self, asked: loop.Question) -> Generator[Yielded, Sent, loop.Answer]:
-        question = Question(
-            asked.x, asked.sigma, self._components.noise_schedule.t(asked.sigma), self._branches
-        )
-        model = apply_hooks(self._model_event(question), self._hooks.on_model)
-        yield model
-        question = replace(question, x=model.x, branches=model.branches)
-        eps = yield question
-        if eps is None:
-            raise TypeError("a lane's question must be sent its answer")
-        event = apply_hooks(self._denoise_event(question, eps), self._hooks.on_denoise)
-        self.evaluations += 1
+        place = Place(self.index, self.total, self._questions)
+        event = yield from self._asking.ask(asked, self._branches, place)
         self._questions += 1
         self.denoised = event.denoised
         answer: loop.Answer = event.denoised
         denoised_uncond = None
         if isinstance(asked, EvaluateBoth):
-            unguided = eps["uncond" if "uncond" in eps else "cond"]  # a hook may ask less
-            denoised_uncond = question.x - question.sigma * unguided
+            unguided = event.eps[
+                "uncond" if "uncond" in event.eps else "cond"
+            ]  # a hook may ask less
+            denoised_uncond = event.x - event.sigma * unguided
             answer = event.denoised, denoised_uncond
         self.recorder.evaluation(
             Evaluation(asked.sigma, event.denoised, event.eps, denoised_uncond)
         )
         yield event
         return answer
-
-    def _model_event(self, question: Question) -> ModelEvent:
-        return ModelEvent(
-            index=self.index,
-            total=self.total,
-            evaluation=self._questions,
-            sigma=question.sigma,
-            t=question.t,
-            branches=question.branches,
-            denoise=partial(self._ask_again, question),
-            x=question.x,
-        )
-
-    def _denoise_event(self, question: Question, eps: Answer) -> DenoiseEvent:
-        return DenoiseEvent(
-            index=self.index,
-            total=self.total,
-            evaluation=self._questions,
-            sigma=question.sigma,
-            t=question.t,
-            cfg_scale=self.request.cfg_scale,
-            x=question.x,
-            eps=eps,
-            denoise=partial(self._ask_again, question),
-            denoised=self._guided(question, eps),
-        )
-
-    def _guided(self, question: Question, eps: Answer) -> Latents:
-        return question.x - question.sigma * classifier_free(eps, self.request.cfg_scale)
-
-    def _ask_again(self, question: Question, x: Latents) -> Latents:
-        self.evaluations += 1
-        question = replace(question, x=x)
-        with torch.enable_grad():
-            return self._guided(question, self._denoiser.differentiable([question])[0])
 
     def _propose(self, step: Step) -> Generator[Yielded, Sent, State]:
         event = StepEvent(

@@ -15,7 +15,7 @@ from sdnb.models.denoiser import Denoiser
 from sdnb.models.loading import load_components
 from sdnb.past import Past
 from sdnb.registry import HOOKS
-from sdnb.request import POINTS, GenerationRequest, HookUse
+from sdnb.request import GenerationRequest, HookUse
 from sdnb.result import Result
 from sdnb.run import Run
 from sdnb.trace import KEEP
@@ -51,6 +51,7 @@ class Pipeline:
         hooks: Hooks = NO_HOOKS,
         wait: bool = True,
         keep: str = "all",
+        attention: bool = False,
         **fields: Any,
     ) -> Run:
         """Begin a run; nothing is computed until it is iterated, stepped or finished.
@@ -67,6 +68,9 @@ class Pipeline:
         keep : str
             What the trace keeps: ``"all"`` (what a branch needs), ``"steps"`` (no answers of
             the network), ``"none"`` (the levels only).
+        attention : bool
+            Whether to gather where the words look: ``result.attention``. The picture is the
+            same, bit for bit.
         **fields
             Any field of `GenerationRequest`, over those of ``request``.
         """
@@ -83,7 +87,14 @@ class Pipeline:
         recorded = tuple(use for use in request.hooks if use not in given)
         request = request.changed(hooks=(*recorded, *given))
         joined = _registered(recorded) + hooks
-        return Run(self._denoiser, request, joined, partial(self._turn, wait), keep=keep)
+        return Run(
+            self._denoiser,
+            request,
+            joined,
+            partial(self._turn, wait),
+            keep=keep,
+            attention=attention,
+        )
 
     def run(
         self,
@@ -92,10 +103,12 @@ class Pipeline:
         hooks: Hooks = NO_HOOKS,
         wait: bool = True,
         keep: str = "all",
+        attention: bool = False,
         **fields: Any,
     ) -> Result:
         """Run to the end: ``start(...).finish()``."""
-        return self.start(request, hooks=hooks, wait=wait, keep=keep, **fields).finish()
+        run = self.start(request, hooks=hooks, wait=wait, keep=keep, attention=attention, **fields)
+        return run.finish()
 
     def branch(
         self,
@@ -104,6 +117,7 @@ class Pipeline:
         *,
         hooks: Hooks | None = None,
         wait: bool = True,
+        attention: bool = False,
         **changes: Any,
     ) -> Run:
         """Go back to a step of a result and go on from there, changed or not.
@@ -120,6 +134,8 @@ class Pipeline:
             0 … N - 1: the latents before this step are where the branch begins.
         hooks : Hooks, optional
             In place of the hooks of the recorded request.
+        attention : bool
+            As in `start`; of the steps that the branch makes itself.
         **changes
             Fields of `GenerationRequest`; not those that decide what the latents are.
 
@@ -142,6 +158,7 @@ class Pipeline:
             request,
             _registered(request.hooks) if hooks is None else hooks,
             partial(self._turn, wait),
+            attention=attention,
             past=past,
             parent=(result.id, step),
         )
@@ -205,14 +222,13 @@ def _registered(uses: tuple[HookUse, ...]) -> Hooks:
     hooks = NO_HOOKS
     for use in uses:
         hook: Hook = HOOKS.bind(use.hook.name, dict(use.hook.options))
-        hooks += Hooks(**{f"on_{use.point}": (During(hook, use.first, use.last),)})
+        hooks += Hooks.at(use.point, During(hook, use.first, use.last))
     return hooks
 
 
 def _uses(hooks: Hooks) -> Iterator[HookUse]:
     """Name the callables that were given, for the record: others may not have them."""
-    for point in POINTS:
-        for hook in getattr(hooks, f"on_{point}"):
-            during = hook if isinstance(hook, During) else During(hook)
-            name = getattr(during.hook, "__name__", type(during.hook).__name__)
-            yield HookUse(point, Choice(name), during.first, during.last)
+    for point, hook in hooks.at_points():
+        during = hook if isinstance(hook, During) else During(hook)
+        name = getattr(during.hook, "__name__", type(during.hook).__name__)
+        yield HookUse(point, Choice(name), during.first, during.last)

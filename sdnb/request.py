@@ -22,6 +22,9 @@ SCHEMA = 1
 POINTS = ("text", "start", "model", "denoise", "step", "image")
 """The six points of a run where a hook can stand."""
 
+MODULE = "module."
+"""Before the path of a module of the network, which is a point as well."""
+
 JSON = dict[str, Any]  # what json.loads gives
 
 
@@ -29,6 +32,7 @@ JSON = dict[str, Any]  # what json.loads gives
 class HookUse:
     """A hook at a point of the run: ``step:my_function@3-7``, steps counted from 0.
 
+    A point is one of `POINTS`, or a module of the network: ``module.mid_block:my_function``.
     ``last`` None means until the end. The name is looked up in the registry of hooks when the
     run starts.
     """
@@ -39,15 +43,17 @@ class HookUse:
     last: int | None = None
 
     def __post_init__(self) -> None:
-        if self.point not in POINTS:
+        if self.point not in POINTS and not self.point.startswith(MODULE):
             raise InvalidField(
-                "a run has no such hook point.", given=self.point, allowed=", ".join(POINTS)
+                "a run has no such hook point.",
+                given=self.point,
+                allowed=", ".join((*POINTS, f"{MODULE}PATH")),
             )
         if self.point in ("text", "start", "image") and (self.first, self.last) != (0, None):
             raise InvalidField(
                 f"the point {self.point} comes once in a run and has no steps.",
                 given=str(self),
-                allowed="steps at model, denoise, step",
+                allowed=f"steps at model, denoise, step, {MODULE}PATH",
                 fix=f"{self.point}:{self.hook}",
             )
         if self.first < 0 or (self.last is not None and self.last < self.first):
@@ -60,12 +66,12 @@ class HookUse:
     @classmethod
     def parse(cls, text: str) -> "HookUse":
         """Read ``point:name@first-last``; the steps may be left out."""
-        match = re.fullmatch(r"(\w+):([^@]+?)(?:@(\d+)(?:(-)(\d+)?)?)?", text.strip())
+        match = re.fullmatch(r"([\w.]+):([^@]+?)(?:@(\d+)(?:(-)(\d+)?)?)?", text.strip())
         if match is None:
             raise InvalidField(
                 "a hook is written point:function@first-last.",
                 given=text,
-                allowed=f"points: {', '.join(POINTS)}",
+                allowed=f"points: {', '.join(POINTS)}, {MODULE}PATH",
                 fix="--on step:my_function@3-7",
             )
         point, hook, first, dash, last = match.groups()

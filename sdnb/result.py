@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from sdnb import png
+from sdnb.attention import Attention
 from sdnb.request import GenerationRequest
 from sdnb.shapes import Latents
 from sdnb.trace import Trace
@@ -41,6 +42,8 @@ class Result:
         How often the network was asked (one guided answer counts once).
     notices : tuple of str
         What the user should know: unknown words, text that was cut off.
+    attention : Attention or None
+        Where the words of the prompt looked, of a run with ``attention=True``.
     parent : (str, int) or None
         Of a branch: the ``id`` of the result it comes from, and the step it begins at.
     id : str
@@ -56,6 +59,7 @@ class Result:
     interrupted: bool
     notices: tuple[str, ...]
     trace: Trace
+    attention: Attention | None = None
     parent: tuple[str, int] | None = None
     id: str = field(default_factory=lambda: uuid4().hex[:12])
 

@@ -46,6 +46,7 @@ class Run:
         turn: Turn,
         *,
         keep: str = "all",
+        attention: bool = False,
         past: Past | None = None,
         parent: tuple[str, int] | None = None,
     ) -> None:
@@ -54,7 +55,7 @@ class Run:
         self._denoiser = denoiser
         self._turn = turn
         self._parent = parent
-        self._lane = Lane(denoiser, request, hooks, keep=keep, past=past)
+        self._lane = Lane(denoiser, request, hooks, keep=keep, attention=attention, past=past)
         self._events = self._lane.events()
         self._waiting: Question | None = None  # asked, not yet answered: an interrupt came between
         self._held: Event | None = None
@@ -159,6 +160,7 @@ class Run:
         with self._turn():
             said = notices(self._components, self.request)
         interrupted = self._images is None
+        attention = self._lane.attention
         images = self.preview() if self._images is None else to_pil(self._images)
         return Result(
             request=self.request,
@@ -170,6 +172,7 @@ class Run:
             interrupted=interrupted,
             notices=said,
             trace=self._lane.recorder.trace(),
+            attention=None if attention is None else attention.attention(),
             parent=self._parent,
         )
 

@@ -4,7 +4,7 @@
 positions, ``D`` text width, ``P`` pooled text width, ``S`` steps, ``T`` training steps.
 """
 
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 from torch import Tensor
 
 Latents = Float[Tensor, "B C h w"]
@@ -27,6 +27,12 @@ Embeds = Float[Tensor, "B L D"]
 
 Pooled = Float[Tensor, "B P"]
 """One vector for a whole text."""
+
+Activation = Shaped[Tensor, "..."]
+"""What a module inside the network gives or is given."""
+
+AttentionMap = Float[Tensor, "h w"]
+"""How strongly each place of the latents attends to a word, 0 … 1."""
 
 Sigmas = Float[Tensor, "levels"]
 """The S + 1 noise levels of a run, falling to 0."""

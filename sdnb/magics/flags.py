@@ -13,13 +13,13 @@ from sdnb.errors import InvalidField, SdnbError, UnknownName
 from sdnb.magics.seeds import AFTER, read_after
 from sdnb.picture import FromNoise
 from sdnb.registry import SAMPLERS, SCHEDULES
-from sdnb.request import POINTS, GenerationRequest
+from sdnb.request import MODULE, POINTS, GenerationRequest
 
 _NUMBERS: dict[object, str] = {int: "a whole number", float: "a number"}
 _VALUES: dict[str, Callable[[], Sequence[str]]] = {
     "--sampler": SAMPLERS.names,
     "--schedule": SCHEDULES.names,
-    "--on": lambda: [f"{point}:" for point in POINTS],
+    "--on": lambda: [*(f"{point}:" for point in POINTS), MODULE],
 }
 
 

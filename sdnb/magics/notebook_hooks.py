@@ -41,7 +41,7 @@ def join_hooks(functions: list[tuple[HookUse, Function]]) -> "sdnb.events.Hooks"
     for use, function in functions:
         is_limited = use.first > 0 or use.last is not None
         hook = During(function, use.first, use.last) if is_limited else function
-        hooks += Hooks(**{f"on_{use.point}": (hook,)})
+        hooks += Hooks.at(use.point, hook)
     return hooks
 
 

@@ -4,7 +4,8 @@ All questions of a call, with all their branches, go through the network as one 
 timestep for each row. Guidance and hooks come before and after, one run at a time.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -12,21 +13,48 @@ from torch import Tensor
 
 from sdnb.conditioning import Branches
 from sdnb.diffusion.prediction import PREDICTIONS, input_scale
-from sdnb.models.components import Components
+from sdnb.models.components import Components, Network
 from sdnb.shapes import Latents
+
+
+def unwatched(_network: Network, _question: "Question") -> AbstractContextManager[None]:
+    """Leave the network alone."""
+    return nullcontext()
 
 
 @dataclass(frozen=True, eq=False)
 class Question:
     """A request for the noise in ``x`` [B, C, h, w] at level ``sigma``, for each branch.
 
-    ``t`` is the training timestep of that level; the network is given it rounded.
+    Parameters
+    ----------
+    t : float
+        The training timestep of that level; the network is given it rounded.
+    taps, watch : callable
+        Give contexts in which the network answers: what changes its inside, and what only
+        looks. They restore what they touch.
     """
 
     x: Latents
     sigma: float
     t: float
     branches: Branches
+    taps: "Inside" = unwatched
+    watch: "Inside" = unwatched
+
+    @property
+    def rows(self) -> Mapping[str, slice]:
+        """Where each branch stands in the batch of a question that is asked alone."""
+        count = len(self.x)
+        return {name: slice(i * count, (i + 1) * count) for i, name in enumerate(self.branches)}
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether the network's inside is looked at; then it is asked alone."""
+        return self.taps is not unwatched or self.watch is not unwatched
+
+
+Inside = Callable[[Network, Question], AbstractContextManager[None]]
 
 
 Answer = Mapping[str, Latents]
@@ -46,6 +74,8 @@ class Denoiser:
 
     def differentiable(self, questions: Sequence[Question]) -> list[Answer]:
         """Answer with gradients flowing back to each question's ``x``."""
+        if len(questions) > 1 and any(question.is_watched for question in questions):
+            return [answer for question in questions for answer in self.differentiable([question])]
         asked = [(question, cond) for question in questions for cond in question.branches.values()]
         x = torch.cat([question.x for question, _ in asked])
         rows = [len(question.x) for question, _ in asked]
@@ -53,11 +83,13 @@ class Denoiser:
         t = _column([float(round(question.t)) for question, _ in asked], rows, x)
         embeds = torch.cat([cond.embeds for _, cond in asked])
         dtype = self.components.dtype
-        output = self.components.unet(
-            (x * input_scale(sigma)).to(dtype),
-            t.flatten(),
-            encoder_hidden_states=embeds.to(dtype),
-        ).sample
+        network, first = self.components.unet, questions[0]
+        with first.taps(network, first), first.watch(network, first):
+            output = network(
+                (x * input_scale(sigma)).to(dtype),
+                t.flatten(),
+                encoder_hidden_states=embeds.to(dtype),
+            ).sample
         eps = PREDICTIONS[self.components.prediction](output.to(x.dtype), x, sigma)
         answers = iter(torch.split(eps, rows))
         return [{name: next(answers) for name in question.branches} for question in questions]

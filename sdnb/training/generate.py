@@ -8,8 +8,9 @@ import numpy as np
 import torch
 from jaxtyping import UInt8
 
+from sdnb.asking import Sent, Yielded
 from sdnb.events import Hooks, ImageEvent
-from sdnb.lane import Lane, Sent, Yielded
+from sdnb.lane import Lane
 from sdnb.models.denoiser import Denoiser, Question
 from sdnb.pipeline import Pipeline
 from sdnb.training.computing import usable_cores

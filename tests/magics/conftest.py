@@ -11,7 +11,8 @@ from IPython.core.interactiveshell import InteractiveShell
 from PIL import Image
 from traitlets.config import Config
 
-from sdnb.events import Event, Hooks, StartEvent, StepEvent, apply_hooks
+from sdnb.events import Event, Hooks, StartEvent, StepEvent
+from sdnb.intercept import apply_hooks
 from sdnb.magics.extension import load_ipython_extension, unload_ipython_extension
 from sdnb.magics.sd import SdMagics
 from sdnb.magics.session import Session

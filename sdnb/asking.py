@@ -1,0 +1,127 @@
+"""How a run asks its network: hooks before and after, guidance, what is watched inside.
+
+A question is yielded; who answers it is somebody else's affair, as in `sdnb.lane`.
+"""
+
+from collections.abc import Generator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from functools import partial
+
+import torch
+
+from sdnb.conditioning import Branches
+from sdnb.diffusion.guidance import classifier_free
+from sdnb.diffusion.samplers import loop
+from sdnb.events import DenoiseEvent, Event, Hooks, ModelEvent, ModuleEvent
+from sdnb.intercept import apply_hooks
+from sdnb.models.attention import AttentionRecorder
+from sdnb.models.components import Network
+from sdnb.models.denoiser import Answer, Denoiser, Question, unwatched
+from sdnb.models.module_hooks import check_taps, tapped
+from sdnb.shapes import Latents
+
+Yielded = Event | Question
+Sent = Answer | None
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where in its run a question is asked: step ``index`` of ``total``, and its number."""
+
+    index: int
+    total: int | None
+    evaluation: int
+
+
+class Asking:
+    """All that stands between one run and its network.
+
+    Attributes
+    ----------
+    evaluations : int
+        How often the network was asked, by hooks too.
+    """
+
+    def __init__(
+        self,
+        denoiser: Denoiser,
+        hooks: Hooks,
+        cfg_scale: float,
+        attention: AttentionRecorder | None,
+    ) -> None:
+        check_taps(denoiser.components.unet, hooks.on_module)
+        self.evaluations = 0
+        self._denoiser = denoiser
+        self._hooks = hooks
+        self._cfg_scale = cfg_scale
+        self._attention = attention
+
+    def ask(
+        self, asked: loop.Question, branches: Branches, place: Place
+    ) -> Generator[Yielded, Sent, DenoiseEvent]:
+        """Ask, and return what came back as hooks left it."""
+        t = self._denoiser.components.noise_schedule.t(asked.sigma)
+        question = self._tapped(Question(asked.x, asked.sigma, t, branches), place)
+        model = apply_hooks(self._model_event(question, place), self._hooks.on_model)
+        yield model
+        question = replace(question, x=model.x, branches=model.branches)
+        if self._attention is not None:
+            question = replace(question, watch=partial(self._attention.watch, index=place.index))
+        eps = yield question
+        if eps is None:
+            raise TypeError("a question must be sent its answer")
+        self.evaluations += 1
+        return apply_hooks(self._denoise_event(question, place, eps), self._hooks.on_denoise)
+
+    def _tapped(self, question: Question, place: Place) -> Question:
+        if not self._hooks.on_module:
+            return question
+        describe = partial(
+            ModuleEvent,
+            index=place.index,
+            total=place.total,
+            evaluation=place.evaluation,
+            sigma=question.sigma,
+            t=question.t,
+        )
+
+        def taps(network: Network, asked: Question) -> AbstractContextManager[None]:
+            return tapped(network, self._hooks.on_module, partial(describe, rows=asked.rows))
+
+        return replace(question, taps=taps)
+
+    def _model_event(self, question: Question, place: Place) -> ModelEvent:
+        return ModelEvent(
+            index=place.index,
+            total=place.total,
+            evaluation=place.evaluation,
+            sigma=question.sigma,
+            t=question.t,
+            branches=question.branches,
+            denoise=partial(self._ask_again, question),
+            x=question.x,
+        )
+
+    def _denoise_event(self, question: Question, place: Place, eps: Answer) -> DenoiseEvent:
+        return DenoiseEvent(
+            index=place.index,
+            total=place.total,
+            evaluation=place.evaluation,
+            sigma=question.sigma,
+            t=question.t,
+            cfg_scale=self._cfg_scale,
+            x=question.x,
+            eps=eps,
+            denoise=partial(self._ask_again, question),
+            denoised=self._guided(question, eps),
+        )
+
+    def _guided(self, question: Question, eps: Answer) -> Latents:
+        return question.x - question.sigma * classifier_free(eps, self._cfg_scale)
+
+    def _ask_again(self, question: Question, x: Latents) -> Latents:
+        self.evaluations += 1
+        question = replace(question, x=x, watch=unwatched)
+        with torch.enable_grad():
+            return self._guided(question, self._denoiser.differentiable([question])[0])

@@ -1,0 +1,85 @@
+"""Ready-made taps do what their papers say."""
+
+import pytest
+import torch
+
+from sdnb.errors import InvalidField
+from sdnb.hooks.activation_patching import Activations
+from sdnb.hooks.freeu import freeu
+from sdnb.hooks.perturbed_attention import perturbed_attention
+
+PROMPT = "a large blue house on a meadow"
+SHORT = {"seed": 9, "steps": 3}
+
+
+def test_freeu_equals_the_one_of_diffusers(pipe):
+    # given
+    unet, factors = pipe.components.unet, {"s1": 0.8, "s2": 0.3, "b1": 1.3, "b2": 1.4}
+    unet.enable_freeu(**factors)
+    theirs = pipe.run(PROMPT, **SHORT)
+    unet.disable_freeu()
+
+    # when
+    ours = pipe.run(PROMPT, hooks=freeu(pipe, **factors), **SHORT)
+
+    # then
+    assert torch.allclose(ours.latents, theirs.latents, atol=1e-4)
+    assert not torch.allclose(ours.latents, pipe.run(PROMPT, **SHORT).latents, atol=1e-2)
+
+
+def test_freeu_with_factors_of_one_changes_nothing(pipe):
+    ones = {"s1": 1.0, "s2": 1.0, "b1": 1.0, "b2": 1.0}
+    result = pipe.run(PROMPT, hooks=freeu(pipe, **ones), **SHORT)
+    assert torch.allclose(result.latents, pipe.run(PROMPT, **SHORT).latents, atol=1e-4)
+
+
+def test_perturbed_attention_moves_away_from_its_branch(pipe):
+    # given
+    events = []
+    plain = pipe.run(PROMPT, **SHORT)
+
+    # when
+    hooks = perturbed_attention(pipe, scale=2.0)
+    run = pipe.start(PROMPT, hooks=hooks, **SHORT)
+    events = [event for event in run if type(event).__name__ == "DenoiseEvent"]
+
+    # then
+    first = events[0]
+    assert torch.allclose(first.eps["cond"], plain.trace.evaluations[0].eps["cond"], atol=1e-4)
+    assert not torch.allclose(first.eps["cond"], first.eps["perturbed"], atol=1e-3)
+    away = first.sigma * 2.0 * (first.eps["cond"] - first.eps["perturbed"])
+    assert torch.allclose(
+        first.denoised, plain.trace.evaluations[0].denoised - away, atol=1e-3, rtol=1e-3
+    )
+
+
+def test_perturbed_attention_of_scale_zero_changes_nothing(pipe):
+    result = pipe.run(PROMPT, hooks=perturbed_attention(pipe, scale=0.0), **SHORT)
+    assert torch.allclose(result.latents, pipe.run(PROMPT, **SHORT).latents, atol=1e-3)
+
+
+def test_patching_all_that_text_reaches_draws_the_other_prompt(pipe):
+    # given: what comes out at the end of the U-Net decides everything
+    other = "a small red cat at night"
+    kept = Activations("conv_out")
+    source = pipe.run(other, cfg_scale=1.0, hooks=kept.record(), **SHORT)
+
+    # when
+    patched = pipe.run(PROMPT, cfg_scale=1.0, hooks=kept.patch(), **SHORT)
+
+    # then
+    assert torch.equal(patched.latents, source.latents)
+
+
+def test_patching_part_of_the_network_lies_between_two_prompts(pipe):
+    kept = Activations("mid_block")
+    source = pipe.run("a small red cat at night", hooks=kept.record(), **SHORT)
+    patched = pipe.run(PROMPT, hooks=kept.patch(), **SHORT)
+
+    assert not torch.equal(patched.latents, pipe.run(PROMPT, **SHORT).latents)
+    assert not torch.equal(patched.latents, source.latents)
+
+
+def test_there_is_nothing_to_patch_before_a_recorded_run():
+    with pytest.raises(InvalidField, match="nothing to patch"):
+        Activations("mid_block").patch()
