@@ -33,13 +33,16 @@ def test_the_same_seed_draws_the_same_pictures():
 def test_the_picture_differs_from_its_background_where_the_masks_are_and_nowhere_else():
     # given
     random = Random(1)
-    for scene in [sample_scene(random) for _ in range(20)]:
+    for scene in [sample_scene(random) for _ in range(100)]:
         # when
         drawing = draw(scene)
         difference = np.abs(drawing.picture - paint_background(scene.background)).max(-1)
         seen = drawing.masks.any(0)
+        fills = [(drawing.picture == COLOURS[thing.colour]).all(-1) for thing in scene.things]
+        filled = np.any(fills, axis=0)  # an outline may be of its background's colour
         # then
-        assert (difference[seen] > 12).mean() > 0.99
+        assert (difference[filled] > 12).all() and filled.sum() > 0.4 * seen.sum()
+        assert not filled[~seen].any()
         assert (difference[~seen] < 12).mean() > 0.97
 
 
