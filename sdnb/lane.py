@@ -55,17 +55,17 @@ class Lane:
         request: GenerationRequest,
         hooks: Hooks,
         *,
-        keep: str = "all",
-        attention: bool = False,
+        recorder: Recorder,
+        attention: AttentionRecorder | None = None,
         past: Past | None = None,
     ) -> None:
         self.request = request
         self.seeds = batch_seeds(request.seed or 0, request.batch_size)
-        self.recorder = Recorder(keep)
+        self.recorder = recorder
         self.x: Latents | None = None
         self.denoised: Latents | None = None
         self.index = 0
-        self.attention = AttentionRecorder() if attention else None
+        self.attention = attention
         self.has_ended = False
         self._questions = 0  # what hooks ask again is an evaluation, but no question of the run
         self._asking = Asking(denoiser, hooks, request.cfg_scale, self.attention)

@@ -10,6 +10,7 @@ from typing import Any
 from sdnb.choice import Choice
 from sdnb.errors import InvalidField, PipelineBusy, UnknownName
 from sdnb.events import During, Hook, Hooks, StartEvent, StepEvent
+from sdnb.models.attention import AttentionRecorder
 from sdnb.models.components import Components
 from sdnb.models.denoiser import Denoiser
 from sdnb.models.loading import load_components
@@ -18,7 +19,7 @@ from sdnb.registry import HOOKS
 from sdnb.request import GenerationRequest, HookUse
 from sdnb.result import Result
 from sdnb.run import Run
-from sdnb.trace import KEEP
+from sdnb.trace import BUDGET, KEEP, Recorder
 
 NO_HOOKS = Hooks()
 
@@ -44,13 +45,14 @@ class Pipeline:
         self._lock = RLock()
 
     # Fields are the request's, checked there: naming them here again would be a second list.
-    def start(
+    def start(  # noqa: PLR0913 - all of them may be left out
         self,
         request: GenerationRequest | str = "",
         *,
         hooks: Hooks = NO_HOOKS,
         wait: bool = True,
         keep: str = "all",
+        budget: float = BUDGET,
         attention: bool = False,
         **fields: Any,
     ) -> Run:
@@ -68,6 +70,8 @@ class Pipeline:
         keep : str
             What the trace keeps: ``"all"`` (what a branch needs), ``"steps"`` (no answers of
             the network), ``"none"`` (the levels only).
+        budget : float
+            MB of the network's answers that the trace may keep; a notice says when it is met.
         attention : bool
             Whether to gather where the words look: ``result.attention``. The picture is the
             same, bit for bit.
@@ -92,22 +96,25 @@ class Pipeline:
             request,
             joined,
             partial(self._turn, wait),
-            keep=keep,
-            attention=attention,
+            recorder=Recorder(keep, budget),
+            attention=AttentionRecorder() if attention else None,
         )
 
-    def run(
+    def run(  # noqa: PLR0913 - as start
         self,
         request: GenerationRequest | str = "",
         *,
         hooks: Hooks = NO_HOOKS,
         wait: bool = True,
         keep: str = "all",
+        budget: float = BUDGET,
         attention: bool = False,
         **fields: Any,
     ) -> Result:
         """Run to the end: ``start(...).finish()``."""
-        run = self.start(request, hooks=hooks, wait=wait, keep=keep, attention=attention, **fields)
+        run = self.start(
+            request, hooks=hooks, wait=wait, keep=keep, budget=budget, attention=attention, **fields
+        )
         return run.finish()
 
     def branch(
@@ -158,7 +165,8 @@ class Pipeline:
             request,
             _registered(request.hooks) if hooks is None else hooks,
             partial(self._turn, wait),
-            attention=attention,
+            recorder=Recorder(),
+            attention=AttentionRecorder() if attention else None,
             past=past,
             parent=(result.id, step),
         )

@@ -15,6 +15,7 @@ from PIL.Image import Image
 from sdnb.errors import InvalidField
 from sdnb.events import Event, Hooks, ImageEvent, StartEvent, StepEvent
 from sdnb.lane import Lane
+from sdnb.models.attention import AttentionRecorder
 from sdnb.models.components import Components
 from sdnb.models.denoiser import Denoiser, Question
 from sdnb.models.text import truncated_text, unknown_words
@@ -23,6 +24,7 @@ from sdnb.past import Past
 from sdnb.request import GenerationRequest
 from sdnb.result import Result, picture_row, quiet_line
 from sdnb.shapes import Images, Latents
+from sdnb.trace import Recorder
 
 Turn = Callable[[], AbstractContextManager[None]]
 
@@ -45,8 +47,8 @@ class Run:
         hooks: Hooks,
         turn: Turn,
         *,
-        keep: str = "all",
-        attention: bool = False,
+        recorder: Recorder,
+        attention: AttentionRecorder | None = None,
         past: Past | None = None,
         parent: tuple[str, int] | None = None,
     ) -> None:
@@ -55,7 +57,9 @@ class Run:
         self._denoiser = denoiser
         self._turn = turn
         self._parent = parent
-        self._lane = Lane(denoiser, request, hooks, keep=keep, attention=attention, past=past)
+        self._lane = Lane(
+            denoiser, request, hooks, recorder=recorder, attention=attention, past=past
+        )
         self._events = self._lane.events()
         self._waiting: Question | None = None  # asked, not yet answered: an interrupt came between
         self._held: Event | None = None
@@ -170,7 +174,7 @@ class Run:
             seconds=self.seconds,
             evaluations=self.evaluations,
             interrupted=interrupted,
-            notices=said,
+            notices=(*said, *self._lane.recorder.notices),
             trace=self._lane.recorder.trace(),
             attention=None if attention is None else attention.attention(),
             parent=self._parent,

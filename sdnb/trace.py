@@ -7,8 +7,8 @@ import torch
 
 from sdnb.shapes import Film, Latents
 
-BUDGET = 512 * 2**20
-"""Bytes of network answers that a trace keeps; the states themselves are always kept."""
+BUDGET = 512.0
+"""MB of network answers that a trace keeps unless told otherwise."""
 
 KEEP = ("all", "steps", "none")
 """What a trace may keep: states and answers, states only, or the levels only."""
@@ -66,9 +66,13 @@ class Trace:
 
 @dataclass(eq=False)
 class Recorder:
-    """The growing trace; tensors stay on their device until `trace` is called."""
+    """The growing trace; what it keeps is copied to the CPU while the device computes on.
+
+    ``budget`` bounds the MB of the network's answers; the states themselves are always kept.
+    """
 
     keep: str = "all"
+    budget: float = BUDGET
     sigmas: list[float] = field(default_factory=list)
     x: list[Latents] = field(default_factory=list)
     denoised: list[Latents] = field(default_factory=list)
@@ -80,49 +84,63 @@ class Recorder:
         """Add the state that the run starts from."""
         self.sigmas.append(sigma)
         if self.keep != "none":
-            self.x.append(x.detach().clone())
+            self.x.append(_copied(x))
 
     def step(self, denoised: Latents, sigma: float, x: Latents) -> None:
         """Add a step: the estimate it was made from, the state that it reached."""
         self.asked.append(len(self.evaluations) - sum(self.asked))
         if self.keep != "none":
-            self.denoised.append(denoised.detach().clone())
+            self.denoised.append(_copied(denoised))
         self.start(sigma, x)
 
     def replace_state(self, x: Latents) -> None:
         """Put other latents in the place of the last state: the run goes on from these."""
         if self.x:
-            self.x[-1] = x.detach().clone()
+            self.x[-1] = _copied(x)
 
     def evaluation(self, answer: Evaluation) -> None:
         """Add an answer, as far as the budget allows."""
         self.kept_bytes += answer.nbytes
-        is_kept = self.keep == "all" and self.kept_bytes <= BUDGET
-        self.evaluations.append(_copied(answer) if is_kept else Evaluation(answer.sigma))
+        is_kept = self.keep == "all" and self.kept_bytes <= self.budget * 2**20
+        self.evaluations.append(_each(answer, _copied) if is_kept else Evaluation(answer.sigma))
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What the budget had no room for, in a sentence."""
+        kept = sum(answer.denoised is not None for answer in self.evaluations)
+        if self.keep != "all" or kept == len(self.evaluations):
+            return ()
+        return (
+            f"The trace keeps {kept} of {len(self.evaluations)} answers of the network, as many as "
+            f"{self.budget:g} MB hold; all of them take {self.kept_bytes / 2**20:.0f} MB. "
+            "Give a larger budget= to branch anywhere.",
+        )
 
     def trace(self) -> Trace:
-        """Return what was gathered, on the CPU."""
+        """Return what was gathered, once all of it has arrived on the CPU."""
+        if torch.cuda.is_initialized():
+            torch.cuda.synchronize()
         return Trace(
             tuple(self.sigmas),
             _film(self.x, self.x),
             _film(self.denoised, self.x),
-            tuple(_on_cpu(evaluation) for evaluation in self.evaluations),
+            tuple(self.evaluations),
             tuple(self.asked),
         )
 
 
 def _film(frames: list[Latents], states: list[Latents]) -> Film:
     if frames:
-        return torch.stack(frames).cpu()
+        return torch.stack(frames)
     return torch.zeros(0, *(states[0].shape if states else (0, 0, 0, 0)))
 
 
-def _copied(answer: Evaluation) -> Evaluation:
-    return _each(answer, lambda part: part.detach().clone())
-
-
-def _on_cpu(answer: Evaluation) -> Evaluation:
-    return _each(answer, lambda part: part.cpu())
+def _copied(tensor: Latents) -> Latents:
+    """Copy to the CPU; from a GPU into pinned memory, while it computes on."""
+    if tensor.is_cuda:
+        pinned = torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=True)
+        return pinned.copy_(tensor.detach(), non_blocking=True)
+    return tensor.detach().clone()
 
 
 def _each(answer: Evaluation, change: Callable[[Latents], Latents]) -> Evaluation:

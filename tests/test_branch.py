@@ -178,6 +178,19 @@ def test_a_branch_cannot_change_what_its_latents_are(pipe, parent, changes):
         pipe.branch(parent, 2, hooks=Hooks(), **changes)
 
 
+def test_a_budget_that_is_met_is_told_and_bounds_where_a_branch_can_begin(pipe):
+    # given: an answer holds denoised and two branches, 4 KB each
+    small = pipe.run(PROMPT, seed=7, steps=4, budget=24 / 1024)
+
+    # when / then
+    assert [answer.denoised is None for answer in small.trace.evaluations] == [0, 0, 1, 1]
+    assert "keeps 2 of 4 answers" in small.notices[-1]
+    assert torch.equal(pipe.branch(small, 2).finish().latents, small.latents)
+    with pytest.raises(InvalidField, match="told"):
+        pipe.branch(small, 3)
+    assert not any("answers" in said for said in pipe.run(PROMPT, seed=7, steps=4).notices)
+
+
 def test_what_was_not_kept_cannot_be_told_again(pipe):
     # given
     bare = pipe.run(PROMPT, seed=7, steps=4, keep="none")

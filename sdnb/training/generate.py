@@ -13,6 +13,7 @@ from sdnb.events import Hooks, ImageEvent
 from sdnb.lane import Lane
 from sdnb.models.denoiser import Denoiser, Question
 from sdnb.pipeline import Pipeline
+from sdnb.trace import Recorder
 from sdnb.training.computing import usable_cores
 
 Generate = Callable[[Sequence[str], Sequence[int]], UInt8[np.ndarray, "N H W 3"]]
@@ -35,7 +36,7 @@ def generator_of(
 
     def begin(prompt: str, seed: int) -> Begun:
         run = pipe.start(prompt, seed=seed, steps=steps, cfg_scale=cfg_scale)
-        events = Lane(denoiser, run.request, Hooks()).events()
+        events = Lane(denoiser, run.request, Hooks(), recorder=Recorder("none")).events()
         return events, advance(events, None)
 
     def generate(prompts: Sequence[str], seeds: Sequence[int]) -> UInt8[np.ndarray, "N H W 3"]:

@@ -1,0 +1,60 @@
+"""What looking costs: hooks, traces and attention, as a ratio to diffusers, in one process.
+
+``python -m tests.benchmarks.run_looking_inside``: the same 20 Euler steps with guidance, by
+diffusers' pipeline and by sdnb with more and more of it looked at, in turn.
+"""
+
+from statistics import median
+from time import perf_counter
+
+import torch
+from diffusers import EulerDiscreteScheduler, StableDiffusionPipeline
+
+import sdnb
+from sdnb.events import Hooks
+from sdnb.models.checkpoint import locate
+
+PROMPT, STEPS, ROUNDS = "a red circle on a meadow", 20, 9
+
+
+def main() -> None:
+    pipe = sdnb.load("tiny")
+    theirs = StableDiffusionPipeline.from_pretrained(locate("tiny"), local_files_only=True)
+    theirs.scheduler = EulerDiscreteScheduler.from_config(theirs.scheduler.config)
+    theirs.set_progress_bar_config(disable=True)
+    look = (lambda _event: None,)
+    points = Hooks(look, look, look, look, look, look)
+    inside = points + sdnb.on_module("mid_block", look[0])
+
+    def ours(**options: object) -> None:
+        pipe.run(PROMPT, seed=1, steps=STEPS, sampler="euler", **options)
+
+    contestants = {
+        "diffusers": lambda: theirs(PROMPT, num_inference_steps=STEPS, guidance_scale=4.0),
+        "sdnb, nothing kept": lambda: ours(keep="none"),
+        "states kept": lambda: ours(keep="steps"),
+        "full trace": ours,
+        "full trace, hooks at all six points": lambda: ours(hooks=points),
+        "full trace, hooks, a tap": lambda: ours(hooks=inside),
+        "full trace, attention": lambda: ours(attention=True),
+    }
+    seconds = {name: [] for name in contestants}
+    for _ in range(ROUNDS + 1):
+        for name, draw in contestants.items():
+            began = perf_counter()
+            draw()
+            seconds[name].append(perf_counter() - began)
+    print(f"{STEPS} steps, {torch.get_num_threads()} threads, median of {ROUNDS} after one more")
+    for name, times in seconds.items():
+        to_theirs, to_bare = (
+            median(a / b for a, b in zip(times[1:], seconds[other][1:], strict=True))
+            for other in ("diffusers", "sdnb, nothing kept")
+        )
+        print(
+            f"{name:36} {median(times[1:]):6.3f} s  {to_theirs:5.3f} x diffusers  "
+            f"{to_bare:5.3f} x nothing kept"
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,36 @@
+"""On a GPU the trace is copied away while the device computes on."""
+
+import pytest
+import torch
+
+import sdnb
+from sdnb.trace import Recorder
+
+pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+
+
+def test_copies_are_pinned_and_hold_what_was_there_when_they_were_asked_for():
+    # given
+    recorder, x = Recorder(), torch.zeros(1, 4, 512, 512, device="cuda")
+
+    # when
+    for step in range(8):
+        x = x + 1
+        recorder.start(float(8 - step), x)
+    held = recorder.x[0]
+    film = recorder.trace().x
+
+    # then
+    assert held.is_pinned()
+    assert film.mean(dim=(1, 2, 3, 4)).tolist() == list(range(1, 9))
+
+
+def test_a_run_never_waits_for_the_device():
+    pipe = sdnb.load("tiny")
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        run = pipe.start("a red circle on a meadow", seed=7, steps=4)
+        for _ in range(4):
+            run.step()
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
