@@ -209,6 +209,13 @@ def test_ddim_joins_euler_and_euler_ancestral():
         assert torch.allclose(end, sample(gaussian, x, levels, twin), rtol=1e-12)
 
 
+@pytest.mark.parametrize("order", [1, 2, 3, 4])
+def test_deis_in_rescaled_time_is_lms(order):
+    x, levels = torch.full((1, 2), 9.0, dtype=torch.float64), sigmas("karras", 9)
+    end = sample(wavy, x, levels, "deis", max_order=order, deis_mode="rhoab")
+    assert torch.equal(end, sample(wavy, x, levels, "lms", order=order))
+
+
 def test_an_unknown_option_names_the_known_ones():
     with pytest.raises(UnknownName, match="eta"):
         SAMPLERS.bind("euler_ancestral", {"etta": 1.0})
@@ -235,6 +242,7 @@ def test_a_cfg_pp_sampler_says_that_it_needs_both_answers():
         ("dpm_adaptive", {"accept_safety": 3.0}),
         ("dpmpp_2m_sde", {"solver_type": "euler"}),
         ("dpmpp_2s_ancestral_cfg_pp", {"uncond": "end"}),
+        ("deis", {"deis_mode": "rhork"}),
         ("tcd", {"eta": 1.5}),
         ("euler_ancestral", {"eta": -1.0}),
         ("dpmpp_3m_sde", {"eta": math.nan}),
@@ -269,6 +277,7 @@ OTHER = {
     "r_1": 0.25,
     "r_2": 0.75,
     "solver_type": "heun",
+    "deis_mode": "rhoab",
     "uncond": "start",
     "rtol": 0.01,
     "atol": 5.0,
