@@ -9,7 +9,7 @@ from sdnb.diffusion.samplers.contract import Evaluate, Proposals, Step, sampler
 from sdnb.shapes import State
 
 
-@sampler("dpmpp_2m_sde", family="DPM-Solver++", order=2, history=1, brownian=True)
+@sampler("dpmpp_2m_sde", family="DPM-Solver++", order=2, history=1, stochastic=True, brownian=True)
 def dpmpp_2m_sde(
     x: State,
     sigmas: Sequence[float],
@@ -52,7 +52,9 @@ def dpmpp_2m_sde(
         previous, h_last = denoised, h
 
 
-@sampler("dpmpp_2m_sde_heun", family="DPM-Solver++", order=2, history=1, brownian=True)
+@sampler(
+    "dpmpp_2m_sde_heun", family="DPM-Solver++", order=2, history=1, stochastic=True, brownian=True
+)
 def dpmpp_2m_sde_heun(
     x: State, sigmas: Sequence[float], noise: Noise, *, eta: float = 1.0, s_noise: float = 1.0
 ) -> Proposals:

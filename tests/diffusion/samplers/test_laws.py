@@ -152,7 +152,7 @@ def test_one_step_to_zero_gives_the_denoised_start(name):
     assert torch.allclose(end, gaussian(x, 10.0)[0], atol=1e-3)  # uni_pc ends at sigma 0.001
 
 
-def variance_error(name, steps):
+def variance_error(name, steps, **options):
     """How far the spread of many endpoints is from the data's."""
     generator, levels = torch.Generator().manual_seed(1), sigmas("karras", steps).tolist()
 
@@ -160,7 +160,7 @@ def variance_error(name, steps):
         return torch.randn(1, 40_000, generator=generator, dtype=torch.float64)
 
     start = MEAN + draw(0.0, 0.0) * math.sqrt(VARIANCE + levels[0] ** 2)
-    return abs(float(sample(gaussian, start, levels, name, draw).var()) - VARIANCE)
+    return abs(float(sample(gaussian, start, levels, name, draw, **options).var()) - VARIANCE)
 
 
 def samples_the_data(name):
@@ -177,6 +177,11 @@ def test_the_spread_of_the_data_is_approached_with_more_steps(name):
     # then
     assert coarse < 0.1
     assert fine < max(0.02, 0.7 * coarse)
+
+
+@pytest.mark.parametrize("eta", [0.5, 1.0])
+def test_third_order_with_noise_keeps_the_spread_of_the_data(eta):
+    assert variance_error("dpmpp_3m", 80, eta=eta) < 0.02
 
 
 @pytest.mark.parametrize("eta", [0.0, 0.3, 1.0, 5.0])
@@ -297,7 +302,7 @@ def test_every_option_changes_the_result(name):
     x = torch.tensor([[9.0, -20.0]], dtype=torch.float64)
     levels = sigmas("karras", 12)
     on = {"s_churn": 2.0} if "s_churn" in options else {}
-    if name in ("ddim", "dpm_fast", "dpm_adaptive"):
+    if name in ("ddim", "dpm_fast", "dpm_adaptive", "dpmpp_3m"):
         on = {"eta": 0.3}
 
     def draw(_sigma, _sigma_next):
@@ -327,6 +332,7 @@ def wavy(x, sigma):
     [
         ("euler_ancestral", [(4.0, 1.0)]),
         ("dpmpp_2m_sde", [(4.0, 1.0)]),
+        ("dpmpp_3m", [(4.0, 2.0), (2.0, 1.0)]),
         ("dpmpp_3m_sde", [(4.0, 1.0)]),
         ("er_sde", [(4.0, 1.0)]),
         ("sa_solver", [(4.0, 1.0)]),
@@ -344,7 +350,8 @@ def test_noise_is_drawn_over_the_stretches_of_the_path_that_a_step_uses(name, st
         return torch.zeros(1, 2)
 
     # when
-    sample(gaussian, torch.ones(1, 2), [4.0, 1.0, 0.0], name, draw)
+    options = {"eta": 1.0} if name == "dpmpp_3m" else {}
+    sample(gaussian, torch.ones(1, 2), [4.0, 1.0, 0.0], name, draw, **options)
 
     # then
     assert [pytest.approx(ends) for ends in stretches] == drawn
