@@ -25,6 +25,7 @@ WORDS = {
     "solver_type": ("midpoint", "heun"),
     "uncond": ("midpoint", "start"),
     "deis_mode": ("tab", "rhoab"),
+    "noise_scale": ("exponential", "reciprocal", "logarithmic", "square"),
 }
 """Options that are one of a few words."""
 

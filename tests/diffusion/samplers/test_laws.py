@@ -37,8 +37,8 @@ def error_after(name, steps, **options):
     return float((sample(gaussian, x, levels, name, **options) - exact).abs())
 
 
-LATE = ("lms", "deis", "ipndm_v")
-"""Samplers whose first step, of order 1, is so good that its order shows with many steps only."""
+LATE = ("lms", "deis", "ipndm_v", "er_sde")
+"""Samplers whose first step or whose sums, of order 1, are so good that this shows late."""
 
 
 def mixture_error(name, steps, **options):
@@ -248,6 +248,7 @@ def test_a_cfg_pp_sampler_says_that_it_needs_both_answers():
         ("dpmpp_2m_sde", {"solver_type": "euler"}),
         ("dpmpp_2s_ancestral_cfg_pp", {"uncond": "end"}),
         ("deis", {"deis_mode": "rhork"}),
+        ("er_sde", {"noise_scale": "cube"}),
         ("tcd", {"eta": 1.5}),
         ("euler_ancestral", {"eta": -1.0}),
         ("dpmpp_3m_sde", {"eta": math.nan}),
@@ -283,6 +284,7 @@ OTHER = {
     "r_2": 0.75,
     "solver_type": "heun",
     "deis_mode": "rhoab",
+    "noise_scale": "square",
     "uncond": "start",
     "rtol": 0.01,
     "atol": 5.0,
@@ -436,6 +438,22 @@ def test_churn_raises_the_level_that_is_asked_about():
 
     # then
     assert asked == pytest.approx([4.0, 2.4, 1.2])
+
+
+def test_er_sde_of_one_stage_joins_euler_and_ddpm():
+    # given
+    x, levels = torch.full((1, 2), 9.0, dtype=torch.float64), sigmas("karras", 7)
+    one_stage = {"max_stage": 1, "noise_scale": "square"}
+
+    # when / then
+    for eta, twin in ((0.0, "euler"), (1.0, "ddpm")):
+        end = sample(wavy, x, levels, "er_sde", eta=eta, **one_stage)
+        assert torch.allclose(end, sample(wavy, x, levels, twin), rtol=1e-12)
+
+
+@pytest.mark.parametrize("noise_scale", ["exponential", "reciprocal", "logarithmic", "square"])
+def test_er_sde_keeps_the_spread_of_the_data_with_every_noise_scale(noise_scale):
+    assert variance_error("er_sde", 160, noise_scale=noise_scale) < 0.03
 
 
 def test_ddpm_is_euler_ancestral():
