@@ -11,6 +11,8 @@ from sdnb.diffusion.noise_schedules import scaled_linear
 from sdnb.diffusion.samplers.ancestral import ancestral_split
 from sdnb.diffusion.samplers.contract import Step
 from sdnb.diffusion.samplers.loop import answer_of, sample
+from sdnb.diffusion.samplers.multistep import exponential_weights
+from sdnb.diffusion.samplers.sa_solver import simple_weights
 from sdnb.diffusion.sigma_schedules import sigmas
 from sdnb.errors import InvalidField, ModelError, UnknownName
 from sdnb.registry import SAMPLERS, SCHEDULES
@@ -78,6 +80,27 @@ def test_the_measured_order_is_the_declared_one(name):
 def test_cfg_pp_of_second_order_is_an_option_away():
     order = measured_order("dpmpp_2s_ancestral_cfg_pp", uncond="start")
     assert order == pytest.approx(2, abs=0.1)
+
+
+@pytest.mark.parametrize("name", ["sa_solver", "sa_solver_pece"])
+def test_simple_weights_of_order_2_keep_the_order(name):
+    options = {"predictor_order": 2, "corrector_order": 2, "simple_order_2": True}
+    assert measured_order(name, **options) == pytest.approx(2, abs=0.2)
+
+
+@pytest.mark.parametrize("tau", [0.0, 0.7])
+def test_simple_weights_differ_from_the_integrals_by_a_term_in_h_cubed(tau):
+    # given
+    def away(h):
+        simple, exact = (
+            weights([1.0, 1.0 - h], 1.0, 1.0 + h, tau)
+            for weights in (simple_weights, exponential_weights)
+        )
+        assert sum(simple) == pytest.approx(sum(exact))
+        return abs(simple[0] - exact[0]) * h  # the slope is a difference over h
+
+    # when / then
+    assert away(0.02) / away(0.01) == pytest.approx(8, rel=0.05)
 
 
 def test_the_adaptive_sampler_errs_as_little_as_it_is_told():
@@ -285,6 +308,7 @@ OTHER = {
     "solver_type": "heun",
     "deis_mode": "rhoab",
     "noise_scale": "square",
+    "simple_order_2": True,
     "uncond": "start",
     "rtol": 0.01,
     "atol": 5.0,
