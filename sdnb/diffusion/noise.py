@@ -8,6 +8,7 @@ No other program draws the same noise inside the loop: with a stochastic sampler
 sdnb's picture, not ComfyUI's.
 """
 
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from hashlib import blake2b
 from math import log, sqrt
@@ -25,8 +26,6 @@ PATH_STEP = 1 / 8
 
 PATH_END = 16.0
 """Brownian paths reach over levels from ``exp(-16)`` to ``exp(16)``."""
-
-_CACHE = 45  # torchsde's own; it cuts a path into pieces of 0.8 * cache_size * dt
 
 
 def batch_seeds(seed: int, batch_size: int) -> tuple[int, ...]:
@@ -65,23 +64,8 @@ def brownian_noise(seeds: Sequence[int], like: State) -> Noise:
     The path runs over ``log sigma``: draws over overlapping stretches are correlated as they
     must be, and a run with other steps follows the same path up to wiggles finer than
     `PATH_STEP`. Raises `InvalidField` for levels outside `PATH_END`.
-
-    Source: Kidger et al. 2021 (arXiv:2105.13493), section 4, by torchsde.
     """
-    from torchsde import BrownianInterval
-
-    paths = [
-        BrownianInterval(
-            -PATH_END,
-            PATH_END,
-            size=tuple(like.shape[1:]),
-            dtype=torch.float32,
-            entropy=_stream_seed(seed, "path"),
-            dt=PATH_STEP / (0.8 * _CACHE),
-            cache_size=_CACHE,
-        )
-        for seed in seeds
-    ]
+    path = BrownianPath(seeds, tuple(like.shape[1:]))
 
     def draw(sigma: float, sigma_next: float) -> State:
         begin, end = -log(sigma), -log(sigma_next)
@@ -92,10 +76,52 @@ def brownian_noise(seeds: Sequence[int], like: State) -> Noise:
                 allowed="levels from 1.2e-7 to 8.8e6",
                 fix="another schedule",
             )
-        draws = [path(begin, end) / sqrt(end - begin) for path in paths]
-        return torch.stack(draws).to(like)
+        return ((path(end) - path(begin)) / sqrt(end - begin)).to(like)
 
     return draw
+
+
+class BrownianPath:
+    """One Brownian path for each seed, drawn where it is asked for and nowhere else.
+
+    Between two points that are known, the path's value is normal about the line that joins
+    them. Stretches are halved so down to `PATH_STEP`; the points of that grid depend on the seed
+    alone. A point between them depends on which others of its stretch were asked for before.
+    Every value asked for is kept.
+
+    Source: Lévy's construction, as a tree that is grown on demand by Li et al. 2020
+    (arXiv:2001.01328), section 4.
+    """
+
+    def __init__(self, seeds: Sequence[int], shape: tuple[int, ...]) -> None:
+        self._seeds = seeds
+        self._generator = torch.Generator()
+        self._shape = shape
+        self._times = [-PATH_END, PATH_END]
+        start = torch.zeros(len(seeds), *shape)
+        self._values = [start, start + self._eps(PATH_END) * sqrt(2 * PATH_END)]
+
+    def __call__(self, time: float) -> State:
+        """Return the paths' values at a time from ``-PATH_END`` to ``PATH_END``, [B, ...]."""
+        i = bisect_left(self._times, time)
+        while self._times[i] != time:
+            left, right = self._times[i - 1 : i + 1]
+            between = time if right - left <= PATH_STEP else (left + right) / 2
+            share = (between - left) / (right - left)
+            line = torch.lerp(self._values[i - 1], self._values[i], share)
+            self._values.insert(i, line + self._eps(between) * sqrt(share * (right - between)))
+            self._times.insert(i, between)
+            i = bisect_left(self._times, time)
+        return self._values[i]
+
+    def _eps(self, time: float) -> State:
+        # rounded: a level that another machine computes with another last digit draws the same
+        streams = [_stream_seed(seed, f"path at {time:.8f}") for seed in self._seeds]
+        draws = [
+            torch.randn(self._shape, generator=self._generator.manual_seed(stream))
+            for stream in streams
+        ]
+        return torch.stack(draws)
 
 
 def _generator(seed: int) -> torch.Generator:

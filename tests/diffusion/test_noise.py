@@ -1,5 +1,7 @@
 """Noise: streams that are a seed's own, and Brownian paths that fit together."""
 
+from math import nextafter
+
 import pytest
 import torch
 
@@ -7,7 +9,7 @@ from sdnb.diffusion.noise import brownian_noise, start_noise, step_noise
 from sdnb.errors import InvalidField
 
 LIKE = torch.zeros(2, 4, 32, 32)
-FRESH, PATH = [0.448408, 0.643644], [0.050418, 0.908548]
+FRESH, PATH = [0.448408, 0.643644], [-0.259693, 2.197258]
 """First in-loop draws of seed 7: pictures of stochastic samplers hang on them."""
 
 
@@ -67,6 +69,30 @@ def test_a_run_with_other_steps_follows_the_same_path(stretch):
 
     # then
     assert correlation(few(*stretch), many(*stretch)) > 0.8
+
+
+def test_a_path_is_brownian_below_its_grid_too():
+    # given
+    draw = brownian_noise((3, 4), LIKE)
+    levels = [5.0 * 0.99**i for i in range(12)]
+
+    # when
+    draws = [draw(levels[i], levels[i + 1]) for i in range(11)]
+
+    # then
+    assert all(float(drawn.std()) == pytest.approx(1, abs=0.05) for drawn in draws)
+    assert all(abs(correlation(a, b)) < 0.06 for a in draws for b in draws if a is not b)
+
+
+def test_a_level_that_differs_in_its_last_digit_draws_the_same():
+    # given
+    draw, other = brownian_noise((3, 4), LIKE), brownian_noise((3, 4), LIKE)
+
+    # when
+    drawn, close = draw(5.1, 2.3), other(nextafter(5.1, 9), nextafter(2.3, 9))
+
+    # then
+    assert torch.allclose(drawn, close, atol=1e-5)
 
 
 def test_a_path_has_ends():

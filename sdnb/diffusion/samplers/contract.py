@@ -78,9 +78,9 @@ class Sampler:
     history : int
         How many answers of earlier steps it remembers.
     stochastic : bool
-        It draws noise inside the loop.
+        It draws noise inside the loop, unless an option switches that off.
     brownian : bool
-        Its draws are increments of one Brownian path, so that they fit whatever the steps.
+        What it draws are increments of one Brownian path, so that they fit whatever the steps.
     own_levels : bool
         It visits levels of its own between the ends of ``sigmas``.
     adaptive : bool
@@ -161,7 +161,7 @@ def sampler(
             order=order,
             nominal_order=order if nominal_order is None else nominal_order,
             history=history,
-            stochastic=stochastic or brownian,
+            stochastic=stochastic,
             brownian=brownian,
             own_levels=own_levels or adaptive,
             adaptive=adaptive,

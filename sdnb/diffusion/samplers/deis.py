@@ -1,6 +1,7 @@
 """DEIS: the noise as a polynomial in time, integrated exactly."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import pairwise
 from math import log1p, sqrt
 
@@ -9,7 +10,7 @@ from jaxtyping import Float
 
 from sdnb.diffusion.noise import Noise
 from sdnb.diffusion.samplers.contract import Evaluate, Proposals, Step, sampler
-from sdnb.diffusion.samplers.multistep import check_order, weights_of
+from sdnb.diffusion.samplers.multistep import adams_weights, check_order, weights_of
 from sdnb.shapes import State
 
 SIGMA_RANGE = (0.002, 80.0)
@@ -18,21 +19,36 @@ SIGMA_RANGE = (0.002, 80.0)
 PLACES = np.linspace(0, 1, 10_000)
 """Points of an integral over a step, as shares of it."""
 
+POWERS = np.stack([PLACES**k for k in range(4)])
+"""Their powers 0 … 3, [4, 10000]."""
+
 
 @sampler("deis", family="DEIS", order=2, nominal_order=3, history=2)
-def deis(x: State, sigmas: Sequence[float], noise: Noise, *, max_order: int = 3) -> Proposals:
-    """Exponential integrator that extrapolates the noise in time; one evaluation per step.
+def deis(
+    x: State,
+    sigmas: Sequence[float],
+    noise: Noise,
+    *,
+    max_order: int = 3,
+    deis_mode: str = "tab",
+) -> Proposals:
+    """Exponential integrator that extrapolates the noise; one evaluation per step.
 
-    Time is that of a variance-preserving process with linear betas, whatever the model's own
-    (tAB-DEIS). A step to 0 returns ``denoised``.
+    A step to 0 returns ``denoised``.
 
     Parameters
     ----------
     max_order : int
         Answers used, the present one included, 1 … 4.
+    deis_mode : str
+        What the extrapolating polynomial is in. ``tab``: the time of a variance-preserving
+        process with linear betas, whatever the model's own (tAB-DEIS). ``rhoab``: the rescaled
+        time in which the slope is the noise itself (rho-AB-DEIS); that is sigma here, so the
+        steps are those of `lms` with this order.
 
-    Source: Zhang and Chen 2022 (arXiv:2204.13902), eq. 14 and 15.
+    Source: Zhang and Chen 2022 (arXiv:2204.13902).
     """
+    step_weights = time_weights if deis_mode == "tab" else level_weights
     check_order("max_order", max_order, 4)
     levels: list[float] = []
     slopes: list[State] = []
@@ -43,25 +59,32 @@ def deis(x: State, sigmas: Sequence[float], noise: Noise, *, max_order: int = 3)
         x_next = denoised
         if sigma_next > 0:
             x_next = x
-            for weight, slope in zip(time_weights(levels, sigma_next), slopes, strict=True):
+            weights = step_weights(tuple(levels), sigma_next)
+            for weight, slope in zip(weights, slopes, strict=True):
                 x_next = x_next + weight * slope
         x = yield Step(denoised, x_next, sigma_next)
 
 
-def time_weights(levels: Sequence[float], sigma_next: float) -> list[float]:
+def level_weights(levels: Sequence[float], sigma_next: float) -> list[float]:
+    """Integrals over the step of the Lagrange polynomials in sigma through ``levels``."""
+    return adams_weights(levels, levels[0], sigma_next)
+
+
+@lru_cache(maxsize=1000)  # a run; the next one with the same levels finds them here
+def time_weights(levels: tuple[float, ...], sigma_next: float) -> list[float]:
     """Integrals over the step of the Lagrange polynomials in time through ``levels``.
 
     The step goes from ``levels[0]`` to ``sigma_next``. The integrals are means over 10,000
     points, as the paper's published code takes them; that is right to about 1e-5.
 
-    Source: Zhang and Chen 2022 (arXiv:2204.13902), eq. 15.
+    Source: Zhang and Chen 2022 (arXiv:2204.13902).
     """
     if len(levels) == 1:
         return [sigma_next - levels[0]]
     begin, end = clock(levels[0]), clock(sigma_next)
     length = end - begin
     speeds = length * level_speed(begin + length * PLACES)
-    moments = [float(np.mean(speeds * PLACES**k)) for k in range(len(levels))]
+    moments = (POWERS[: len(levels)] @ speeds / len(PLACES)).tolist()
     return weights_of([(clock(level) - begin) / length for level in levels], moments)
 
 

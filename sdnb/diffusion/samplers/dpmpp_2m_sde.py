@@ -6,11 +6,10 @@ from math import expm1, log, sqrt
 
 from sdnb.diffusion.noise import Noise, renoise
 from sdnb.diffusion.samplers.contract import Evaluate, Proposals, Step, sampler
-from sdnb.errors import InvalidField
 from sdnb.shapes import State
 
 
-@sampler("dpmpp_2m_sde", family="DPM-Solver++", order=2, history=1, brownian=True)
+@sampler("dpmpp_2m_sde", family="DPM-Solver++", order=2, history=1, stochastic=True, brownian=True)
 def dpmpp_2m_sde(
     x: State,
     sigmas: Sequence[float],
@@ -34,13 +33,6 @@ def dpmpp_2m_sde(
     Source: Lu et al. 2022 (arXiv:2211.01095), appendix (SDE-DPM-Solver++(2M)), for general
     ``eta``.
     """
-    if solver_type not in ("midpoint", "heun"):
-        raise InvalidField(
-            "dpmpp_2m_sde knows two ways to use the slope.",
-            given=solver_type,
-            allowed="midpoint, heun",
-            fix="solver_type=midpoint",
-        )
     previous, h_last = None, 0.0
     for sigma, sigma_next in pairwise(sigmas):
         denoised = yield Evaluate(x, sigma)
@@ -60,7 +52,9 @@ def dpmpp_2m_sde(
         previous, h_last = denoised, h
 
 
-@sampler("dpmpp_2m_sde_heun", family="DPM-Solver++", order=2, history=1, brownian=True)
+@sampler(
+    "dpmpp_2m_sde_heun", family="DPM-Solver++", order=2, history=1, stochastic=True, brownian=True
+)
 def dpmpp_2m_sde_heun(
     x: State, sigmas: Sequence[float], noise: Noise, *, eta: float = 1.0, s_noise: float = 1.0
 ) -> Proposals:

@@ -7,7 +7,6 @@ from math import sqrt
 from sdnb.diffusion.noise import Noise, renoise
 from sdnb.diffusion.samplers.ancestral import ancestral_split
 from sdnb.diffusion.samplers.contract import EvaluateBoth, Proposals, Step, sampler
-from sdnb.errors import InvalidField
 from sdnb.shapes import State
 
 
@@ -47,13 +46,6 @@ def dpmpp_2s_ancestral_cfg_pp(
     Source: Chung et al. 2024 (arXiv:2406.08070), Algorithm 2, for Lu et al. 2022
     (arXiv:2211.01095), Algorithm 1.
     """
-    if uncond not in ("midpoint", "start"):
-        raise InvalidField(
-            "a step is shifted by the unguided answer of its midpoint or of its start.",
-            given=uncond,
-            allowed="midpoint, start",
-            fix="uncond=midpoint",
-        )
     for sigma, sigma_next in pairwise(sigmas):
         denoised, denoised_uncond = yield EvaluateBoth(x, sigma)
         sigma_down, sigma_up = ancestral_split(sigma, sigma_next, eta)

@@ -9,7 +9,7 @@ from sdnb.diffusion.samplers.contract import Evaluate, Proposals, Step, sampler
 from sdnb.shapes import State
 
 
-@sampler("dpmpp_sde", family="DPM-Solver++", order=2, brownian=True)
+@sampler("dpmpp_sde", family="DPM-Solver++", order=2, stochastic=True, brownian=True)
 def dpmpp_sde(
     x: State,
     sigmas: Sequence[float],

@@ -21,12 +21,20 @@ RANGES: dict[str, tuple[float, float, str]] = {
 }
 """Lowest and highest value, both allowed, and how that is said."""
 
+WORDS = {
+    "solver_type": ("midpoint", "heun"),
+    "uncond": ("midpoint", "start"),
+    "deis_mode": ("tab", "rhoab"),
+    "noise_scale": ("exponential", "reciprocal", "logarithmic", "square"),
+}
+"""Options that are one of a few words."""
+
 SHARES = {"r": "0.5", "r_1": "0.333", "r_2": "0.667", "accept_safety": "0.81"}
 """Options between 0 and 1 that may be neither, with a usual value."""
 
 
 def check_options(name: str, options: Mapping[str, object]) -> None:
-    """Refuse an option that is out of its range; NaN is in none.
+    """Refuse an option that is out of its range or none of its words; NaN is in no range.
 
     Parameters
     ----------
@@ -34,6 +42,8 @@ def check_options(name: str, options: Mapping[str, object]) -> None:
         The sampler's.
     """
     for key, value in options.items():
+        if key in WORDS and value not in WORDS[key]:
+            raise _out_of_range(name, key, value, ", ".join(WORDS[key]), WORDS[key][0])
         if not isinstance(value, int | float):
             continue
         if key in SHARES and not 0 < value < 1:
@@ -44,9 +54,9 @@ def check_options(name: str, options: Mapping[str, object]) -> None:
                 raise _out_of_range(name, key, value, said, "1")
 
 
-def _out_of_range(name: str, key: str, value: float, allowed: str, usual: str) -> InvalidField:
+def _out_of_range(name: str, key: str, value: object, allowed: str, usual: str) -> InvalidField:
     return InvalidField(
-        f"option {key} of {name} is out of its range.",
+        f"option {key} of {name} has no such value.",
         given=value,
         allowed=allowed,
         fix=f"{name} {key}={usual}",

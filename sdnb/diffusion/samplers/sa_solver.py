@@ -7,8 +7,11 @@ from math import expm1, log, sqrt
 from sdnb.diffusion.noise import Noise
 from sdnb.diffusion.noise_schedules import NoiseSchedule
 from sdnb.diffusion.samplers.contract import Evaluate, Proposals, Step, sampler
-from sdnb.diffusion.samplers.multistep import check_order, exponential_weights
+from sdnb.diffusion.samplers.multistep import check_order, exponential_weights, weights_of
 from sdnb.shapes import State
+
+Weights = Callable[[Sequence[float], float, float, float], list[float]]
+"""``(lambdas, begin, end, tau)`` -> the weight of each answer."""
 
 
 @sampler("sa_solver", family="SA-Solver", order=2, nominal_order=3, history=3, stochastic=True)
@@ -24,6 +27,7 @@ def sa_solver(
     tau_start: float = 0.2,
     tau_end: float = 0.8,
     s_noise: float = 1.0,
+    simple_order_2: bool = False,
 ) -> Proposals:
     """Predictor-corrector in the clean estimate; one evaluation per step.
 
@@ -40,12 +44,15 @@ def sa_solver(
         is 0.
     s_noise : float
         Factor on the noise added.
+    simple_order_2 : bool
+        Whether steps with two answers use `simple_weights`.
 
     Source: Xue et al. 2023 (arXiv:2309.05019), Algorithm 1.
     """
     tau = tau_between(noise_schedule, eta, tau_start, tau_end)
     orders = (predictor_order, corrector_order)
-    return _stochastic_adams(x, sigmas, noise, tau, orders, s_noise, asks=1)
+    weights = simple_weights if simple_order_2 else exponential_weights
+    return _stochastic_adams(x, sigmas, noise, tau, orders, s_noise, weights, asks=1)
 
 
 @sampler("sa_solver_pece", family="SA-Solver", order=2, nominal_order=3, history=3, stochastic=True)
@@ -61,19 +68,36 @@ def sa_solver_pece(
     tau_start: float = 0.2,
     tau_end: float = 0.8,
     s_noise: float = 1.0,
+    simple_order_2: bool = False,
 ) -> Proposals:
     """`sa_solver` that asks again at the corrected point; two evaluations per step.
 
     Parameters
     ----------
-    predictor_order, corrector_order, eta, tau_start, tau_end, s_noise
+    predictor_order, corrector_order, eta, tau_start, tau_end, s_noise, simple_order_2
         As there.
 
     Source: Xue et al. 2023 (arXiv:2309.05019), Algorithm 1, evaluated again (PECE).
     """
     tau = tau_between(noise_schedule, eta, tau_start, tau_end)
     orders = (predictor_order, corrector_order)
-    return _stochastic_adams(x, sigmas, noise, tau, orders, s_noise, asks=2)
+    weights = simple_weights if simple_order_2 else exponential_weights
+    return _stochastic_adams(x, sigmas, noise, tau, orders, s_noise, weights, asks=2)
+
+
+def simple_weights(lambdas: Sequence[float], begin: float, end: float, tau: float) -> list[float]:
+    """Weights as `exponential_weights`, but of two answers with a plain slope.
+
+    The slope between them counts ``(1 + tau**2) * h**2 / 2``, where the integral differs from
+    that by a term in ``h**3``: the order stays.
+
+    Source: Xue et al. 2023 (arXiv:2309.05019), on few steps.
+    """
+    if len(lambdas) != 2:
+        return exponential_weights(lambdas, begin, end, tau)
+    h = end - begin
+    rate = (1 + tau**2) * h
+    return weights_of([(value - begin) / h for value in lambdas], [-expm1(-rate), rate / 2])
 
 
 def tau_between(
@@ -93,6 +117,7 @@ def _stochastic_adams(
     tau: Callable[[float], float],
     orders: tuple[int, int],
     s_noise: float,
+    weights: Weights,
     asks: int,
 ) -> Proposals:
     for name, order in zip(("predictor_order", "corrector_order"), orders, strict=True):
@@ -108,7 +133,8 @@ def _stochastic_adams(
         answers, lambdas = [denoised, *answers[:kept]], [-log(sigma), *lambdas[:kept]]
         if len(answers) > 1 and (sigma_next > 0 or asks == 2):
             order = min(corrector_order, len(answers), nonzero - i)
-            corrected = _adams(begin, answers[:order], lambdas[:order], lambdas[1::-1], tau(sigma))
+            weighed = weights(lambdas[:order], lambdas[1], lambdas[0], tau(sigma))
+            corrected = _adams(begin, answers, weighed)
             # what a hook changed in x stays changed
             x = x + (corrected + fresh - predicted)
             if asks == 2:
@@ -117,27 +143,20 @@ def _stochastic_adams(
             x = yield Step(denoised, denoised, sigma_next)
             continue
         order = min(predictor_order, len(answers), nonzero - i - 1)
-        ends = (lambdas[0], -log(sigma_next))
+        lambda_next = -log(sigma_next)
         fresh = 0.0 * x
-        if rate := tau(sigma_next) ** 2 * (ends[1] - ends[0]):
+        if rate := tau(sigma_next) ** 2 * (lambda_next - lambdas[0]):
             spread = sigma_next * sqrt(-expm1(-2 * rate))
             fresh = noise(sigma, sigma_next) * (s_noise * spread)
         begin = x
-        predicted = _adams(x, answers[:order], lambdas[:order], ends, tau(sigma_next)) + fresh
+        weighed = weights(lambdas[:order], lambdas[0], lambda_next, tau(sigma_next))
+        predicted = _adams(x, answers, weighed) + fresh
         x = yield Step(denoised, predicted, sigma_next)
 
 
-def _adams(
-    x: State,
-    answers: Sequence[State],
-    lambdas: Sequence[float],
-    ends: Sequence[float],
-    tau: float,
-) -> State:
-    # from ends[0] to ends[1] along the polynomial through the answers; without the noise
-    begin, end = ends
-    weights = exponential_weights(lambdas, begin, end, tau)
+def _adams(x: State, answers: Sequence[State], weights: Sequence[float]) -> State:
+    # along the polynomial through the newest answers; without the noise
     x_next = (1 - sum(weights)) * x
-    for weight, answer in zip(weights, answers, strict=True):
+    for weight, answer in zip(weights, answers, strict=False):
         x_next = x_next + weight * answer
     return x_next

@@ -10,7 +10,7 @@ from sdnb.errors import InvalidField
 from sdnb.shapes import State
 
 
-@sampler("seeds_2", family="SEEDS", order=2, brownian=True)
+@sampler("seeds_2", family="SEEDS", order=2, stochastic=True, brownian=True)
 def seeds_2(
     x: State,
     sigmas: Sequence[float],
@@ -48,7 +48,7 @@ def seeds_2(
         x = yield Step(denoised, x_next, sigma_next)
 
 
-@sampler("seeds_3", family="SEEDS", order=3, brownian=True)
+@sampler("seeds_3", family="SEEDS", order=3, stochastic=True, brownian=True)
 def seeds_3(
     x: State,
     sigmas: Sequence[float],

@@ -11,6 +11,8 @@ from sdnb.diffusion.noise_schedules import scaled_linear
 from sdnb.diffusion.samplers.ancestral import ancestral_split
 from sdnb.diffusion.samplers.contract import Step
 from sdnb.diffusion.samplers.loop import answer_of, sample
+from sdnb.diffusion.samplers.multistep import exponential_weights
+from sdnb.diffusion.samplers.sa_solver import simple_weights
 from sdnb.diffusion.sigma_schedules import sigmas
 from sdnb.errors import InvalidField, ModelError, UnknownName
 from sdnb.registry import SAMPLERS, SCHEDULES
@@ -37,8 +39,8 @@ def error_after(name, steps, **options):
     return float((sample(gaussian, x, levels, name, **options) - exact).abs())
 
 
-LATE = ("lms", "deis", "ipndm_v")
-"""Samplers whose first step, of order 1, is so good that its order shows with many steps only."""
+LATE = ("lms", "deis", "ipndm_v", "er_sde")
+"""Samplers whose first step or whose sums, of order 1, are so good that this shows late."""
 
 
 def mixture_error(name, steps, **options):
@@ -78,6 +80,27 @@ def test_the_measured_order_is_the_declared_one(name):
 def test_cfg_pp_of_second_order_is_an_option_away():
     order = measured_order("dpmpp_2s_ancestral_cfg_pp", uncond="start")
     assert order == pytest.approx(2, abs=0.1)
+
+
+@pytest.mark.parametrize("name", ["sa_solver", "sa_solver_pece"])
+def test_simple_weights_of_order_2_keep_the_order(name):
+    options = {"predictor_order": 2, "corrector_order": 2, "simple_order_2": True}
+    assert measured_order(name, **options) == pytest.approx(2, abs=0.2)
+
+
+@pytest.mark.parametrize("tau", [0.0, 0.7])
+def test_simple_weights_differ_from_the_integrals_by_a_term_in_h_cubed(tau):
+    # given
+    def away(h):
+        simple, exact = (
+            weights([1.0, 1.0 - h], 1.0, 1.0 + h, tau)
+            for weights in (simple_weights, exponential_weights)
+        )
+        assert sum(simple) == pytest.approx(sum(exact))
+        return abs(simple[0] - exact[0]) * h  # the slope is a difference over h
+
+    # when / then
+    assert away(0.02) / away(0.01) == pytest.approx(8, rel=0.05)
 
 
 def test_the_adaptive_sampler_errs_as_little_as_it_is_told():
@@ -152,7 +175,7 @@ def test_one_step_to_zero_gives_the_denoised_start(name):
     assert torch.allclose(end, gaussian(x, 10.0)[0], atol=1e-3)  # uni_pc ends at sigma 0.001
 
 
-def variance_error(name, steps):
+def variance_error(name, steps, **options):
     """How far the spread of many endpoints is from the data's."""
     generator, levels = torch.Generator().manual_seed(1), sigmas("karras", steps).tolist()
 
@@ -160,7 +183,7 @@ def variance_error(name, steps):
         return torch.randn(1, 40_000, generator=generator, dtype=torch.float64)
 
     start = MEAN + draw(0.0, 0.0) * math.sqrt(VARIANCE + levels[0] ** 2)
-    return abs(float(sample(gaussian, start, levels, name, draw).var()) - VARIANCE)
+    return abs(float(sample(gaussian, start, levels, name, draw, **options).var()) - VARIANCE)
 
 
 def samples_the_data(name):
@@ -177,6 +200,11 @@ def test_the_spread_of_the_data_is_approached_with_more_steps(name):
     # then
     assert coarse < 0.1
     assert fine < max(0.02, 0.7 * coarse)
+
+
+@pytest.mark.parametrize("eta", [0.5, 1.0])
+def test_third_order_with_noise_keeps_the_spread_of_the_data(eta):
+    assert variance_error("dpmpp_3m", 80, eta=eta) < 0.02
 
 
 @pytest.mark.parametrize("eta", [0.0, 0.3, 1.0, 5.0])
@@ -209,6 +237,13 @@ def test_ddim_joins_euler_and_euler_ancestral():
         assert torch.allclose(end, sample(gaussian, x, levels, twin), rtol=1e-12)
 
 
+@pytest.mark.parametrize("order", [1, 2, 3, 4])
+def test_deis_in_rescaled_time_is_lms(order):
+    x, levels = torch.full((1, 2), 9.0, dtype=torch.float64), sigmas("karras", 9)
+    end = sample(wavy, x, levels, "deis", max_order=order, deis_mode="rhoab")
+    assert torch.equal(end, sample(wavy, x, levels, "lms", order=order))
+
+
 def test_an_unknown_option_names_the_known_ones():
     with pytest.raises(UnknownName, match="eta"):
         SAMPLERS.bind("euler_ancestral", {"etta": 1.0})
@@ -235,6 +270,8 @@ def test_a_cfg_pp_sampler_says_that_it_needs_both_answers():
         ("dpm_adaptive", {"accept_safety": 3.0}),
         ("dpmpp_2m_sde", {"solver_type": "euler"}),
         ("dpmpp_2s_ancestral_cfg_pp", {"uncond": "end"}),
+        ("deis", {"deis_mode": "rhork"}),
+        ("er_sde", {"noise_scale": "cube"}),
         ("tcd", {"eta": 1.5}),
         ("euler_ancestral", {"eta": -1.0}),
         ("dpmpp_3m_sde", {"eta": math.nan}),
@@ -269,6 +306,9 @@ OTHER = {
     "r_1": 0.25,
     "r_2": 0.75,
     "solver_type": "heun",
+    "deis_mode": "rhoab",
+    "noise_scale": "square",
+    "simple_order_2": True,
     "uncond": "start",
     "rtol": 0.01,
     "atol": 5.0,
@@ -288,7 +328,7 @@ def test_every_option_changes_the_result(name):
     x = torch.tensor([[9.0, -20.0]], dtype=torch.float64)
     levels = sigmas("karras", 12)
     on = {"s_churn": 2.0} if "s_churn" in options else {}
-    if name in ("ddim", "dpm_fast", "dpm_adaptive"):
+    if name in ("ddim", "dpm_fast", "dpm_adaptive", "dpmpp_3m"):
         on = {"eta": 0.3}
 
     def draw(_sigma, _sigma_next):
@@ -318,6 +358,7 @@ def wavy(x, sigma):
     [
         ("euler_ancestral", [(4.0, 1.0)]),
         ("dpmpp_2m_sde", [(4.0, 1.0)]),
+        ("dpmpp_3m", [(4.0, 2.0), (2.0, 1.0)]),
         ("dpmpp_3m_sde", [(4.0, 1.0)]),
         ("er_sde", [(4.0, 1.0)]),
         ("sa_solver", [(4.0, 1.0)]),
@@ -335,7 +376,8 @@ def test_noise_is_drawn_over_the_stretches_of_the_path_that_a_step_uses(name, st
         return torch.zeros(1, 2)
 
     # when
-    sample(gaussian, torch.ones(1, 2), [4.0, 1.0, 0.0], name, draw)
+    options = {"eta": 1.0} if name == "dpmpp_3m" else {}
+    sample(gaussian, torch.ones(1, 2), [4.0, 1.0, 0.0], name, draw, **options)
 
     # then
     assert [pytest.approx(ends) for ends in stretches] == drawn
@@ -420,6 +462,22 @@ def test_churn_raises_the_level_that_is_asked_about():
 
     # then
     assert asked == pytest.approx([4.0, 2.4, 1.2])
+
+
+def test_er_sde_of_one_stage_joins_euler_and_ddpm():
+    # given
+    x, levels = torch.full((1, 2), 9.0, dtype=torch.float64), sigmas("karras", 7)
+    one_stage = {"max_stage": 1, "noise_scale": "square"}
+
+    # when / then
+    for eta, twin in ((0.0, "euler"), (1.0, "ddpm")):
+        end = sample(wavy, x, levels, "er_sde", eta=eta, **one_stage)
+        assert torch.allclose(end, sample(wavy, x, levels, twin), rtol=1e-12)
+
+
+@pytest.mark.parametrize("noise_scale", ["exponential", "reciprocal", "logarithmic", "square"])
+def test_er_sde_keeps_the_spread_of_the_data_with_every_noise_scale(noise_scale):
+    assert variance_error("er_sde", 160, noise_scale=noise_scale) < 0.03
 
 
 def test_ddpm_is_euler_ancestral():
