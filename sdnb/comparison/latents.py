@@ -112,6 +112,34 @@ def film(
     )
 
 
+def clean(result: Result, index: int = 0) -> Latents:
+    """Return the clean latents [1, C, h, w] that an image of a result was decoded from.
+
+    Raises `InvalidField` for an image that it has not.
+    """
+    _check_index(result, index)
+    if not len(result.latents):
+        result.trace.check_states()
+    return result.latents[index : index + 1]
+
+
+def state(result: Result, step: int, index: int = 0) -> tuple[Latents, float]:
+    """Return an image's latents [1, C, h, w] after a number of steps, and their level.
+
+    Raises `InvalidField` where the run kept no states, or has no such step or image.
+    """
+    _check(result, index)
+    trace = result.trace
+    if not 0 <= step <= trace.steps:
+        raise InvalidField(
+            "the run has no such step.",
+            given=step,
+            allowed=f"0 … {trace.steps}",
+            fix="0 is the start",
+        )
+    return trace.x[step, index : index + 1], trace.sigmas[step]
+
+
 def spaced(total: int, count: int) -> list[int]:
     """Return ``count`` of the numbers 0 … total - 1, evenly spaced, with both ends."""
     if count < 1:
@@ -197,6 +225,10 @@ def _pair(point: Sequence[float]) -> tuple[float, float]:
 
 def _check(result: Result, index: int) -> None:
     result.trace.check_states()
+    _check_index(result, index)
+
+
+def _check_index(result: Result, index: int) -> None:
     if not 0 <= index < len(result.seeds):
         raise InvalidField(
             "this run has no such image.",

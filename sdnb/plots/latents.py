@@ -139,6 +139,7 @@ def plot_trajectories(projection: "sdnb.comparison.latents.Projection") -> Figur
                 "symbol": ["circle-open", *[mark.symbol] * (last - 1), "star"],
                 "size": [12, *[6] * (last - 1), 14],
                 "line": {"width": 0},
+                "opacity": 1,
             },
             customdata=[[step, float(f"{s:.4g}")] for step, s in enumerate(path.sigmas)],
             hovertemplate="<b>%{fullData.name}</b>, step %{customdata[0]}, "

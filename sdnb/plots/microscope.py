@@ -25,9 +25,7 @@ def plot_error_curve(timesteps: Sequence[float], errors: Float[Tensor, " N"]) ->
     )
     figure.add_hline(y=1, line={"color": INK, "width": 1, "dash": "dot"})
     figure.update_xaxes(title_text="t (training steps)")
-    figure.update_yaxes(
-        title_text="mean squared error (variance of the noise = 1)", type="log", dtick=1
-    )
+    figure.update_yaxes(title_text="mean squared error (noise = 1)", type="log", dtick=1)
     page(
         figure,
         title="Error of the predicted noise",
