@@ -7,6 +7,8 @@ from secrets import randbelow
 from threading import RLock
 from typing import Any
 
+from PIL.Image import Image
+
 from sdnb.choice import Choice
 from sdnb.errors import InvalidField, PipelineBusy, UnknownName
 from sdnb.events import During, Hook, Hooks, StartEvent, StepEvent
@@ -14,14 +16,19 @@ from sdnb.models.attention import AttentionRecorder
 from sdnb.models.components import Components
 from sdnb.models.denoiser import Denoiser
 from sdnb.models.loading import load_components
+from sdnb.models.vae import decode_latents, to_pil
 from sdnb.past import Past
 from sdnb.registry import HOOKS
 from sdnb.request import GenerationRequest, HookUse
 from sdnb.result import Result
 from sdnb.run import Run
+from sdnb.shapes import Latents
 from sdnb.trace import BUDGET, KEEP, Recorder
 
 NO_HOOKS = Hooks()
+
+DECODED_PIXELS = 2**21
+"""What `Pipeline.decode` decodes at once: eight pictures of 512x512."""
 
 
 def load(reference: str = "tiny") -> "Pipeline":
@@ -173,6 +180,17 @@ class Pipeline:
         while not isinstance(next(run), StartEvent | StepEvent):
             continue
         return run
+
+    def decode(self, latents: Latents) -> list[Image]:
+        """Decode any number of clean latents to pictures, as many at once as fit well."""
+        factor = self.components.latent.factor
+        at_once = max(1, DECODED_PIXELS // (latents[0, 0].numel() * factor**2 or 1))
+        pictures = []
+        for some in latents.split(at_once):
+            with self._turn(wait=True):
+                pixels = decode_latents(self.components, some.to(self.components.device))
+            pictures += to_pil(pixels)
+        return pictures
 
     def info(self) -> dict[str, str]:
         """Return what is known about the checkpoint, as words."""

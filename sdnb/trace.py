@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 
 import torch
 
+from sdnb.errors import InvalidField
 from sdnb.shapes import Film, Latents
 
 BUDGET = 512.0
@@ -62,6 +63,23 @@ class Trace:
     def steps(self) -> int:
         """How many steps were made, N."""
         return len(self.asked)
+
+    def check_states(self) -> None:
+        """Raise `InvalidField` where there is no step whose states were kept."""
+        if self.steps and not len(self.denoised):
+            raise InvalidField(
+                "the run kept none of its states.",
+                given="keep='none'",
+                allowed="keep='steps' or keep='all'",
+                fix="run it again with keep='steps'",
+            )
+        if not self.steps:
+            raise InvalidField(
+                "the run ended before its first step: there are no states to show.",
+                given="0 steps",
+                allowed="a run of at least one step",
+                fix="run it again, without an interrupt",
+            )
 
 
 @dataclass(eq=False)

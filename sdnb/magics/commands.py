@@ -5,10 +5,20 @@ A new one is a function and its line in `COMMANDS`: help and completion read the
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from sdnb.errors import InvalidField
 from sdnb.magics.command import Call, Command
 from sdnb.magics.help import explain, overview
+from sdnb.magics.looking import (
+    FILM_FLAGS,
+    INSPECT_FLAGS,
+    LATENTS_FLAGS,
+    results_at_hand,
+    show_film,
+    show_inspection,
+    show_latents,
+)
 from sdnb.magics.measuring import (
     CONVERGENCE_FLAGS,
     SAMPLERS_FLAGS,
@@ -25,6 +35,9 @@ from sdnb.magics.settings import write_settings
 from sdnb.magics.words import Word
 from sdnb.picture import FromNoise
 from sdnb.request import GenerationRequest
+
+if TYPE_CHECKING:
+    import sdnb.comparison.tree
 
 
 def load_model(call: Call) -> Page:
@@ -74,6 +87,14 @@ def save_result(call: Call) -> Page:
     return Page("\n".join(map(str, paths)))
 
 
+def show_tree(call: Call) -> "sdnb.comparison.tree.Tree":
+    """Draw the results of this notebook under those they branched from."""
+    _texts(call, "%sd tree", most=0)
+    from sdnb.comparison.tree import tree
+
+    return tree(results_at_hand(call))
+
+
 def show_help(call: Call) -> Page:
     """Show the whole help, or about one name."""
     names = [word.text for word in call.words]
@@ -108,6 +129,14 @@ COMMANDS: dict[str, Command] = {
     "convergence": Command(
         show_convergence, "[FLAGS]", "error against the number of evaluations", CONVERGENCE_FLAGS
     ),
+    "film": Command(show_film, "[FLAGS]", "the last picture forming, step by step", FILM_FLAGS),
+    "latents": Command(
+        show_latents, "[FLAGS]", "the channels of the last picture's latents", LATENTS_FLAGS
+    ),
+    "inspect": Command(
+        show_inspection, "[FLAGS]", "one question to the network, from all sides", INSPECT_FLAGS
+    ),
+    "tree": Command(show_tree, "", "which results branched from which"),
     "help": Command(show_help, "[NAME]", "this text, or about one flag, sampler, schedule"),
 }
 _HELP = (Word("--help"), Word("-h"))

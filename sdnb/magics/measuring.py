@@ -4,20 +4,17 @@ What is measured and how is in `sdnb.comparison`, the figures in `sdnb.plots`; b
 when a subcommand runs.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 from sdnb.errors import UnknownName
-from sdnb.magics.command import Call, CommandFlag, read_counts, read_flags, read_names
+from sdnb.magics.command import Call, CommandFlag, read_counts, read_names
+from sdnb.magics.working import at_work, given, request_of
 from sdnb.picture import Picture
 from sdnb.registry import SAMPLERS, SCHEDULES
-from sdnb.request import GenerationRequest
 
 if TYPE_CHECKING:
     import PIL.Image
 
-    import sdnb.pipeline
     import sdnb.plots.figure
     import sdnb.plots.sampler_table
 
@@ -110,13 +107,13 @@ CONVERGENCE_FLAGS = (
 
 def show_schedules(call: Call) -> "sdnb.plots.figure.Figure":
     """Draw the levels of sigma schedules, and the model's noise schedule with pictures."""
-    flags = _given(call, "schedules", SCHEDULES_FLAGS)
+    flags = given(call, "schedules", SCHEDULES_FLAGS)
     from sdnb.comparison.schedules import describe_noise, describe_schedules, noise_picture
     from sdnb.plots.schedules import plot_schedules
 
     names, steps = flags.get("names"), flags.get("steps", 20)
     picture = flags["image"].open() if "image" in flags else _scene()
-    with _at_work(call, _request(call), "drawing schedules") as pipe:
+    with at_work(call, request_of(call), "drawing schedules") as pipe:
         clock = pipe.components.noise_schedule
         curves = describe_schedules(names, steps, noise_schedule=clock)
         return plot_schedules(curves, describe_noise(clock, noise_picture(pipe, picture)))
@@ -124,15 +121,15 @@ def show_schedules(call: Call) -> "sdnb.plots.figure.Figure":
 
 def show_samplers(call: Call) -> "sdnb.plots.sampler_table.Table":
     """Show what is known of the samplers; ``--measure``: and what they cost on the model."""
-    flags = _given(call, "samplers", SAMPLERS_FLAGS)
+    flags = given(call, "samplers", SAMPLERS_FLAGS)
     from sdnb.comparison.samplers import describe_samplers, measure_costs
     from sdnb.plots.sampler_table import Table
 
     names = flags.get("names")
     table = Table(describe_samplers(names))
     if "measure" in flags:
-        request = _request(call).changed(steps=flags.get("steps", 10))
-        with _at_work(call, request, "measuring samplers") as pipe:
+        request = request_of(call).changed(steps=flags.get("steps", 10))
+        with at_work(call, request, "measuring samplers") as pipe:
             costs = measure_costs(pipe, request, names, repeats=flags.get("repeats", 3))
         table = Table(table.facts, costs)
     return table.by(flags["sort"]) if "sort" in flags else table
@@ -140,12 +137,12 @@ def show_samplers(call: Call) -> "sdnb.plots.sampler_table.Table":
 
 def show_convergence(call: Call) -> "sdnb.plots.figure.Figure":
     """Draw the error of samplers against the number of evaluations."""
-    flags = _given(call, "convergence", CONVERGENCE_FLAGS)
+    flags = given(call, "convergence", CONVERGENCE_FLAGS)
     from sdnb.comparison.convergence import measure_convergence, measure_model_convergence
     from sdnb.plots.samplers import plot_convergence
 
     names, steps = flags.get("samplers", USUAL), flags.get("steps", (5, 10, 20, 40))
-    problem, request = _problem(flags.get("problem", "both")), _request(call)
+    problem, request = _problem(flags.get("problem", "both")), request_of(call)
     if "prompt" in flags:
         request = request.changed(prompt=flags["prompt"])
     studies = []
@@ -153,27 +150,15 @@ def show_convergence(call: Call) -> "sdnb.plots.figure.Figure":
         schedule = str(request.schedule)
         studies.append(measure_convergence(names, steps, schedule=schedule))
     if problem != "analytic":
-        with _at_work(call, request, f"measuring {', '.join(names)}") as pipe:
+        with at_work(call, request, f"measuring {', '.join(names)}") as pipe:
             studies.append(measure_model_convergence(pipe, request, names, steps))
     return plot_convergence(*studies)
-
-
-# The values are those that the flags' own `read` gave: of as many types.
-def _given(call: Call, name: str, flags: tuple[CommandFlag, ...]) -> dict[str, Any]:
-    return read_flags(call, name, flags)
 
 
 def _problem(text: str) -> str:
     if text not in PROBLEMS:
         raise UnknownName.among("problem", text, PROBLEMS)
     return text
-
-
-def _request(call: Call) -> GenerationRequest:
-    """Return what the last picture was asked by, else the defaults: one image, seed given."""
-    session = call.session
-    request = session.defaults.request if session.result is None else session.result.request
-    return request.changed(seed=request.seed or 0, batch_size=1, hooks=())
 
 
 def _scene() -> "PIL.Image.Image":
@@ -185,20 +170,3 @@ def _scene() -> "PIL.Image.Image":
     from sdnb.training.world import draw, sample_single
 
     return Image.fromarray(draw(sample_single(Random(61))).picture)
-
-
-@contextmanager
-def _at_work(
-    call: Call, request: GenerationRequest, doing: str
-) -> "Iterator[sdnb.pipeline.Pipeline]":
-    """Give the pipeline, loading it if need be; what takes a while is said until it is done."""
-    from sdnb.magics.drawing import replaced_output
-    from sdnb.magics.live_view import message
-
-    session, checkpoint = call.session, request.checkpoint
-    with replaced_output() as show:
-        if missing := session.missing(checkpoint):
-            show(message(f"loading {missing} …"))
-        pipeline = session.pipeline(checkpoint)
-        show(message(f"{doing} …"))
-        yield cast("sdnb.pipeline.Pipeline", pipeline)  # the session knows what a run needs of it

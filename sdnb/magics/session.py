@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from weakref import WeakValueDictionary
 
 from sdnb.errors import InvalidField
 from sdnb.magics.parse import Order
@@ -84,6 +85,7 @@ class Session:
         self._defaults: Order | None = None
         self.next_seed: int | None = None
         self.result: sdnb.result.Result | None = None
+        self._drawn: WeakValueDictionary[str, sdnb.result.Result] = WeakValueDictionary()
         self.decode_rate: float | None = None
 
     @property
@@ -137,4 +139,10 @@ class Session:
             notice = f"next seed: {self.next_seed} (--after {after})"
             result = dataclasses.replace(result, notices=(*result.notices, notice))
         self.result = result
+        self._drawn[result.id] = result
         return result
+
+    @property
+    def results(self) -> "tuple[sdnb.result.Result, ...]":
+        """What was drawn and is still held somewhere, in order; the session itself holds one."""
+        return tuple(self._drawn.values())

@@ -1,8 +1,6 @@
 """Which noise levels a schedule visits, and what the model's levels do to a picture."""
 
-from base64 import b64encode
 from collections.abc import Sequence
-from io import BytesIO
 from itertools import pairwise
 from math import log
 from typing import TYPE_CHECKING, Any
@@ -10,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from plotly.subplots import make_subplots
 
 from sdnb.plots.figure import Figure
+from sdnb.plots.sheet import data_url
 from sdnb.plots.theme import INK, PALETTE, SHADE, page, rounded, schedule_mark
 
 if TYPE_CHECKING:
@@ -181,10 +180,8 @@ def _add_pictures(figure: Figure, noise: "sdnb.comparison.schedules.NoiseCurve")
 
 
 def _image(noised: "sdnb.comparison.schedules.Noised", width: float) -> dict[str, Any]:
-    buffer = BytesIO()
-    noised.image.resize((128, 128)).save(buffer, "JPEG", quality=85)
     return {
-        "source": f"data:image/jpeg;base64,{b64encode(buffer.getvalue()).decode()}",
+        "source": data_url(noised.image, 128),
         "xref": "x7",
         "yref": "y7",
         "x": noised.t,

@@ -1,6 +1,7 @@
 """Bars of a still picture: side by side or stacked, standing or lying."""
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 
 from sdnb.plots.svg_axes import Panel, Plotted
@@ -18,7 +19,7 @@ def bars(
     said = each(trace.get("text"), len(lengths), "")
     lies = is_horizontal(trace)
     across, along = (panel.y, panel.x) if lies else (panel.x, panel.y)
-    unit = across.pixel(1.0) - across.pixel(0.0)
+    unit = (across.pixel(1.0) - across.pixel(0.0)) * _spacing(places)
     thick = slot[1] * abs(unit)
     for place, length, base, fill, words in zip(places, lengths, bases, fills, said, strict=True):
         middle, end = across.at(place), along.at(base + (length or 0))
@@ -43,6 +44,12 @@ def bar_values(trace: Plotted) -> tuple[list[Any], list[Any]]:
     return list(trace.get(keys[0]) or range(len(lengths))), lengths
 
 
+def _spacing(places: Sequence[object]) -> float:
+    """Return the room of a bar: the least distance of numbers; names are one apart."""
+    numbers = sorted({place for place in places if isinstance(place, int | float)})
+    return min((b - a for a, b in pairwise(numbers)), default=1.0)
+
+
 def is_horizontal(trace: Plotted) -> bool:
     """Whether bars lie."""
     return trace.get("orientation") == "h"
@@ -52,7 +59,9 @@ def extent(trace: Plotted, along: str, bases: Sequence[Number]) -> list[object]:
     """Return the values that an axis has to show: 0 and the ends, or the bars' places."""
     places, lengths = bar_values(trace)
     if (along == "x") != is_horizontal(trace):
-        return places
+        half = _spacing(places) / 2
+        numbers = [place for place in places if isinstance(place, int | float)]
+        return [*places, *(edge for n in numbers for edge in (n - half, n + half))]
     room = 1.15 if trace.get("text") else 1.05  # for what stands at the end
     ends = (start + (length or 0) for start, length in zip(bases, lengths, strict=True))
     return [0.0, *(room * end for end in ends)]

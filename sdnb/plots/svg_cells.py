@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from io import BytesIO
 from itertools import pairwise
 from math import isfinite
+from typing import Any
 
 from PIL import Image
 from plotly.colors import get_colorscale, sample_colorscale, unlabel_rgb
@@ -14,14 +15,20 @@ from sdnb.plots.svg_axes import Axis, Panel, Plotted, number_text
 from sdnb.plots.svg_text import Number, element, plain, text
 
 _PICTURE = re.compile(r"data:image/(png|jpeg|webp|gif);base64,[A-Za-z0-9+/=\s]+")
+_FEW = 20
+"""Cells of a heatmap that are drawn one by one."""
+
 Box = tuple[Number, Number, Number, Number]
 
 
 def heatmap(trace: Plotted, panel: Panel) -> Iterator[str]:
-    """One rectangle a cell, with its text where it has one."""
+    """One rectangle a cell, with its text where it has one; one picture of many even cells."""
     rows = [list(row) for row in trace.get("z") or ()]
     ys = cell_edges(trace.get("y"), len(rows), panel.y)
     xs = cell_edges(trace.get("x"), max(map(len, rows), default=0), panel.x)
+    if len(rows) * (len(xs) - 1) > _FEW and not trace.get("texttemplate") and _even(xs, ys):
+        yield _raster(trace, rows, xs, ys)
+        return
     colour_of = colours_of(trace)
     for (top, bottom), row, index in zip(pairwise(ys), rows, range(len(rows)), strict=False):
         for (left, right), value, column in zip(pairwise(xs), row, range(len(row)), strict=False):
@@ -32,6 +39,38 @@ def heatmap(trace: Plotted, panel: Panel) -> Iterator[str]:
             if said := _cell_text(trace, value, index, column):
                 centre = ((left + right) / 2, (top + bottom) / 2 + 4)
                 yield text(*centre, said, text_anchor="middle", font_size=10)
+
+
+def _even(*edges: Sequence[float]) -> bool:
+    """Whether all cells have one size."""
+    sizes = [[abs(b - a) for a, b in pairwise(along)] for along in edges]
+    return all(max(along) - min(along) < 0.01 * max(along) for along in sizes)
+
+
+def _raster(
+    trace: Plotted, rows: Sequence[Sequence[object]], xs: Sequence[float], ys: Sequence[float]
+) -> str:
+    """Draw a heatmap as a picture with a pixel for each cell."""
+    low, high = value_range(trace)
+    shades = sample_colorscale(_scale(trace), 256)
+    palette = [(*(round(part) for part in unlabel_rgb(shade)), 255) for shade in shades]
+    span = (high - low) or 1.0
+
+    def pixel(value: object) -> tuple[int, ...]:
+        if not isinstance(value, int | float) or not isfinite(value):
+            return 0, 0, 0, 0
+        return palette[round(255 * min(1.0, max(0.0, (value - low) / span)))]
+
+    drawn = Image.new("RGBA", (len(xs) - 1, len(ys) - 1))
+    drawn.putdata([pixel(value) for row in rows for value in row])
+    if ys[0] > ys[-1]:
+        drawn = drawn.transpose(Image.Transpose.FLIP_TOP_BOTTOM)
+    if xs[0] > xs[-1]:
+        drawn = drawn.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    style = "" if trace.get("zsmooth") else "image-rendering:pixelated;"
+    style += f"opacity:{1 if trace.get('opacity') is None else trace['opacity']}"
+    edges = (min(xs), min(ys), abs(xs[-1] - xs[0]), abs(ys[-1] - ys[0]))
+    return picture(_png(drawn), edges, fitted="none", style=style)
 
 
 def cell_edges(values: Sequence[object] | None, count: int, axis: Axis) -> list[float]:
@@ -50,10 +89,7 @@ def cell_edges(values: Sequence[object] | None, count: int, axis: Axis) -> list[
 def colours_of(trace: Plotted) -> Callable[[Number], str]:
     """Return the colour scale of a heatmap, value to colour."""
     low, high = value_range(trace)
-    scale = trace.get("colorscale") or "Viridis"
-    scale = get_colorscale(scale) if isinstance(scale, str) else scale
-    if trace.get("reversescale"):
-        scale = [[1 - at, colour] for at, colour in reversed(scale)]
+    scale = _scale(trace)
 
     def colour_of(value: Number) -> str:
         share = 0.5 if high == low else min(1.0, max(0.0, (value - low) / (high - low)))
@@ -61,6 +97,15 @@ def colours_of(trace: Plotted) -> Callable[[Number], str]:
         return f"#{round(red):02x}{round(green):02x}{round(blue):02x}"
 
     return colour_of
+
+
+# Plotly's colour scales: pairs of a share and a colour.
+def _scale(trace: Plotted) -> list[Any]:
+    scale = trace.get("colorscale") or "Viridis"
+    stops = list(get_colorscale(scale) if isinstance(scale, str) else scale)
+    return (
+        [[1 - at, colour] for at, colour in reversed(stops)] if trace.get("reversescale") else stops
+    )
 
 
 def value_range(trace: Plotted) -> tuple[Number, Number]:
@@ -166,9 +211,13 @@ def _source(trace: Plotted) -> tuple[object, tuple[int, int]]:
     flat = [tuple(int(part) for part in pixel) for row in rows for pixel in row]
     drawn = Image.new("RGBA" if len(flat[0]) == 4 else "RGB", (len(rows[0]), len(rows)))
     drawn.putdata(flat)
+    return _png(drawn), drawn.size
+
+
+def _png(drawn: Image.Image) -> str:
     buffer = BytesIO()
     drawn.save(buffer, "PNG")
-    return f"data:image/png;base64,{b64encode(buffer.getvalue()).decode()}", drawn.size
+    return f"data:image/png;base64,{b64encode(buffer.getvalue()).decode()}"
 
 
 def _rectangle(edges: Box, colour: object, opacity: Number | None) -> str:

@@ -34,7 +34,8 @@ def _horizontal(axis: Axis, crossed: Axis, ink: str) -> Iterator[str]:
     ticks = axis.ticks()
     if axis.options.get("showgrid") is not False and axis.kind != "category":
         yield from (element("line", x1=p, x2=p, y1=foot, y2=head, stroke=GRID) for p, _ in ticks)
-    yield element("line", x1=axis.begin, x2=axis.end, y1=foot, y2=foot, stroke=ink)
+    if axis.options.get("showline") is not False:
+        yield element("line", x1=axis.begin, x2=axis.end, y1=foot, y2=foot, stroke=ink)
     is_labelled = axis.options.get("showticklabels") is not False
     turn = -35 if is_labelled and _is_crowded(axis, ticks) else 0
     for place, label in ticks if is_labelled else ():
@@ -57,7 +58,8 @@ def _vertical(axis: Axis, crossed: Axis, ink: str) -> Iterator[str]:
     ticks = axis.ticks()
     if axis.options.get("showgrid") is not False and axis.kind != "category":
         yield from (element("line", x1=side, x2=far, y1=p, y2=p, stroke=GRID) for p, _ in ticks)
-    yield element("line", x1=side, x2=side, y1=axis.begin, y2=axis.end, stroke=ink)
+    if axis.options.get("showline") is not False:
+        yield element("line", x1=side, x2=side, y1=axis.begin, y2=axis.end, stroke=ink)
     is_labelled = axis.options.get("showticklabels") is not False
     for place, label in ticks if is_labelled else ():
         yield element("line", x1=side, x2=side + 4 * out, y1=place, y2=place, stroke=ink)

@@ -1,7 +1,7 @@
 """Where things stand in a still picture: its size, the room for the plots, axes, the legend."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sdnb.plots import svg_bars, svg_cells
@@ -207,7 +207,13 @@ class Layout:
         return left + share * width if along == "x" else top + (1 - share) * height
 
     def _axes(self) -> dict[str, Axis]:
-        return {name: self._axis(name) for name in self._axis_names()}
+        axes = {name: self._axis(name) for name in self._axis_names()}
+        for name, axis in axes.items():
+            anchor = axis.options.get("scaleanchor")
+            other = layout_name(anchor) if anchor else name
+            if other in axes and other != name:
+                axes |= _square({name: axis, other: axes[other]})
+        return axes
 
     def _axis_names(self) -> list[str]:
         traces = [drawn.trace for drawn in self.traces if drawn.kind != "table"]
@@ -259,6 +265,25 @@ class Layout:
             case "table":
                 return []
         return list(drawn.trace.get(along) or ())
+
+
+def _square(pair: dict[str, Axis]) -> dict[str, Axis]:
+    """Shorten one of two axes, so that a unit is as long on both."""
+    units = [abs(axis.pixel(1.0) - axis.pixel(0.0)) for axis in pair.values()]
+    return {
+        name: _shortened(axis, min(units) / unit)
+        for (name, axis), unit in zip(pair.items(), units, strict=True)
+    }
+
+
+def _shortened(axis: Axis, share: float) -> Axis:
+    toward = axis.options.get("constraintoward")
+    low, high = sorted((axis.begin, axis.end))
+    spare = (1 - share) * (high - low)
+    before = {"left": 0.0, "top": 0.0, "right": 1.0, "bottom": 1.0}.get(str(toward), 0.5) * spare
+    ends = [low + before, high - spare + before]
+    begin, end = ends if axis.begin < axis.end else ends[::-1]
+    return replace(axis, begin=begin, end=end)
 
 
 def layout_name(short: str) -> str:

@@ -101,6 +101,6 @@ def page(figure: go.Figure, *, title: str, alt: str, height: int) -> None:
     )
 
 
-def rounded(values: Iterable[int | float]) -> list[float]:
-    """Return values with six digits: what a plot shows, in half the room."""
-    return [float(f"{value:.6g}") for value in values]
+def rounded(values: Iterable[int | float], digits: int = 6) -> list[float]:
+    """Return values with six digits, or fewer: what a plot shows, in half the room."""
+    return [float(f"{value:.{digits}g}") for value in values]

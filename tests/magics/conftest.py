@@ -16,6 +16,7 @@ from sdnb.intercept import apply_hooks
 from sdnb.magics.extension import load_ipython_extension, unload_ipython_extension
 from sdnb.magics.sd import SdMagics
 from sdnb.magics.session import Session
+from sdnb.pipeline import Pipeline
 from sdnb.request import GenerationRequest
 from sdnb.result import Result
 from sdnb.trace import Trace
@@ -166,3 +167,11 @@ def notebook(
     magics.session = Session(load)
     yield Notebook(bare_shell, magics, pipelines, published)
     unload_ipython_extension(bare_shell)
+
+
+@pytest.fixture
+def real(notebook: Notebook, pipe: Pipeline) -> Notebook:
+    """Give a notebook whose `tiny` is the real one, and draws small."""
+    notebook.session._load = {"tiny": pipe}.__getitem__
+    notebook.run("%sd set --size 32x32 --cfg 1")
+    return notebook

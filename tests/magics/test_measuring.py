@@ -11,7 +11,6 @@ from sdnb.errors import InvalidField, SdnbError, UnknownName
 from sdnb.magics.commands import COMMANDS
 from sdnb.magics.complete import proposals
 from sdnb.magics.measuring import COLUMNS, PROBLEMS, USUAL
-from sdnb.pipeline import Pipeline
 from sdnb.plots import sampler_table
 from sdnb.plots.figure import Figure
 from sdnb.plots.sampler_table import Table
@@ -19,14 +18,6 @@ from sdnb.registry import SAMPLERS, SCHEDULES
 from tests.magics.conftest import Notebook
 
 MEASURING = ("schedules", "samplers", "convergence")
-
-
-@pytest.fixture
-def real(notebook: Notebook, pipe: Pipeline) -> Notebook:
-    """Give a notebook whose `tiny` is the real one, and draws small."""
-    notebook.session._load = {"tiny": pipe}.__getitem__
-    notebook.run("%sd set --size 32x32 --cfg 1")
-    return notebook
 
 
 def names_of(figure: Figure) -> set[str]:

@@ -1,4 +1,5 @@
 import xml.etree.ElementTree as ElementTree
+from base64 import b64decode
 from collections.abc import Callable
 from io import BytesIO
 from math import log10
@@ -125,14 +126,42 @@ def test_a_colour_scale_runs_from_end_to_end(drawn: Drawn) -> None:
     assert [cell.get("fill") for cell in inner.iter(f"{SVG}rect")] == ["#000000", "#ff0000"]
 
 
+def test_many_cells_are_one_picture_that_lies_as_plotly_draws_it(drawn: Drawn) -> None:
+    # given
+    z: list[list[float | None]] = [[0.0] * 6 for _ in range(5)]
+    z[0][0], z[4][5] = 1.0, None
+    black_to_red = [[0, "rgb(0,0,0)"], [1, "rgb(255,0,0)"]]
+    figure = Figure(go.Heatmap(z=z, colorscale=black_to_red, opacity=0.5, showscale=False))
+    # when
+    (picture,) = drawn(figure).iter(f"{SVG}image")
+    # then
+    with Image.open(BytesIO(b64decode(picture.get("href", "").partition(",")[2]))) as image:
+        assert image.size == (6, 5)
+        assert image.getpixel((0, 4)) == (255, 0, 0, 255)  # y runs upwards
+        assert image.getpixel((5, 0))[3] == 0
+        assert image.getpixel((3, 3)) == (0, 0, 0, 255)
+    assert "opacity:0.5" in picture.get("style", "")
+
+
+@pytest.mark.parametrize("size", [(900, 300), (300, 900)])
+def test_anchored_axes_have_units_of_one_length(drawn: Drawn, size: tuple[int, int]) -> None:
+    # given
+    figure = Figure(go.Scatter(x=[0, 3, 3], y=[0, 0, 3], mode="lines"))
+    figure.update_layout(width=size[0], height=size[1])
+    figure.update_xaxes(range=[0, 4])
+    figure.update_yaxes(range=[0, 5], scaleanchor="x", constrain="domain")
+    # when
+    (start, right, up) = points(drawn(figure))
+    # then
+    assert right[0] - start[0] == pytest.approx(right[1] - up[1], abs=0.2)
+
+
 def test_an_image_s_pixels_are_kept(drawn: Drawn) -> None:
     # given
     figure = Figure(go.Image(z=[[[255, 0, 0], [0, 255, 0]]]))
     # when
     (picture,) = drawn(figure).iter(f"{SVG}image")
     # then
-    from base64 import b64decode
-
     source = picture.get("href", "").partition(",")[2]
     with Image.open(BytesIO(b64decode(source))) as image:
         assert [image.getpixel((x, 0)) for x in (0, 1)] == [(255, 0, 0), (0, 255, 0)]

@@ -1,0 +1,138 @@
+"""``%sd film``, ``%sd latents``, ``%sd inspect``: look inside the last run.
+
+What is shown is computed in `sdnb.comparison` and drawn by `sdnb.plots`; both are imported when
+a subcommand runs.
+"""
+
+from typing import TYPE_CHECKING
+
+from sdnb.errors import InvalidField
+from sdnb.magics.command import Call, CommandFlag
+from sdnb.magics.working import at_work, given, request_of
+from sdnb.picture import Picture
+
+if TYPE_CHECKING:
+    import sdnb.comparison.microscope
+    import sdnb.plots.figure
+    import sdnb.result
+
+FRAMES = 12
+
+_INDEX = CommandFlag(
+    name="--index",
+    takes="I",
+    help="which image of the batch, from 0 (default 0)",
+    example="1",
+    read=int,
+)
+FILM_FLAGS = (
+    CommandFlag(
+        name="--frames",
+        takes="N",
+        help=f"how many steps, evenly spaced (default {FRAMES})",
+        example="8",
+        read=int,
+    ),
+    _INDEX,
+)
+LATENTS_FLAGS = (
+    CommandFlag(
+        name="--step",
+        takes="N",
+        help="after how many steps; 0 is the start (default the clean latents)",
+        example="5",
+        read=int,
+    ),
+    _INDEX,
+)
+INSPECT_FLAGS = (
+    CommandFlag(
+        name="--t",
+        takes="T",
+        help="training timestep, 0 (hardly noised) … 999 (default half way)",
+        example="500",
+        read=float,
+    ),
+    CommandFlag(
+        name="--image",
+        takes="FILE",
+        help="the picture that is noised (default the last one's latents)",
+        example="cat.png",
+        read=Picture.read,
+    ),
+    CommandFlag(
+        name="--prompt",
+        takes="TEXT",
+        help="what the network is told (default that of the last picture)",
+        example='"a red circle"',
+    ),
+    _INDEX,
+)
+
+
+def show_film(call: Call) -> "sdnb.plots.figure.Figure":
+    """Draw what the model took for the clean picture in each step of the last run."""
+    flags = given(call, "film", FILM_FLAGS)
+    result = call.session.last_result()
+    from sdnb.comparison.latents import film
+    from sdnb.plots.latents import plot_film
+
+    count, index = flags.get("frames", FRAMES), flags.get("index", 0)
+    with at_work(call, result.request, "decoding the film") as pipe:
+        return plot_film(film(pipe, result, count=count, index=index))
+
+
+def show_latents(call: Call) -> "sdnb.plots.figure.Figure":
+    """Draw the channels of the last picture's latents, at the end or after some steps."""
+    flags = given(call, "latents", LATENTS_FLAGS)
+    result, index = call.session.last_result(), flags.get("index", 0)
+    from sdnb.comparison.latents import clean, state
+    from sdnb.plots.latents import plot_channels
+
+    if "step" not in flags:
+        return plot_channels(clean(result, index)[0], title="Clean latents")
+    step = flags["step"]
+    latents, sigma = state(result, step, index)
+    return plot_channels(latents[0], title=f"Latents after {step} steps, σ {sigma:.3g}")
+
+
+def show_inspection(call: Call) -> "sdnb.comparison.microscope.Inspection":
+    """Noise the last picture, or a file's, to one timestep, and show all the network says."""
+    flags = given(call, "inspect", INSPECT_FLAGS)
+    result = None if "image" in flags else call.session.last_result()
+    from sdnb.comparison.latents import clean
+    from sdnb.comparison.microscope import inspect
+
+    request = request_of(call)
+    with at_work(call, request, "asking the network") as pipe:
+        size = pipe.components.size
+        subject = (
+            flags["image"].open().resize((size, size))
+            if result is None
+            else clean(result, flags.get("index", 0))
+        )
+        half = len(pipe.components.noise_schedule.alphas_cumprod) / 2
+        return inspect(
+            pipe,
+            subject,
+            flags.get("prompt", request.prompt),
+            t=flags.get("t", half),
+            negative_prompt=request.negative_prompt,
+            cfg_scale=request.cfg_scale,
+        )
+
+
+def results_at_hand(call: Call) -> "list[sdnb.result.Result]":
+    """Return the results drawn here that are still held, and those among the variables."""
+    from sdnb.result import Result
+
+    named = [value for value in call.names.values() if isinstance(value, Result)]
+    found = [*call.session.results, *named]
+    if not found:
+        raise InvalidField(
+            "there is no result to show yet.",
+            given="no variable holds one, and nothing was drawn",
+            allowed="what %sd, pipe.run and pipe.branch(...).finish() give",
+            fix="draw first: %sd a red circle",
+        )
+    return found

@@ -1,0 +1,41 @@
+"""What subcommands that ask the model share: their flags, their request, the pipeline at work."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, cast
+
+from sdnb.magics.command import Call, CommandFlag, read_flags
+from sdnb.request import GenerationRequest
+
+if TYPE_CHECKING:
+    import sdnb.pipeline
+
+
+# The values are those that the flags' own `read` gave: of as many types.
+def given(call: Call, name: str, flags: tuple[CommandFlag, ...]) -> dict[str, Any]:
+    """Return the values of a subcommand's flags, as their own ``read`` gave them."""
+    return read_flags(call, name, flags)
+
+
+def request_of(call: Call) -> GenerationRequest:
+    """Return what the last picture was asked by, else the defaults: one image, seed given."""
+    session = call.session
+    request = session.defaults.request if session.result is None else session.result.request
+    return request.changed(seed=request.seed or 0, batch_size=1, hooks=())
+
+
+@contextmanager
+def at_work(
+    call: Call, request: GenerationRequest, doing: str
+) -> "Iterator[sdnb.pipeline.Pipeline]":
+    """Give the pipeline, loading it if need be; what takes a while is said until it is done."""
+    from sdnb.magics.drawing import replaced_output
+    from sdnb.magics.live_view import message
+
+    session, checkpoint = call.session, request.checkpoint
+    with replaced_output() as show:
+        if missing := session.missing(checkpoint):
+            show(message(f"loading {missing} …"))
+        pipeline = session.pipeline(checkpoint)
+        show(message(f"{doing} …"))
+        yield cast("sdnb.pipeline.Pipeline", pipeline)  # the session knows what a run needs of it

@@ -1,0 +1,172 @@
+"""``%sd film``, ``%sd latents``, ``%sd inspect``, ``%sd tree``: on the real model, small."""
+
+import gc
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from sdnb.comparison.microscope import Inspection
+from sdnb.comparison.tree import Tree
+from sdnb.errors import InvalidField, SdnbError, UnknownName
+from sdnb.magics.commands import COMMANDS
+from sdnb.magics.complete import proposals
+from sdnb.pipeline import Pipeline
+from sdnb.plots.figure import Figure
+from sdnb.result import Result
+from tests.magics.conftest import Notebook
+
+LOOKING = ("film", "latents", "inspect")
+DRAW = "%sd a red circle --seed 7 --steps 4 --batch 2"
+
+
+def test_film_shows_the_last_picture_forming(real: Notebook) -> None:
+    # given
+    real.run(DRAW)
+    # when
+    figure = real.run("%sd film")
+    # then
+    assert isinstance(figure, Figure)
+    assert len(figure.layout.images) == 4
+    assert figure.data[0].text[0] == "step 0<br>σ 14.6"
+
+
+def test_film_shows_as_many_frames_as_asked_of_the_image_asked(real: Notebook) -> None:
+    # given
+    real.run(DRAW)
+    # when
+    first, second = real.run("%sd film --frames 2"), real.run("%sd film --frames 2 --index 1")
+    # then
+    assert [text.split("<br>")[0] for text in first.data[0].text] == ["step 0", "step 3"]
+    assert first.layout.images[1].source != second.layout.images[1].source
+
+
+def test_latents_shows_the_channels_at_the_end_or_after_a_step(real: Notebook) -> None:
+    # given
+    result = real.run(DRAW)
+    # when
+    end, start = real.run("%sd latents"), real.run("%sd latents --step 0 --index 1")
+    # then
+    assert isinstance(result, Result)
+    for figure, latents in ((end, result.latents[0]), (start, result.trace.x[0, 1])):
+        drawn = torch.tensor([trace.z for trace in figure.data if trace.type == "heatmap"])
+        assert torch.allclose(drawn, latents, rtol=0.01)
+    assert "σ 14.6" in start.layout.title.text
+
+
+def test_inspect_looks_at_the_last_result(real: Notebook) -> None:
+    # given
+    real.run(DRAW)
+    # when
+    seen = real.run("%sd inspect --t 200")
+    # then
+    assert isinstance(seen, Inspection)
+    assert seen.t == 200
+    assert seen.parts["x"].shape == (1, 4, 4, 4)
+
+
+def test_inspect_takes_a_file_before_anything_was_drawn(real: Notebook, tmp_path: Path) -> None:
+    # given
+    Image.new("RGB", (50, 40), "red").save(tmp_path / "red.png")
+    # when
+    seen = real.run(f'%sd inspect --image {tmp_path}/red.png --prompt "a red circle"')
+    # then
+    assert seen.t == 500
+    assert seen.parts["x"].shape == (1, 4, 16, 16)
+
+
+def test_the_tree_has_what_was_drawn_and_what_branched_from_it(
+    real: Notebook, pipe: Pipeline
+) -> None:
+    # given
+    real.names["pipe"] = pipe
+    first = real.run("%sd a red circle --steps 4 -o first")
+    other = real.run("%sd a blue star --steps 2")
+    branch = real.run("twig = pipe.branch(first, 2, steps=6).finish(); twig")
+    # when
+    shown = real.run("%sd tree")
+    # then
+    assert isinstance(shown, Tree)
+    assert {each.id for each in shown.children(None)} == {first.id, other.id}
+    assert [each.id for each in shown.children(first)] == [branch.id]
+
+
+def test_the_tree_keeps_no_result_alive(real: Notebook) -> None:
+    # given
+    forgotten = real.run("%sd a red circle --steps 1;")
+    kept = real.run("%sd a blue star --steps 1")
+    # when
+    gc.collect()
+    # then
+    assert forgotten is None
+    assert [each.id for each in real.session.results] == [kept.id]
+
+
+@pytest.mark.parametrize("line", ["film", "latents", "inspect", "tree"])
+def test_there_is_nothing_to_look_at_at_first(notebook: Notebook, line: str) -> None:
+    with pytest.raises(InvalidField) as caught:
+        notebook.run(f"%sd {line}")
+    assert "draw first" in caught.value.fix
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("film --frames 0", "at least one frame"),
+        ("film --index 2", "no such image"),
+        ("latents --step 9", "no such step"),
+        ("latents --index 2", "no such image"),
+        ("inspect --t 2000", "training timestep"),
+        ("inspect --t high", "another value"),
+        ("inspect --index 5", "no such image"),
+        ("inspect red.png", "flags only"),
+        ("tree first", "subcommand"),
+    ],
+)
+def test_a_misuse_says_how_to_write_it(real: Notebook, line: str, said: str) -> None:
+    # given
+    real.run(DRAW)
+    # when
+    with pytest.raises(InvalidField, match=said) as caught:
+        real.run(f"%sd {line}")
+    # then
+    assert caught.value.fix
+    assert caught.value.allowed
+
+
+def test_an_unknown_flag_lists_the_nearest_and_a_missing_file_is_our_error(real: Notebook) -> None:
+    real.run(DRAW)
+    with pytest.raises(UnknownName) as caught:
+        real.run("%sd film --frame 3")
+    assert "--frames" in caught.value.fix
+    with pytest.raises(SdnbError, match="cannot be read"):
+        real.run("%sd inspect --image nowhere.png")
+
+
+@pytest.mark.parametrize("name", LOOKING)
+def test_help_tells_the_flags_and_examples_that_can_be_read(notebook: Notebook, name: str) -> None:
+    text = repr(notebook.run(f"%sd help {name}"))
+    for flag in COMMANDS[name].flags:
+        assert flag.usage in text
+        if not flag.example.endswith(".png"):
+            flag.read(flag.example)
+
+
+def test_a_prompt_that_begins_like_them_stands_in_quotes(real: Notebook) -> None:
+    result = real.run('%sd "tree at night" --steps 1')
+    assert isinstance(result, Result)
+    assert result.request.prompt == "tree at night"
+
+
+@pytest.mark.parametrize(
+    ("rest", "found"),
+    [
+        ("film ", ["--frames", "--index"]),
+        ("latents --s", ["--step"]),
+        ("inspect --", ["--t", "--image", "--prompt", "--index"]),
+        ("tr", ["tree"]),
+    ],
+)
+def test_tab_completes_them(rest: str, found: list[str]) -> None:
+    assert proposals(rest, {}) == found
