@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from sdnb.magics.extension import load_ipython_extension as load_ipython_extension
     from sdnb.magics.extension import unload_ipython_extension as unload_ipython_extension
     from sdnb.picture import FromImage as FromImage
+    from sdnb.picture import Inpaint as Inpaint
     from sdnb.picture import Picture as Picture
     from sdnb.pipeline import Pipeline as Pipeline
     from sdnb.pipeline import load as load
@@ -56,6 +57,7 @@ _HOMES = {
     "GaussianMixture": "diffusion.analytic",
     "GenerationRequest": "request",
     "Hooks": "events",
+    "Inpaint": "picture",
     "Picture": "picture",
     "Pipeline": "pipeline",
     "Result": "result",

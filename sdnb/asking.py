@@ -39,6 +39,8 @@ class Asking:
 
     Attributes
     ----------
+    hooks : Hooks
+        Those on ``model``, ``denoise`` and modules are called here.
     evaluations : int
         How often the network was asked, by hooks too.
     """
@@ -53,7 +55,7 @@ class Asking:
         check_taps(denoiser.components.unet, hooks.on_module)
         self.evaluations = 0
         self._denoiser = denoiser
-        self._hooks = hooks
+        self.hooks = hooks
         self._cfg_scale = cfg_scale
         self._attention = attention
 
@@ -63,7 +65,7 @@ class Asking:
         """Ask, and return what came back as hooks left it."""
         t = self._denoiser.components.noise_schedule.t(asked.sigma)
         question = self._tapped(Question(asked.x, asked.sigma, t, branches), place)
-        model = apply_hooks(self._model_event(question, place), self._hooks.on_model)
+        model = apply_hooks(self._model_event(question, place), self.hooks.on_model)
         yield model
         question = replace(question, x=model.x, branches=model.branches)
         if self._attention is not None:
@@ -72,10 +74,10 @@ class Asking:
         if eps is None:
             raise TypeError("a question must be sent its answer")
         self.evaluations += 1
-        return apply_hooks(self._denoise_event(question, place, eps), self._hooks.on_denoise)
+        return apply_hooks(self._denoise_event(question, place, eps), self.hooks.on_denoise)
 
     def _tapped(self, question: Question, place: Place) -> Question:
-        if not self._hooks.on_module:
+        if not self.hooks.on_module:
             return question
         describe = partial(
             ModuleEvent,
@@ -87,7 +89,7 @@ class Asking:
         )
 
         def taps(network: Network, asked: Question) -> AbstractContextManager[None]:
-            return tapped(network, self._hooks.on_module, partial(describe, rows=asked.rows))
+            return tapped(network, self.hooks.on_module, partial(describe, rows=asked.rows))
 
         return replace(question, taps=taps)
 

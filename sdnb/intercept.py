@@ -38,7 +38,8 @@ def apply_hooks(event: EventT, hooks: tuple[Hook, ...]) -> EventT:
     """Call hooks one after the other, each on the event as the last one left it.
 
     Raises `HookError`, naming hook and event, where a hook raises or returns something that is
-    not None, the event's type, or a finite tensor of the shape, dtype and device it replaces.
+    not None, the event's type, or a tensor of the shape, dtype and device it replaces; finite,
+    if that one was: the network's own NaN is not the hook's.
     """
     for hook in hooks:
         before = _versions(event)
@@ -116,11 +117,15 @@ def _fitting(old: Tensor, new: object, name: str, place: str) -> Tensor:
         raise HookError(
             f"{place} returned a {name} that does not fit.", given=given, allowed=allowed
         )
-    if not bool(torch.isfinite(new).all()):
+    if not _is_finite(new) and _is_finite(old):
         raise HookError(
             f"{place} returned a {name} with NaN or infinity.", allowed="finite numbers"
         )
     return new
+
+
+def _is_finite(tensor: Tensor) -> bool:
+    return bool(torch.isfinite(tensor).all())
 
 
 def _place(hook: Hook, event: Event | ModuleEvent) -> str:

@@ -21,12 +21,11 @@ from sdnb.intercept import apply_hooks
 from sdnb.models.attention import AttentionRecorder
 from sdnb.models.denoiser import Denoiser
 from sdnb.models.text import encode_text
-from sdnb.models.vae import decode_latents
 from sdnb.past import Past
 from sdnb.registry import SAMPLERS
 from sdnb.request import GenerationRequest
 from sdnb.shapes import Latents, State
-from sdnb.start import begin, plan_levels
+from sdnb.start import Opening, plan_levels
 from sdnb.trace import Evaluation, Recorder
 
 
@@ -35,6 +34,8 @@ class Lane:
 
     Attributes
     ----------
+    opening : Opening
+        What the run begins from; decodes what it leads to.
     sigmas : list of float, [S + 1]
         The levels to visit.
     x, denoised : Tensor [B, C, h, w], or None before the first
@@ -61,6 +62,7 @@ class Lane:
     ) -> None:
         self.request = request
         self.seeds = batch_seeds(request.seed or 0, request.batch_size)
+        self.opening = Opening(denoiser.components, request, self.seeds)
         self.recorder = recorder
         self.x: Latents | None = None
         self.denoised: Latents | None = None
@@ -99,6 +101,7 @@ class Lane:
         A branch yields, before its own events, the one at which it begins (unseen by hooks).
         """
         yield from self._encode()
+        self._hooks = self._asking.hooks = self.opening.around(self._hooks)
         x = yield from self._begin() if self._past is None else self._begin_again(self._past)
         noise = loop.noise_of(self._sampler, self.seeds, x, begin=self.index)
         choice, levels = self.request.sampler, self.sigmas[self.index :]
@@ -108,7 +111,7 @@ class Lane:
         self._check_finite()
         self.has_ended = True
         x = self._here()
-        yield apply_hooks(ImageEvent(x, decode_latents(self._components, x)), self._hooks.on_image)
+        yield apply_hooks(ImageEvent(x, self.opening.decode(x)), self._hooks.on_image)
 
     def _encode(self) -> Generator[Yielded, Sent, None]:
         request = self.request
@@ -124,8 +127,7 @@ class Lane:
             yield event
 
     def _begin(self) -> Generator[Yielded, Sent, Latents]:
-        size = (self.request.width or 0, self.request.height or 0)
-        x = begin(self._components, self.request.start, self.seeds, size, self.sigmas[0])
+        x = self.opening.noised(self.sigmas[0])
         event = apply_hooks(StartEvent(self.sigmas[0], x), self._hooks.on_start)
         self.x = event.x
         self.recorder.start(self.sigmas[0], self.x)

@@ -1,4 +1,4 @@
-"""Pictures that go into a run, and the two ways to start: from noise, from a picture."""
+"""Pictures that go into a run, and the ways to start: from noise, from a picture or a part."""
 
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -46,10 +46,23 @@ class Picture:
             ) from error
 
     def open(self) -> "Image":
-        """Decode to a PIL image in RGB."""
+        """Decode to a PIL image in RGB; raises `InvalidField` for bytes that are no picture."""
         from PIL import Image
 
-        return Image.open(BytesIO(self.png)).convert("RGB")
+        try:
+            return Image.open(BytesIO(self.png)).convert("RGB")
+        except OSError as error:
+            raise InvalidField(
+                "these bytes are no picture.",
+                given=f"{len(self.png)} bytes",
+                allowed="a whole PNG file",
+                fix="make it with Picture.read(path) or Picture.of(image)",
+            ) from error
+
+    @property
+    def is_black(self) -> bool:
+        """Whether no pixel is anything but black."""
+        return self.open().getbbox() is None
 
 
 @dataclass(frozen=True)
@@ -69,4 +82,47 @@ class FromImage:
         return cls(Picture.read(path))
 
 
-Start = FromNoise | FromImage
+@dataclass(frozen=True)
+class Inpaint:
+    """Start from a picture and repaint it where ``mask`` is white.
+
+    What is black stays: in the latents as the picture's own, in the result pixel by pixel (it
+    does not pass through the VAE). Grey blends, so a blurred edge hides the seam. The mask may
+    be larger or smaller than the picture, of the same proportions; both are brought to the size
+    of the run. ``denoise`` says how far the rest may go from what is there.
+
+    Raises `InvalidField` for other proportions.
+    """
+
+    picture: Picture
+    mask: Picture
+
+    def __post_init__(self) -> None:
+        (width, height), (across, down) = self.picture.open().size, self.mask.open().size
+        if abs(across * height / width - down) >= 1:
+            raise InvalidField(
+                "the mask has other proportions than the picture.",
+                given=f"a mask of {across}x{down} pixels",
+                allowed=f"{width}x{height}, or that enlarged or reduced",
+                fix="save the mask at the size of the picture",
+            )
+
+    @classmethod
+    def read(cls, path: str | Path, mask: str | Path) -> "Inpaint":
+        """Start from the picture file at ``path``, with the mask in another."""
+        return cls(Picture.read(path), Picture.read(mask))
+
+
+Start = FromNoise | FromImage | Inpaint
+
+
+def masked(start: Start, mask: Picture | None) -> Start:
+    """Give a start's picture another mask, or none; raises `InvalidField` without a picture."""
+    if isinstance(start, FromNoise):
+        raise InvalidField(
+            "a mask says where a picture is repainted, and there is no picture.",
+            given="--mask alone",
+            allowed="--mask with --image",
+            fix="--image cat.png --mask mask.png",
+        )
+    return FromImage(start.picture) if mask is None else Inpaint(start.picture, mask)

@@ -15,7 +15,7 @@ from typing import Any, no_type_check
 
 from sdnb.choice import Choice
 from sdnb.errors import InvalidField, UnknownName
-from sdnb.picture import FromImage, FromNoise, Picture, Start
+from sdnb.picture import FromImage, FromNoise, Inpaint, Picture, Start
 from sdnb.registry import SAMPLERS, SCHEDULES
 
 SCHEMA = 1
@@ -166,7 +166,7 @@ class GenerationRequest:
         for name in ("prompt", "negative_prompt"):
             _check(isinstance(getattr(self, name), str), name, getattr(self, name), "text")
         _check(isinstance(self.checkpoint, str | None), "checkpoint", self.checkpoint, "text")
-        starts = "FromNoise(), FromImage.read(path)"
+        starts = "FromNoise(), FromImage.read(path), Inpaint.read(path, mask)"
         _check(isinstance(self.start, Start), "start", self.start, starts)
         uses = all(isinstance(use, HookUse) for use in self.hooks)
         _check(uses, "hooks", self.hooks, 'HookUse.parse("step:name")')
@@ -206,11 +206,7 @@ class GenerationRequest:
             values[entry.name] = getattr(self, entry.name)
         values["sampler"], values["schedule"] = str(self.sampler), str(self.schedule)
         values["hooks"] = [str(use) for use in self.hooks]
-        values["start"] = (
-            {"picture": b64encode(self.start.picture.png).decode()}
-            if isinstance(self.start, FromImage)
-            else None
-        )
+        values["start"] = _plain(self.start)
         return values
 
     @classmethod
@@ -222,9 +218,7 @@ class GenerationRequest:
         try:
             fields = dict(values)
             schema = int(fields.pop("schema", SCHEMA))
-            start = fields.pop("start", None)
-            if start is not None:
-                fields["start"] = FromImage(Picture(b64decode(start["picture"])))
+            fields["start"] = _start(fields.pop("start", None))
             fields["hooks"] = tuple(map(HookUse.parse, fields.get("hooks", ())))
         except (AttributeError, LookupError, TypeError, ValueError) as error:
             if isinstance(error, InvalidField):
@@ -243,6 +237,24 @@ class GenerationRequest:
                 fix="upgrade sdnb",
             )
         return cls().changed(**fields)
+
+
+def _plain(start: Start) -> JSON | None:
+    if isinstance(start, FromNoise):
+        return None
+    pictures = {"picture": start.picture}
+    if isinstance(start, Inpaint):
+        pictures["mask"] = start.mask
+    return {name: b64encode(picture.png).decode() for name, picture in pictures.items()}
+
+
+def _start(values: JSON | None) -> Start:
+    if values is None:
+        return FromNoise()
+    picture = Picture(b64decode(values["picture"]))
+    if "mask" not in values:
+        return FromImage(picture)
+    return Inpaint(picture, Picture(b64decode(values["mask"])))
 
 
 def _check(fits: bool, name: str, given: object, allowed: str) -> None:

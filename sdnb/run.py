@@ -19,8 +19,9 @@ from sdnb.models.attention import AttentionRecorder
 from sdnb.models.components import Components
 from sdnb.models.denoiser import Denoiser, Question
 from sdnb.models.text import truncated_text, unknown_words
-from sdnb.models.vae import decode_latents, to_pil
+from sdnb.models.vae import to_pil
 from sdnb.past import Past
+from sdnb.picture import Inpaint
 from sdnb.request import GenerationRequest
 from sdnb.result import Result, picture_row, quiet_line
 from sdnb.shapes import Images, Latents
@@ -148,7 +149,7 @@ class Run:
         if self.denoised is None:
             return []
         with self._turn():
-            return to_pil(decode_latents(self._components, self._clean()))
+            return to_pil(self._lane.opening.decode(self._clean()))
 
     def cancel(self) -> None:
         """End the run before its next network call; `finish` gives what there is."""
@@ -205,7 +206,7 @@ class Run:
 
 
 def notices(components: Components, request: GenerationRequest) -> tuple[str, ...]:
-    """Return what the user of a request's prompts should know, one sentence each."""
+    """Return what the user of a request should know, one sentence each."""
     said = []
     prompts = (request.prompt, request.negative_prompt)
     unknown = unknown_words(components, " ".join(prompts))
@@ -214,4 +215,6 @@ def notices(components: Components, request: GenerationRequest) -> tuple[str, ..
         said.append(f"This model has never seen: {', '.join(unknown)}. It knows: {known}.")
     for cut in filter(None, (truncated_text(components, prompt) for prompt in prompts)):
         said.append(f"The text encoder has no room for the end of the prompt: {cut!r}.")
+    if isinstance(request.start, Inpaint) and request.start.mask.is_black:
+        said.append("The mask is black everywhere: nothing was repainted. White repaints.")
     return tuple(said)

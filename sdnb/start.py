@@ -1,5 +1,7 @@
-"""How a run begins: at which levels, and with what latents."""
+"""How a run begins: at which levels, with what latents, and what of a picture it keeps."""
 
+from dataclasses import dataclass
+from functools import cached_property
 from math import sqrt
 
 import torch
@@ -9,12 +11,14 @@ from sdnb.diffusion.noise import start_noise
 from sdnb.diffusion.samplers.contract import Sampler
 from sdnb.diffusion.sigma_schedules import sigmas
 from sdnb.errors import InvalidField
+from sdnb.events import Hooks
+from sdnb.inpaint import KnownRegion, latent_mask, paste
 from sdnb.models.components import Components
-from sdnb.models.vae import encode_images, from_pil
-from sdnb.picture import FromImage, FromNoise, Start
+from sdnb.models.vae import decode_latents, encode_images, from_pil
+from sdnb.picture import FromNoise, Inpaint
 from sdnb.registry import SAMPLERS
 from sdnb.request import GenerationRequest
-from sdnb.shapes import Latents
+from sdnb.shapes import Images, Latents
 
 
 def plan_levels(components: Components, request: GenerationRequest) -> list[float]:
@@ -42,33 +46,57 @@ def plan_levels(components: Components, request: GenerationRequest) -> list[floa
     return levels
 
 
-def begin(
-    components: Components,
-    start: Start,
-    seeds: tuple[int, ...],
-    size: tuple[int, int],
-    sigma: float,
-) -> Latents:
-    """Return the latents [B, C, h, w] that a run starts from, float32 on the network's device.
+@dataclass(frozen=True, eq=False)
+class Opening:
+    """What a run begins from: its seeds' noise, and a picture where there is one.
 
-    At the noisiest level pure noise gets the variance of noised data, ``1 + sigma**2``; below
-    it the noise is added to the picture's latents (to zeros, where there is no picture).
-
-    Parameters
-    ----------
-    size : (width, height)
-        In pixels; a picture of another size is resized.
-    sigma : float
-        The run's first level.
+    Nothing is computed before it is asked for. A size that the request leaves open is the
+    checkpoint's.
     """
-    spec, (width, height) = components.latent, size
-    shape = (spec.channels, height // spec.factor, width // spec.factor)
-    eps = start_noise(seeds, shape).to(components.device)
-    full = sigma >= components.noise_schedule.sigma_max * (1 - 1e-5)
-    noised = add_noise(torch.zeros_like(eps), eps, sqrt(1 + sigma**2) if full else sigma)
-    match start:
-        case FromNoise():
-            return noised
-        case FromImage(picture):
-            pixels = from_pil([picture.open().resize(size)])
-            return noised + encode_images(components, pixels).to(noised)
+
+    components: Components
+    request: GenerationRequest
+    seeds: tuple[int, ...]
+
+    @cached_property
+    def eps(self) -> Latents:
+        """Unit noise [B, C, h, w], float32 on the network's device."""
+        spec, (width, height) = self.components.latent, self._size
+        shape = (spec.channels, height // spec.factor, width // spec.factor)
+        return start_noise(self.seeds, shape).to(self.components.device)
+
+    @cached_property
+    def clean(self) -> Latents:
+        """The picture's latents [B, C, h, w], resized to the run's size; zeros without one."""
+        start = self.request.start
+        if isinstance(start, FromNoise):
+            return torch.zeros_like(self.eps)
+        pixels = from_pil([start.picture.open().resize(self._size)])
+        return encode_images(self.components, pixels).to(self.eps).expand_as(self.eps)
+
+    def noised(self, sigma: float) -> Latents:
+        """Return the latents [B, C, h, w] at the run's first level.
+
+        At the noisiest level the noise has the variance of noised data, ``1 + sigma**2``.
+        """
+        full = sigma >= self.components.noise_schedule.sigma_max * (1 - 1e-5)
+        return add_noise(self.clean, self.eps, sqrt(1 + sigma**2) if full else sigma)
+
+    def around(self, hooks: Hooks) -> Hooks:
+        """Return the hooks, between those that keep a part of the picture where one is kept."""
+        start = self.request.start
+        if not isinstance(start, Inpaint):
+            return hooks
+        mask = latent_mask(start.mask, self._size, self.components.latent.factor).to(self.eps)
+        whole = mask.expand(len(self.seeds), -1, -1, -1)
+        return KnownRegion(self.clean, self.eps, whole).around(hooks)
+
+    def decode(self, latents: Latents) -> Images:
+        """Decode clean latents to pixels; those that are kept are the picture's own."""
+        images, start = decode_latents(self.components, latents), self.request.start
+        return paste(start, images) if isinstance(start, Inpaint) else images
+
+    @property
+    def _size(self) -> tuple[int, int]:
+        size = self.components.size
+        return self.request.width or size, self.request.height or size

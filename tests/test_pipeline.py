@@ -347,6 +347,20 @@ def test_not_a_number_from_the_model_ends_the_run_naming_the_step(pipe, sampler)
         pipe.run(PROMPT, steps=6, sampler=sampler, hooks=hooks, width=64, height=64)
 
 
+def test_no_hook_is_blamed_for_what_the_network_did(pipe):
+    # given
+    def poison(event):
+        cond = event.branches["cond"]
+        broken = dataclasses.replace(cond, embeds=cond.embeds * float("nan"))
+        return dataclasses.replace(event, branches={**event.branches, "cond": broken})
+
+    hooks = Hooks(on_model=(During(poison, 1, 1),), on_denoise=(lambda event: event.denoised / 2,))
+
+    # when / then
+    with pytest.raises(ModelError, match="step 1"):
+        pipe.run(PROMPT, steps=3, sampler="euler", hooks=hooks)
+
+
 def test_a_result_survives_pickling(pipe):
     result = pipe.run(PROMPT, seed=7, steps=2)
     copy = pickle.loads(pickle.dumps(result))

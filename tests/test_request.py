@@ -10,7 +10,7 @@ from PIL import Image
 
 from sdnb.choice import Choice
 from sdnb.errors import InvalidField, UnknownName
-from sdnb.picture import FromImage, Picture
+from sdnb.picture import FromImage, Inpaint, Picture
 from sdnb.registry import SAMPLERS, SCHEDULES
 from sdnb.request import GenerationRequest, HookUse
 
@@ -78,7 +78,16 @@ def test_an_unknown_field_is_told_the_nearest():
 
 
 @pytest.mark.parametrize(
-    "values", [{"sampler": 5}, {"hooks": [5]}, {"schema": "x"}, {"start": 1}, {"start": {}}]
+    "values",
+    [
+        {"sampler": 5},
+        {"hooks": [5]},
+        {"schema": "x"},
+        {"start": 1},
+        {"start": {}},
+        {"start": {"picture": "", "mask": ""}},
+        {"start": {"picture": "", "mask": None}},
+    ],
 )
 def test_what_is_no_request_is_refused(values):
     with pytest.raises(InvalidField):
@@ -126,6 +135,21 @@ def test_a_picture_is_kept_by_content(tmp_path):
     assert start.picture.open().getpixel((3, 3)) == (255, 0, 0)
     assert GenerationRequest.from_json(request.to_json()) == request
     assert Picture.of(image).sha256 == start.picture.sha256
+
+
+def test_a_mask_is_kept_with_its_picture(tmp_path):
+    # given
+    Image.new("RGB", (16, 8), "red").save(tmp_path / "red.png")
+    Image.new("1", (16, 8), 1).save(tmp_path / "white.png")
+
+    # when
+    start = Inpaint.read(tmp_path / "red.png", tmp_path / "white.png")
+    request = GenerationRequest(start=start)
+
+    # then
+    assert start.mask.open().getpixel((3, 3)) == (255, 255, 255)
+    assert GenerationRequest.from_json(json.loads(json.dumps(request.to_json()))) == request
+    assert hash(pickle.loads(pickle.dumps(request))) == hash(request)
 
 
 def test_a_broken_picture_is_refused(tmp_path):

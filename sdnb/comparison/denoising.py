@@ -2,8 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-import torch
-
 from sdnb.diffusion.guidance import classifier_free
 from sdnb.diffusion.noise import batch_seeds
 from sdnb.models.components import Components
@@ -12,7 +10,7 @@ from sdnb.models.text import encode_text
 from sdnb.pipeline import Pipeline
 from sdnb.request import GenerationRequest
 from sdnb.shapes import Latents, State
-from sdnb.start import begin
+from sdnb.start import Opening
 
 Both = Callable[[State, float], tuple[State, State]]
 """``(x, sigma)`` -> ``(denoised, denoised_uncond)``."""
@@ -46,8 +44,8 @@ def ask_network(
 def as_denoiser(pipe: Pipeline, request: GenerationRequest) -> Both:
     """Return the checkpoint as a denoiser with the request's prompt and guidance.
 
-    Hooks are not called. At cfg_scale 1 there is no negative prompt to answer: both halves of
-    the pair are the same then.
+    Hooks are not called, and no part of a picture is kept. At cfg_scale 1 there is no negative
+    prompt to answer: both halves of the pair are the same then.
     """
     prompts = {"cond": [request.prompt] * request.batch_size}
     if request.cfg_scale != 1:
@@ -77,7 +75,5 @@ class Counted:
 
 def starting_latents(parts: Components, request: GenerationRequest, sigma: float) -> Latents:
     """Return the latents that the request's run starts from at level ``sigma``."""
-    size = (request.width or parts.size, request.height or parts.size)
     seeds = batch_seeds(request.seed or 0, request.batch_size)
-    with torch.no_grad():
-        return begin(parts, request.start, seeds, size, sigma)
+    return Opening(parts, request, seeds).noised(sigma)

@@ -6,6 +6,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from sdnb.events import DenoiseEvent
+from sdnb.inpaint import blend
 from sdnb.shapes import Latents
 
 
@@ -29,4 +30,4 @@ class freeze_region:
     def __call__(self, event: DenoiseEvent) -> Latents:
         """Blend the estimate with what is known."""
         mask, known = self.mask.to(event.denoised), self.latents.to(event.denoised)
-        return mask * event.denoised + (1 - mask) * known
+        return blend(mask, event.denoised, known)

@@ -33,7 +33,7 @@ from sdnb.magics.parse import order_of
 from sdnb.magics.session import Session
 from sdnb.magics.settings import write_settings
 from sdnb.magics.words import Word
-from sdnb.picture import FromNoise
+from sdnb.picture import FromNoise, Inpaint
 from sdnb.request import GenerationRequest
 
 if TYPE_CHECKING:
@@ -178,6 +178,8 @@ def _texts(call: Call, example: str, *, least: int = 0, most: int = 1) -> list[s
 def _defaults_of(session: Session) -> str:
     order = session.defaults
     flags = format_flags(order.request, beside=GenerationRequest())
-    image = "" if order.request.start == FromNoise() else "--image (a picture)"
+    start = order.request.start
+    image = "" if start == FromNoise() else "--image (a picture)"
+    mask = "--mask (a picture)" if isinstance(start, Inpaint) else ""
     after = "" if order.after == "randomize" else f"--after {order.after}"
-    return " ".join(filter(None, (flags, image, after))) or "the built-in ones"
+    return " ".join(filter(None, (flags, image, mask, after))) or "the built-in ones"

@@ -18,6 +18,7 @@ from sdnb.registry import HOOKS, SAMPLERS, SCHEDULES
 _LINE = re.compile(r"\s*(?:[\w.,\s\[\]]+=\s*)?%sd\s(?P<rest>.*)")
 _CELL = re.compile(r"%%sd\s(?P<rest>.*)")
 _CHOICE = re.compile(r"""(?:.*\s)?(?P<flag>--\w+)[\s=]"(?:(?P<name>\w+)\s[^"]*)?""")
+_JOINED = re.compile(r"(--?[A-Za-z][\w-]*)=(.*)")
 _CHOOSES = {"--sampler": SAMPLERS, "--schedule": SCHEDULES}
 
 
@@ -51,6 +52,10 @@ def proposals(rest: str, names: Mapping[str, object]) -> list[str]:
     """
     word = _last_word(rest)
     begun = rest[: len(rest) - len(word)]
+    if joined := _JOINED.fullmatch(word):  # read as --flag value; no value is a flag
+        flag, value = joined.groups()
+        values = proposals(f"{begun}{flag} {value}", names)
+        return [f"{flag}={text}" for text in values if not text.startswith("-")]
     if choice := _CHOICE.fullmatch(begun + word[:1] if word.startswith('"') else begun):
         return [text for text in _of_choice(choice, word) if text.startswith(word)]
     before = begun.split()

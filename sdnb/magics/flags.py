@@ -1,4 +1,4 @@
-"""The flags of the magic, made from the request's fields and three of the notebook's own.
+"""The flags of the magic, made from the request's fields and four of the notebook's own.
 
 A new field of `GenerationRequest` is a new flag without a line here. How a line of flags is
 read and written is in `options`.
@@ -11,7 +11,7 @@ from keyword import iskeyword
 
 from sdnb.errors import InvalidField, SdnbError, UnknownName
 from sdnb.magics.seeds import AFTER, read_after
-from sdnb.picture import FromNoise
+from sdnb.picture import FromNoise, Picture
 from sdnb.registry import SAMPLERS, SCHEDULES
 from sdnb.request import MODULE, POINTS, GenerationRequest
 
@@ -30,7 +30,7 @@ class Flag:
     Parameters
     ----------
     sets : tuple of str
-        The options it sets: a field of the request, or ``after``, or ``name``.
+        The options it sets: a field of the request, or ``mask``, ``after``, ``name``.
     takes : str
         What follows it, as the help writes it.
     read : callable
@@ -126,6 +126,13 @@ _SIZE = Flag(
     read=_read_size,
     help="pixels, width x height, multiples of 8",
 )
+_MASK = Flag(
+    name="--mask",
+    sets=("mask",),
+    takes="MASK",
+    read=lambda text: (None if text == "none" else Picture.read(text),),
+    help="repaint the picture of --image where this one is white; none: all of it",
+)
 _AFTER = Flag(
     name="--after",
     sets=("after",),
@@ -142,9 +149,10 @@ _NAME = Flag(
     help="also put the result in this variable",
 )
 
+_OWN = (_SIZE, _MASK, _AFTER, _NAME)
+
 FLAGS: dict[str, Flag] = {
-    flag.name: flag
-    for flag in (*map(_flag_of, dataclasses.fields(GenerationRequest)), _SIZE, _AFTER, _NAME)
+    flag.name: flag for flag in (*map(_flag_of, dataclasses.fields(GenerationRequest)), *_OWN)
 }
 _EXAMPLES = {
     "--prompt": '"a red circle"',
@@ -158,6 +166,7 @@ _EXAMPLES = {
     "--cfg": "4",
     "--denoise": "0.6",
     "--image": "cat.png",
+    "--mask": "mask.png --image cat.png",
     "--checkpoint": "tiny",
     "--clip-skip": "1",
     "--on": "step:my_function@3-7",

@@ -12,7 +12,7 @@ from sdnb.magics.words import Word, quote
 from sdnb.request import GenerationRequest
 
 Options = dict[str, object]
-"""Field of the request, ``after`` or ``name`` -> value."""
+"""Field of the request, ``mask``, ``after`` or ``name`` -> value."""
 
 
 def read_options(words: Iterable[Word]) -> tuple[Options, list[Word]]:

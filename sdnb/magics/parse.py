@@ -15,6 +15,7 @@ from sdnb.errors import InvalidField
 from sdnb.magics.flags import FLAGS
 from sdnb.magics.options import Options, put, read_options
 from sdnb.magics.words import Word, fill, split_words
+from sdnb.picture import Picture, masked
 from sdnb.request import GenerationRequest
 
 _NEGATIVE = re.compile(r"\s*negative:(.*)", re.IGNORECASE)
@@ -76,7 +77,12 @@ def order_of(options: Options, defaults: Order) -> Order:
     """Return the defaults, changed by what the flags set."""
     fields = dict(options)
     after, name = fields.pop("after", defaults.after), fields.pop("name", "")
-    return Order(defaults.request.changed(**fields), str(after), str(name))
+    mask = fields.pop("mask", None)
+    request = defaults.request.changed(**fields)
+    if "mask" in options:  # it joins a picture that the same line names, or the defaults hold
+        start = masked(request.start, mask if isinstance(mask, Picture) else None)
+        request = request.changed(start=start)
+    return Order(request, str(after), str(name))
 
 
 def split_body(body: str) -> tuple[str, str | None]:

@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from sdnb import png
 from sdnb.errors import InvalidField, LoadError, UnknownName
@@ -8,6 +9,7 @@ from sdnb.magics.commands import COMMANDS
 from sdnb.magics.flags import FLAGS
 from sdnb.magics.session import load_pipeline
 from sdnb.magics.settings import settings_path
+from sdnb.picture import Inpaint
 from sdnb.registry import SAMPLERS, SCHEDULES
 from tests.magics.conftest import Notebook
 
@@ -65,6 +67,19 @@ def test_set_changes_the_defaults_of_this_notebook(notebook: Notebook) -> None:
 
 def test_set_without_flags_shows_the_defaults(notebook: Notebook) -> None:
     assert repr(notebook.run("%sd set")) == "defaults: the built-in ones"
+
+
+def test_a_picture_and_its_mask_can_be_defaults(notebook: Notebook, tmp_path: Path) -> None:
+    # given
+    for name in ("cat", "mask"):
+        Image.new("RGB", (16, 16), "white").save(tmp_path / f"{name}.png")
+    # when
+    page = notebook.run(f"%sd set --image {tmp_path}/cat.png --mask {tmp_path}/mask.png --keep")
+    notebook.magics.session = type(notebook.session)(notebook.session._load)
+    notebook.run("%sd a cat")
+    # then
+    assert repr(page).startswith("defaults: --image (a picture) --mask (a picture)")
+    assert isinstance(notebook.pipe.request.start, Inpaint)
 
 
 def test_kept_defaults_hold_in_the_next_notebook(notebook: Notebook) -> None:

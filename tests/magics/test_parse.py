@@ -13,7 +13,7 @@ from sdnb.errors import InvalidField, SdnbError, UnknownName
 from sdnb.magics.flags import FLAGS, example_of
 from sdnb.magics.options import format_flags
 from sdnb.magics.parse import Order, cut_semicolon, parse_cell, parse_line, split_body
-from sdnb.picture import FromImage
+from sdnb.picture import FromImage, Inpaint, Picture
 from sdnb.registry import SAMPLERS, SCHEDULES
 from sdnb.request import POINTS, GenerationRequest, HookUse
 
@@ -86,12 +86,13 @@ def test_every_field_of_a_request_has_a_flag() -> None:
     # when
     reached = {option for flag in FLAGS.values() for option in flag.sets}
     # then
-    assert reached == fields | {"after", "name"}
+    assert reached == fields | {"mask", "after", "name"}
 
 
 def test_every_example_in_the_help_works(tmp_path: Path, monkeypatch) -> None:
     # given
-    Image.new("L", (8, 8)).save(tmp_path / "cat.png")
+    for name in ("cat.png", "mask.png"):
+        Image.new("L", (8, 8)).save(tmp_path / name)
     monkeypatch.chdir(tmp_path)
     for flag in FLAGS.values():
         # when
@@ -203,6 +204,36 @@ def test_an_input_picture_is_read(tmp_path: Path) -> None:
     assert isinstance(order.request.start, FromImage)
 
 
+@pytest.fixture
+def pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Picture, Picture]:
+    """Give a picture and a mask, in cat.png and mask.png of the current folder."""
+    monkeypatch.chdir(tmp_path)
+    images = Image.new("RGB", (8, 8), "red"), Image.new("RGB", (8, 8), "white")
+    for image, name in zip(images, ("cat.png", "mask.png"), strict=True):
+        image.save(name)
+    return Picture.of(images[0]), Picture.of(images[1])
+
+
+@pytest.mark.parametrize(
+    "line", ["--image cat.png --mask mask.png", "--mask=mask.png --image=cat.png"]
+)
+def test_a_mask_goes_with_the_picture_of_its_line(
+    pictures: tuple[Picture, Picture], line: str
+) -> None:
+    assert parse_line(line, Order(), {}).request.start == Inpaint(*pictures)
+
+
+def test_a_mask_goes_with_the_picture_of_the_defaults(pictures: tuple[Picture, Picture]) -> None:
+    # given
+    plain = Order(GenerationRequest(start=FromImage(pictures[0])))
+    # when
+    repainted = parse_line("a dog --mask mask.png", plain, {})
+    # then
+    assert repainted.request.start == Inpaint(*pictures)
+    assert parse_line("a dog --mask none", repainted, {}).request.start == plain.request.start
+    assert parse_line("a dog --image cat.png", repainted, {}).request.start == plain.request.start
+
+
 @pytest.mark.parametrize(
     ("line", "what", "fix"),
     [
@@ -226,10 +257,14 @@ def test_an_input_picture_is_read(tmp_path: Path) -> None:
         ("-o 3x", "name of a variable", "-o result"),
         ("-o class", "name of a variable", "-o result"),
         ("--image missing.png", "cannot be read", "path"),
+        ("--mask missing.png", "cannot be read", "path"),
+        ("--mask mask.png", "there is no picture", "--image cat.png --mask mask.png"),
         ("{{missing}}", "no variable", "define it"),
     ],
 )
-def test_an_error_says_what_to_do(line: str, what: str, fix: str) -> None:
+def test_an_error_says_what_to_do(
+    pictures: tuple[Picture, Picture], line: str, what: str, fix: str
+) -> None:
     # when
     with pytest.raises(SdnbError, match=what) as caught:
         parse_line(line, Order(), {})

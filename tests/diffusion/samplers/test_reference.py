@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from sdnb.diffusion.samplers.loop import sample
+from sdnb.inpaint import KnownRegion
 from sdnb.registry import SAMPLERS
 from tests.reference import array, levels, problem, rows
 
@@ -66,13 +67,12 @@ def test_a_run_from_latents_ends_where_the_reference_ends(row):
     start = mixture.start(sigmas[0]) + latent
     denoiser = mixture
     if row["what"] == "inpaint":
-        mask = array(f"{name}/mask")
         noise = array(f"{name}/{'ddim_inpaint_noise' if row['sampler'] == 'ddim' else 'noise'}")
+        known = KnownRegion(latent, noise, array(f"{name}/mask"))
 
         def denoiser(x, sigma):
-            seen = x * mask + (latent + sigma * noise) * (1 - mask)
-            denoised, denoised_uncond = mixture(seen, sigma)
-            return denoised * mask + latent * (1 - mask), denoised_uncond
+            denoised, denoised_uncond = mixture(known.show(x, sigma), sigma)
+            return known.keep(denoised), denoised_uncond
 
     # when
     end = sample(denoiser, start, sigmas, row["sampler"], mixture.noise())
