@@ -3,7 +3,7 @@
 Data only. What gathers it inside the network is in `sdnb.models.attention`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -91,6 +91,16 @@ class Attention:
             )
         shares = maps[image, columns].sum(0)
         return shares / shares.max().clamp(min=torch.finfo(shares.dtype).tiny)
+
+    def film(
+        self, words: Sequence[str], steps: Sequence[int], *, branch: str = "cond", image: int = 0
+    ) -> Float[Tensor, "W S h w"]:
+        """Return the maps of some words in some steps; the errors are those of `map`."""
+        rows = (
+            [self.map(word, step=step, branch=branch, image=image) for step in steps]
+            for word in words
+        )
+        return torch.stack([torch.stack(row) for row in rows])
 
     def __repr__(self) -> str:
         texts = (f"{name}: {' '.join(self.words(name)) or 'no text'}" for name in self.tokens)

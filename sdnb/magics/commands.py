@@ -11,10 +11,12 @@ from sdnb.errors import InvalidField
 from sdnb.magics.command import Call, Command
 from sdnb.magics.help import explain, overview
 from sdnb.magics.looking import (
+    ATTENTION_FLAGS,
     FILM_FLAGS,
     INSPECT_FLAGS,
     LATENTS_FLAGS,
     results_at_hand,
+    show_attention,
     show_film,
     show_inspection,
     show_latents,
@@ -132,6 +134,9 @@ COMMANDS: dict[str, Command] = {
     "film": Command(show_film, "[FLAGS]", "the last picture forming, step by step", FILM_FLAGS),
     "latents": Command(
         show_latents, "[FLAGS]", "the channels of the last picture's latents", LATENTS_FLAGS
+    ),
+    "attention": Command(
+        show_attention, "[FLAGS]", "where the words of the last prompt looked", ATTENTION_FLAGS
     ),
     "inspect": Command(
         show_inspection, "[FLAGS]", "one question to the network, from all sides", INSPECT_FLAGS

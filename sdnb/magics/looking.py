@@ -1,4 +1,4 @@
-"""``%sd film``, ``%sd latents``, ``%sd inspect``: look inside the last run.
+"""``%sd film``, ``%sd latents``, ``%sd attention``, ``%sd inspect``: look inside the last run.
 
 What is shown is computed in `sdnb.comparison` and drawn by `sdnb.plots`; both are imported when
 a subcommand runs.
@@ -69,6 +69,19 @@ INSPECT_FLAGS = (
     _INDEX,
 )
 
+ATTENTION_FLAGS = (
+    CommandFlag(
+        name="--words",
+        takes="WORDS",
+        help="words of the prompt, with commas (default each of them)",
+        example="house,blue",
+        read=lambda text: tuple(text.split(",")),
+    ),
+    CommandFlag(name="--steps", takes="", help="step by step, in place of the mean of all"),
+    _INDEX,
+)
+COLUMNS = 8
+
 
 def show_film(call: Call) -> "sdnb.plots.figure.Figure":
     """Draw what the model took for the clean picture in each step of the last run."""
@@ -94,6 +107,27 @@ def show_latents(call: Call) -> "sdnb.plots.figure.Figure":
     step = flags["step"]
     latents, sigma = state(result, step, index)
     return plot_channels(latents[0], title=f"Latents after {step} steps, σ {sigma:.3g}")
+
+
+def show_attention(call: Call) -> "sdnb.plots.figure.Figure":
+    """Draw where the words of the last prompt looked; the run is made again to watch it."""
+    flags = given(call, "attention", ATTENTION_FLAGS)
+    result, index = call.session.last_result(), flags.get("index", 0)
+    from sdnb.comparison.latents import spaced
+    from sdnb.plots.attention import draw_word_maps, draw_word_steps
+
+    with at_work(call, result.request, "watching the run") as pipe:
+        watched = pipe.run(result.request, attention=True, keep="none")
+    attention = watched.attention
+    if attention is None:
+        raise TypeError("a run to its end has asked something")
+    words = tuple(flags.get("words", dict.fromkeys(attention.words())))
+    if "steps" not in flags:
+        maps = {word: attention.map(word, image=index) for word in words}
+        return draw_word_maps(watched.images[index], maps)
+    made = list(attention.steps["cond"])
+    steps = [made[i] for i in spaced(len(made), COLUMNS)]
+    return draw_word_steps(attention.film(words, steps, image=index), words, steps)
 
 
 def show_inspection(call: Call) -> "sdnb.comparison.microscope.Inspection":

@@ -17,7 +17,7 @@ from sdnb.plots.figure import Figure
 from sdnb.result import Result
 from tests.magics.conftest import Notebook
 
-LOOKING = ("film", "latents", "inspect")
+LOOKING = ("film", "latents", "attention", "inspect")
 DRAW = "%sd a red circle --seed 7 --steps 4 --batch 2"
 
 
@@ -53,6 +53,39 @@ def test_latents_shows_the_channels_at_the_end_or_after_a_step(real: Notebook) -
         drawn = torch.tensor([trace.z for trace in figure.data if trace.type == "heatmap"])
         assert torch.allclose(drawn, latents, rtol=0.01)
     assert "σ 14.6" in start.layout.title.text
+
+
+def test_attention_has_a_map_for_each_word_of_the_last_prompt(real: Notebook) -> None:
+    # given
+    real.run(DRAW)
+    # when
+    figure, chosen = real.run("%sd attention"), real.run("%sd attention --words circle --index 1")
+    # then
+    assert [trace.meta for trace in figure.data if trace.type == "heatmap"] == [
+        "a",
+        "red",
+        "circle",
+    ]
+    (heat,) = [trace for trace in chosen.data if trace.type == "heatmap"]
+    assert max(max(row) for row in heat.z) == 1.0
+
+
+def test_attention_is_shown_step_by_step(real: Notebook) -> None:
+    # given
+    real.run(DRAW)
+    # when
+    figure = real.run("%sd attention --words red,circle --steps")
+    # then
+    assert list(figure.layout.yaxis.ticktext) == ["red", "circle"]
+    assert list(figure.layout.xaxis.ticktext) == ["0", "1", "2", "3"]
+
+
+def test_attention_of_a_word_that_is_not_there_names_those_that_are(real: Notebook) -> None:
+    # given
+    real.run(DRAW)
+    # when / then
+    with pytest.raises(UnknownName, match="circle"):
+        real.run("%sd attention --words circel")
 
 
 def test_inspect_looks_at_the_last_result(real: Notebook) -> None:
@@ -103,7 +136,7 @@ def test_the_tree_keeps_no_result_alive(real: Notebook) -> None:
     assert [each.id for each in real.session.results] == [kept.id]
 
 
-@pytest.mark.parametrize("line", ["film", "latents", "inspect", "tree"])
+@pytest.mark.parametrize("line", ["film", "latents", "attention", "inspect", "tree"])
 def test_there_is_nothing_to_look_at_at_first(notebook: Notebook, line: str) -> None:
     with pytest.raises(InvalidField) as caught:
         notebook.run(f"%sd {line}")
