@@ -83,7 +83,7 @@ class Pipeline:
         recorded = tuple(use for use in request.hooks if use not in given)
         request = request.changed(hooks=(*recorded, *given))
         joined = _registered(recorded) + hooks
-        return Run(self._denoiser, request, joined, partial(self._turn, wait), keep=keep)
+        return Run(self._denoiser, request, joined, partial(self.turn, wait), keep=keep)
 
     def run(
         self,
@@ -141,13 +141,35 @@ class Pipeline:
             self._denoiser,
             request,
             _registered(request.hooks) if hooks is None else hooks,
-            partial(self._turn, wait),
+            partial(self.turn, wait),
             past=past,
             parent=(result.id, step),
         )
         while not isinstance(next(run), StartEvent | StepEvent):
             continue
         return run
+
+    @contextmanager
+    def turn(self, wait: bool = True) -> Iterator[None]:
+        """Hold the networks: other threads that want them wait.
+
+        Runs do so for each event; what asks the networks without a run does so itself. A thread
+        that holds them may ask again.
+
+        Parameters
+        ----------
+        wait : bool
+            Whether to wait while another thread computes; else `PipelineBusy` is raised.
+        """
+        if not self._lock.acquire(blocking=wait):
+            raise PipelineBusy(
+                "another thread is computing with this pipeline.",
+                fix="wait for it, or start the run with wait=True",
+            )
+        try:
+            yield
+        finally:
+            self._lock.release()
 
     def info(self) -> dict[str, str]:
         """Return what is known about the checkpoint, as words."""
@@ -187,18 +209,6 @@ class Pipeline:
             width=request.width or parts.size,
             height=request.height or parts.size,
         )
-
-    @contextmanager
-    def _turn(self, wait: bool) -> Iterator[None]:
-        if not self._lock.acquire(blocking=wait):
-            raise PipelineBusy(
-                "another thread is computing with this pipeline.",
-                fix="wait for it, or start the run with wait=True",
-            )
-        try:
-            yield
-        finally:
-            self._lock.release()
 
 
 def _registered(uses: tuple[HookUse, ...]) -> Hooks:
