@@ -102,7 +102,7 @@ class Pipeline:
             self._denoiser,
             request,
             joined,
-            partial(self._turn, wait),
+            partial(self.turn, wait),
             recorder=Recorder(keep, budget),
             attention=AttentionRecorder() if attention else None,
         )
@@ -171,7 +171,7 @@ class Pipeline:
             self._denoiser,
             request,
             _registered(request.hooks) if hooks is None else hooks,
-            partial(self._turn, wait),
+            partial(self.turn, wait),
             recorder=Recorder(),
             attention=AttentionRecorder() if attention else None,
             past=past,
@@ -187,10 +187,32 @@ class Pipeline:
         at_once = max(1, DECODED_PIXELS // (latents[0, 0].numel() * factor**2 or 1))
         pictures = []
         for some in latents.split(at_once):
-            with self._turn(wait=True):
+            with self.turn():
                 pixels = decode_latents(self.components, some.to(self.components.device))
             pictures += to_pil(pixels)
         return pictures
+
+    @contextmanager
+    def turn(self, wait: bool = True) -> Iterator[None]:
+        """Hold the networks: other threads that want them wait.
+
+        Runs do so for each event; what asks the networks without a run does so itself. A thread
+        that holds them may ask again.
+
+        Parameters
+        ----------
+        wait : bool
+            Whether to wait while another thread computes; else `PipelineBusy` is raised.
+        """
+        if not self._lock.acquire(blocking=wait):
+            raise PipelineBusy(
+                "another thread is computing with this pipeline.",
+                fix="wait for it, or start the run with wait=True",
+            )
+        try:
+            yield
+        finally:
+            self._lock.release()
 
     def info(self) -> dict[str, str]:
         """Return what is known about the checkpoint, as words."""
@@ -230,18 +252,6 @@ class Pipeline:
             width=request.width or parts.size,
             height=request.height or parts.size,
         )
-
-    @contextmanager
-    def _turn(self, wait: bool) -> Iterator[None]:
-        if not self._lock.acquire(blocking=wait):
-            raise PipelineBusy(
-                "another thread is computing with this pipeline.",
-                fix="wait for it, or start the run with wait=True",
-            )
-        try:
-            yield
-        finally:
-            self._lock.release()
 
 
 def _registered(uses: tuple[HookUse, ...]) -> Hooks:

@@ -29,14 +29,17 @@ def ask_network(
     Returns
     -------
     callable
-        ``(x [B, C, h, w], sigma)`` -> ``eps`` [B, C, h, w] by the name of its branch.
+        ``(x [B, C, h, w], sigma)`` -> ``eps`` [B, C, h, w] by the name of its branch. Each
+        question waits for its turn while another thread computes.
     """
     parts = pipe.components
-    branches = {name: encode_text(parts, texts, clip_skip) for name, texts in prompts.items()}
+    with pipe.turn():
+        branches = {name: encode_text(parts, texts, clip_skip) for name, texts in prompts.items()}
     denoiser = Denoiser(parts)
 
     def ask(x: Latents, sigma: float) -> Answer:
-        return denoiser([Question(x, sigma, parts.noise_schedule.t(sigma), branches)])[0]
+        with pipe.turn():
+            return denoiser([Question(x, sigma, parts.noise_schedule.t(sigma), branches)])[0]
 
     return ask
 

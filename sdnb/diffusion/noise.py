@@ -89,8 +89,8 @@ class BrownianPath:
     alone. A point between them depends on which others of its stretch were asked for before.
     Every value asked for is kept.
 
-    Source: Lévy's construction, as a tree that is grown on demand by Li et al. 2020
-    (arXiv:2001.01328), section 4.
+    Source: Lévy's construction; as a tree that is grown on demand, Li et al. 2020
+    (arXiv:2001.01328).
     """
 
     def __init__(self, seeds: Sequence[int], shape: tuple[int, ...]) -> None:

@@ -46,7 +46,9 @@ def sigmas(
     noise_schedule : NoiseSchedule or str, optional
         The model's, or a registered name; Stable Diffusion's if not given.
     denoise : float
-        Over 0, up to 1: only the last ``steps`` of ``int(steps / denoise)`` steps are kept.
+        Over 0, up to 1: only the last ``steps`` of ``int(steps / denoise)`` steps are kept. As in
+        ComfyUI that is the whole run where both numbers are the same (5 steps at 0.9), and more
+        than the share where the schedule gives fewer levels (``beta``).
     discard_penultimate : bool
         Compute one step more and leave out the level before 0, as second-order methods with a
         midpoint are used in practice.
@@ -62,17 +64,25 @@ def sigmas(
     Raises
     ------
     InvalidField
-        Where the schedule cannot be spread over so many steps, or gives levels that do not fall.
+        Where the schedule cannot be spread over so many steps, gives levels that do not fall, or
+        so few that nothing of ``denoise`` would be left.
     """
     model = _model_of(noise_schedule)
     if schedule == "custom" and not callable(options.get("sigmas")):
         _check_whole(denoise, options)
         return _computed(schedule, steps, model, options)
     _check_spread(steps, denoise, len(model.alphas_cumprod))
-    asked = int(steps / denoise) + discard_penultimate
-    levels = _computed(schedule, asked, model, options)
+    whole = int(steps / denoise)
+    levels = _computed(schedule, whole + discard_penultimate, model, options)
     if discard_penultimate and len(levels) > 2:  # else the one before 0 is the first
         levels = torch.cat([levels[:-2], levels[-1:]])
+    if len(levels) - 1 <= steps < whole:
+        raise InvalidField(
+            f"the schedule {schedule} gives too few different levels for a part of them.",
+            given={"steps": steps, "denoise": denoise},
+            allowed=f"fewer steps than its {len(levels) - 1} levels",
+            fix="fewer steps, or another schedule",
+        )
     return levels if denoise == 1 else levels[-(steps + 1) :]
 
 

@@ -1,3 +1,5 @@
+import threading
+
 import torch
 
 from sdnb.comparison.denoising import as_denoiser, starting_latents
@@ -25,6 +27,29 @@ def test_both_answers_are_the_same_without_guidance(pipe: Pipeline) -> None:
     x = starting_latents(pipe.components, request, 5.0)
     guided, plain = as_denoiser(pipe, request)(x, 5.0)
     assert torch.equal(guided, plain)
+
+
+def test_it_waits_while_another_thread_computes(pipe: Pipeline) -> None:
+    # given
+    request = GenerationRequest(prompt="a red circle", width=32, height=32)
+    ask, x = as_denoiser(pipe, request), starting_latents(pipe.components, request, 5.0)
+    asked, answered = threading.Event(), threading.Event()
+    watch = pipe.components.unet.register_forward_pre_hook(lambda *_call: asked.set())
+
+    def question() -> None:
+        ask(x, 5.0)
+        answered.set()
+
+    # when
+    other = threading.Thread(target=question)
+    with pipe.turn():
+        other.start()
+        reached = asked.wait(0.5)
+    other.join(30)
+    watch.remove()
+    # then
+    assert not reached
+    assert answered.is_set()
 
 
 def test_they_differ_with_guidance(pipe: Pipeline) -> None:

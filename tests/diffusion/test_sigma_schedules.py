@@ -157,6 +157,17 @@ def test_beta_merges_the_quantiles_that_round_to_one_timestep():
     assert len(sigmas("beta", 139)) == 139
 
 
+def test_a_part_of_merged_levels_is_a_part_or_is_refused():
+    # given
+    whole = sigmas("beta", 500)
+
+    # when / then
+    assert torch.equal(sigmas("beta", 450, denoise=0.9), whole[-451:])
+    with pytest.raises(InvalidField, match="too few different levels"):
+        sigmas("beta", 900, denoise=0.95)
+    assert len(sigmas("beta", 900)) < 901
+
+
 def test_the_level_before_zero_stays_where_it_is_the_only_one():
     assert len(sigmas("beta", 1, discard_penultimate=True, alpha=1e-3, beta=1e-9)) == 2
 

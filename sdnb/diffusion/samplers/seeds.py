@@ -31,7 +31,7 @@ def seeds_2(
     r : float
         Where the midpoint lies, a share of the step in ``log sigma``.
 
-    Source: Gonzalez et al. 2023 (arXiv:2305.14267), Algorithm 2, in the clean estimate.
+    Source: Gonzalez et al. 2023 (arXiv:2305.14267), SEEDS-2 in the clean estimate.
     """
     for sigma, sigma_next in pairwise(sigmas):
         denoised = yield Evaluate(x, sigma)
@@ -70,7 +70,7 @@ def seeds_3(
     r_1, r_2 : float
         Where the inner points lie, shares of the step in ``log sigma``, the first one before.
 
-    Source: Gonzalez et al. 2023 (arXiv:2305.14267), Algorithm 3, in the clean estimate.
+    Source: Gonzalez et al. 2023 (arXiv:2305.14267), SEEDS-3 in the clean estimate.
     """
     if r_1 >= r_2:
         raise InvalidField(
@@ -112,7 +112,7 @@ def joined_draws(levels: Sequence[float], noise: Noise, eta: float) -> Iterator[
     Each stretch decays what was gathered and adds its own draw, so the noise at a later point
     contains that at the earlier ones. Nothing is drawn for an ``eta`` of 0.
 
-    Source: Gonzalez et al. 2023 (arXiv:2305.14267), Proposition 4.2.
+    Source: Gonzalez et al. 2023 (arXiv:2305.14267).
     """
     gathered: State | float = 0.0
     for sigma, sigma_next in pairwise(levels):

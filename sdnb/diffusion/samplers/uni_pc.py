@@ -25,7 +25,7 @@ def uni_pc(x: State, sigmas: Sequence[float], noise: Noise, *, order: int = 3) -
     order : int
         Answers used, the present one included, 1 … 3; less than the number of steps.
 
-    Source: Zhao et al. 2023 (arXiv:2302.04867), Algorithms 5 and 6, with ``B_1``.
+    Source: Zhao et al. 2023 (arXiv:2302.04867), with ``B_1``.
     """
     return _unified(x, sigmas, order, lambda h: -h)
 
@@ -41,7 +41,7 @@ def uni_pc_bh2(x: State, sigmas: Sequence[float], noise: Noise, *, order: int = 
     order : int
         As there.
 
-    Source: Zhao et al. 2023 (arXiv:2302.04867), Algorithms 5 and 6, with ``B_2``.
+    Source: Zhao et al. 2023 (arXiv:2302.04867), with ``B_2``.
     """
     return _unified(x, sigmas, order, lambda h: expm1(-h))
 
@@ -80,7 +80,7 @@ def unified_weights(nodes: Sequence[float], h: float, scale: float) -> list[floa
 
     A single one is given 1/2, which keeps its order.
 
-    Source: Zhao et al. 2023 (arXiv:2302.04867), Theorem 3.1 and appendix F.
+    Source: Zhao et al. 2023 (arXiv:2302.04867).
     """
     if len(nodes) == 1:
         return [scale / 2]
