@@ -5,17 +5,16 @@ tools for Stable Diffusion read. Which images of a Result get which path is in `
 """
 
 import json
-import os
 from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
-from itertools import chain, count
+from io import BytesIO
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, Any
 
 from sdnb.choice import Choice
 from sdnb.errors import InvalidField, SdnbError
+from sdnb.files import write_new
 from sdnb.request import GenerationRequest
 
 if TYPE_CHECKING:
@@ -84,7 +83,7 @@ def write(
     wanted = Path(path)
     try:
         wanted.parent.mkdir(parents=True, exist_ok=True)
-        return _place(_write_aside(image, wanted.parent, _chunks(request, index, facts)), wanted)
+        return write_new(wanted, _encoded(image, _chunks(request, index, facts)))
     except OSError as error:
         raise InvalidField(
             f"the picture could not be written: {error.strerror or error}.",
@@ -176,43 +175,10 @@ def _chunks(request: GenerationRequest, index: int, facts: Mapping[str, str]) ->
     return chunks
 
 
-def _write_aside(image: "PIL.Image.Image", folder: Path, chunks: "PngInfo") -> Path:
-    """Write a complete file beside its place, so that a full disk leaves nothing half done."""
-    with NamedTemporaryFile(dir=folder, prefix=".sdnb-", suffix=".part", delete=False) as file:
-        aside = Path(file.name)
-        try:
-            image.save(file, "PNG", pnginfo=chunks)
-            file.flush()
-            os.fsync(file.fileno())
-        except BaseException:  # an interrupt too must not leave the part behind
-            aside.unlink()
-            raise
-    return aside
-
-
-def _place(aside: Path, wanted: Path) -> Path:
-    """Move a finished file to the first free name."""
-    try:
-        place = next(name for name in _names(wanted) if _reserve(name))
-        aside.chmod(place.stat().st_mode)  # a temporary file is its owner's alone
-        return aside.replace(place)
-    except BaseException:
-        aside.unlink(missing_ok=True)
-        raise
-
-
-def _names(wanted: Path) -> Iterator[Path]:
-    numbered = (wanted.with_stem(f"{wanted.stem}-{number}") for number in count(2))
-    return chain([wanted], numbered)
-
-
-def _reserve(path: Path) -> bool:
-    """Take the name, atomically, if nobody has it."""
-    try:
-        path.touch(exist_ok=False)
-    except FileExistsError:
-        return False
-    return True
+def _encoded(image: "PIL.Image.Image", chunks: "PngInfo") -> bytes:
+    buffer = BytesIO()
+    image.save(buffer, "PNG", pnginfo=chunks)
+    return buffer.getvalue()
 
 
 def _text_chunks(path: Path) -> dict[str, Any]:

@@ -141,6 +141,19 @@ def test_an_interrupt_leaves_nothing_behind(tmp_path: Path, picture: Image.Image
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_failed_move_leaves_no_empty_file(tmp_path: Path, picture: Image.Image, monkeypatch):
+    # given
+    def fail(*_args):
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(Path, "replace", fail)
+    # when
+    with pytest.raises(InvalidField, match="Input/output"):
+        png.write(picture, tmp_path / "cat.png", REQUEST, index=0, facts={})
+    # then
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_written_file_can_be_read_by_others(tmp_path: Path, picture: Image.Image) -> None:
     # given
     (tmp_path / "other").touch()

@@ -7,9 +7,9 @@ The file is ``settings.json`` in the folder that ``SDNB_CONFIG`` names, else in 
 import json
 import os
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 
 from sdnb.errors import InvalidField, SdnbError
+from sdnb.files import replace_whole
 from sdnb.magics.parse import Order
 from sdnb.magics.seeds import read_after
 from sdnb.request import GenerationRequest
@@ -55,7 +55,7 @@ def write_settings(defaults: Order) -> Path:
     path = settings_path()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _write(path, json.dumps(kept, indent=2, ensure_ascii=False))
+        replace_whole(path, json.dumps(kept, indent=2, ensure_ascii=False).encode())
     except OSError as error:
         raise InvalidField(
             f"your settings could not be kept: {error.strerror or error}.",
@@ -64,21 +64,6 @@ def write_settings(defaults: Order) -> Path:
             fix="name another folder in the environment variable SDNB_CONFIG",
         ) from error
     return path
-
-
-def _write(path: Path, text: str) -> None:
-    with NamedTemporaryFile(
-        "w", dir=path.parent, suffix=".part", delete=False, encoding="utf-8"
-    ) as file:
-        aside = Path(file.name)
-        try:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        except BaseException:  # an interrupt too must not leave the part behind
-            aside.unlink()
-            raise
-    aside.replace(path)
 
 
 def _unreadable(path: Path, what: str, why: str = "") -> InvalidField:

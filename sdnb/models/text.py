@@ -24,7 +24,7 @@ def encode_text(components: Components, prompts: Sequence[str], clip_skip: int =
     Returns
     -------
     Conditioning
-        ``embeds`` [B, 77, D] after the final layer norm.
+        ``embeds`` [B, 77, D] after the final layer norm, float32.
     """
     encoder = components.text_encoder
     if clip_skip >= encoder.config.num_hidden_layers:
@@ -39,7 +39,7 @@ def encode_text(components: Components, prompts: Sequence[str], clip_skip: int =
     # transformers moved the norm out of an inner module in 5.6
     inner: Network = getattr(encoder, "text_model", encoder)
     embeds = inner.final_layer_norm(output.hidden_states[-1 - clip_skip]).detach()
-    return Conditioning(embeds, output.pooler_output, tokens)
+    return Conditioning(embeds.float(), output.pooler_output.float(), tokens)
 
 
 def tokenize(

@@ -37,4 +37,5 @@ def to_pil(images: Images) -> list[Image.Image]:
 def from_pil(pictures: Sequence[Image.Image]) -> Images:
     """Turn PIL images of one size into pixels [B, 3, H, W] in 0 … 1, float32 on the CPU."""
     pixels = np.stack([np.asarray(picture.convert("RGB")) for picture in pictures])
-    return torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 255
+    # a run's latents would keep the order of these in memory, and kernels round by it
+    return torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous().float() / 255

@@ -1,10 +1,13 @@
 """The figure that every plot returns: plotly's, which draws itself offline everywhere.
 
 JupyterLab takes plotly's own form and draws it with the renderer that comes with plotly. All
-others - a saved notebook on a code host, HTML or PDF made of it - find a small SVG.
+others - a saved notebook on a code host, HTML or PDF made of it - find a small SVG, in HTML with
+its alternative text: an SVG alone loses its words there.
 """
 
 import json
+from base64 import b64encode
+from html import escape
 from typing import Any
 
 import plotly.graph_objects as go
@@ -35,11 +38,13 @@ class Figure(go.Figure):  # type: ignore[misc]  # plotly has no types
 
     # IPython's display protocol: it passes what it wants included and excluded.
     def _repr_mimebundle_(self, *_wishes: Any, **_more: Any) -> dict[str, Any]:
-        """Return plotly's form, an SVG where `to_svg` can draw one, and a line of text."""
+        """Return plotly's form, a line of text, and an SVG where `to_svg` can draw one."""
         data = {**json.loads(self.to_json(validate=False)), "config": CONFIG}
         bundle = {PLOTLY: data, "text/plain": f"<Figure: {self.alt}>"}
         try:
-            bundle["image/svg+xml"] = to_svg(self)
+            svg = to_svg(self)
         except InvalidField:  # a kind of trace that has no still picture, such as 3-D
             return bundle
-        return bundle
+        source = f"data:image/svg+xml;base64,{b64encode(svg.encode()).decode()}"
+        html = f'<img alt="{escape(self.alt)}" src="{source}" style="max-width:100%">'
+        return {**bundle, "image/svg+xml": svg, "text/html": html}

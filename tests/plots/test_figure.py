@@ -5,6 +5,7 @@ from base64 import b64encode
 
 import nbformat
 import plotly.graph_objects as go
+from bs4 import BeautifulSoup
 from IPython.core.formatters import DisplayFormatter
 from nbconvert import HTMLExporter
 
@@ -19,22 +20,25 @@ def test_it_publishes_plotly_s_form_a_picture_and_words() -> None:
     # when
     bundle, _ = DisplayFormatter().format(figure)
     # then
-    assert set(bundle) == {PLOTLY, "image/svg+xml", "text/plain"}
+    assert set(bundle) == {PLOTLY, "image/svg+xml", "text/html", "text/plain"}
     assert bundle["text/plain"] == "<Figure: a line>"
     assert bundle["image/svg+xml"].startswith("<svg")
     json.dumps(bundle)
 
 
-def test_html_made_of_a_notebook_shows_the_picture() -> None:
+def test_html_made_of_a_notebook_shows_the_picture_and_says_what_it_shows() -> None:
     # given
-    bundle = Figure(LINE)._repr_mimebundle_()
+    alt = 'error & "cost" < 1'
+    bundle = Figure(LINE, layout_meta={"alt": alt})._repr_mimebundle_()
     output = nbformat.v4.new_output("display_data", bundle)
     cell = nbformat.v4.new_code_cell(outputs=[output])
     # when
     page, _ = HTMLExporter().from_notebook_node(nbformat.v4.new_notebook(cells=[cell]))
     # then
+    (image,) = BeautifulSoup(page, "html.parser").select("img")
     picture = b64encode(bundle["image/svg+xml"].encode()).decode()
-    assert f'src="data:image/svg+xml;base64,{picture}' in page.replace("\n", "")
+    assert image["src"] == f"data:image/svg+xml;base64,{picture}"
+    assert image["alt"] == alt
 
 
 def test_nothing_it_publishes_names_another_machine() -> None:

@@ -1,0 +1,58 @@
+"""Files that are whole or not there: written aside, then moved to their place."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import chain, count
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+
+
+def replace_whole(path: Path, data: bytes) -> Path:
+    """Write a file in the place of the one that is there, which stays whole until then."""
+    with _aside(path.parent, data) as written:
+        return written.replace(path)
+
+
+def write_new(path: Path, data: bytes) -> Path:
+    """Write a file under the first free name: ``cat.png``, else ``cat-2.png``; returns where.
+
+    A failure or an interrupt leaves nothing behind.
+    """
+    with _aside(path.parent, data) as written:
+        place = next(name for name in _names(path) if _reserve(name))
+        try:
+            written.chmod(place.stat().st_mode)  # a temporary file is its owner's alone
+            return written.replace(place)
+        except BaseException:  # an interrupt too must not leave an empty file behind
+            place.unlink()
+            raise
+
+
+@contextmanager
+def _aside(folder: Path, data: bytes) -> Iterator[Path]:
+    """Give a complete file beside its place; it is taken away unless it was moved."""
+    with NamedTemporaryFile(dir=folder, prefix=".sdnb-", suffix=".part", delete=False) as file:
+        aside = Path(file.name)
+        try:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+            file.close()
+            yield aside
+        finally:
+            aside.unlink(missing_ok=True)
+
+
+def _names(wanted: Path) -> Iterator[Path]:
+    numbered = (wanted.with_stem(f"{wanted.stem}-{number}") for number in count(2))
+    return chain([wanted], numbered)
+
+
+def _reserve(path: Path) -> bool:
+    """Take the name, atomically, if nobody has it."""
+    try:
+        path.touch(exist_ok=False)
+    except FileExistsError:
+        return False
+    return True
