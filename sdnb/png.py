@@ -1,22 +1,20 @@
-"""PNG files that carry their whole request: written safely, read back, readable elsewhere.
+"""PNG files that carry their whole request: written, read back, readable elsewhere.
 
 Two text chunks: ``sdnb`` holds the request as JSON, ``parameters`` the text form that most
 tools for Stable Diffusion read. Which images of a Result get which path is in `sdnb.result`.
 """
 
 import json
-import os
 from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
-from itertools import chain, count
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, Any
 
 from sdnb.choice import Choice
 from sdnb.errors import InvalidField, SdnbError
 from sdnb.request import GenerationRequest
+from sdnb.saving import save_new
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -81,17 +79,8 @@ def write(
     InvalidField
         When the file cannot be written; what was there before is untouched.
     """
-    wanted = Path(path)
-    try:
-        wanted.parent.mkdir(parents=True, exist_ok=True)
-        return _place(_write_aside(image, wanted.parent, _chunks(request, index, facts)), wanted)
-    except OSError as error:
-        raise InvalidField(
-            f"the picture could not be written: {error.strerror or error}.",
-            given=str(wanted),
-            allowed="a file in a folder that can be written to, with space left",
-            fix="save to another folder, for example %sd save pictures",
-        ) from error
+    chunks = _chunks(request, index, facts)
+    return save_new(path, lambda file: image.save(file, "PNG", pnginfo=chunks))
 
 
 def read(path: str | Path) -> tuple[GenerationRequest, int]:
@@ -174,45 +163,6 @@ def _chunks(request: GenerationRequest, index: int, facts: Mapping[str, str]) ->
     chunks.add_text("parameters", parameters(request, index=index))
     chunks.add_text("sdnb", json.dumps(values))
     return chunks
-
-
-def _write_aside(image: "PIL.Image.Image", folder: Path, chunks: "PngInfo") -> Path:
-    """Write a complete file beside its place, so that a full disk leaves nothing half done."""
-    with NamedTemporaryFile(dir=folder, prefix=".sdnb-", suffix=".part", delete=False) as file:
-        aside = Path(file.name)
-        try:
-            image.save(file, "PNG", pnginfo=chunks)
-            file.flush()
-            os.fsync(file.fileno())
-        except BaseException:  # an interrupt too must not leave the part behind
-            aside.unlink()
-            raise
-    return aside
-
-
-def _place(aside: Path, wanted: Path) -> Path:
-    """Move a finished file to the first free name."""
-    try:
-        place = next(name for name in _names(wanted) if _reserve(name))
-        aside.chmod(place.stat().st_mode)  # a temporary file is its owner's alone
-        return aside.replace(place)
-    except BaseException:
-        aside.unlink(missing_ok=True)
-        raise
-
-
-def _names(wanted: Path) -> Iterator[Path]:
-    numbered = (wanted.with_stem(f"{wanted.stem}-{number}") for number in count(2))
-    return chain([wanted], numbered)
-
-
-def _reserve(path: Path) -> bool:
-    """Take the name, atomically, if nobody has it."""
-    try:
-        path.touch(exist_ok=False)
-    except FileExistsError:
-        return False
-    return True
 
 
 def _text_chunks(path: Path) -> dict[str, Any]:
