@@ -6,6 +6,7 @@ from functools import partial
 from secrets import randbelow
 from threading import RLock
 from typing import Any
+from weakref import ref
 
 from PIL.Image import Image
 
@@ -90,7 +91,8 @@ class Pipeline:
         recorded = tuple(use for use in request.hooks if use not in given)
         request = request.changed(hooks=(*recorded, *given))
         joined = _registered(recorded) + hooks
-        return Run(self._denoiser, request, joined, partial(self._turn, wait), keep=keep)
+        turn = partial(self._turn, wait)
+        return Run(self._denoiser, request, joined, turn, keep=keep, decoder=ref(self))
 
     def run(
         self,
@@ -151,6 +153,7 @@ class Pipeline:
             partial(self._turn, wait),
             past=past,
             parent=(result.id, step),
+            decoder=ref(self),
         )
         while not isinstance(next(run), StartEvent | StepEvent):
             continue

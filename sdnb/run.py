@@ -21,7 +21,7 @@ from sdnb.models.text import truncated_text, unknown_words
 from sdnb.models.vae import decode_latents, to_pil
 from sdnb.past import Past
 from sdnb.request import GenerationRequest
-from sdnb.result import Result, picture_row, quiet_line
+from sdnb.result import Decoder, Result, picture_row, quiet_line
 from sdnb.shapes import Images, Latents
 
 Turn = Callable[[], AbstractContextManager[None]]
@@ -48,12 +48,14 @@ class Run:
         keep: str = "all",
         past: Past | None = None,
         parent: tuple[str, int] | None = None,
+        decoder: Callable[[], Decoder | None] | None = None,
     ) -> None:
         self.request = request
         self.seconds = 0.0
         self._denoiser = denoiser
         self._turn = turn
         self._parent = parent
+        self._decoder = decoder
         self._lane = Lane(denoiser, request, hooks, keep=keep, past=past)
         self._events = self._lane.events()
         self._waiting: Question | None = None  # asked, not yet answered: an interrupt came between
@@ -171,6 +173,7 @@ class Run:
             notices=said,
             trace=self._lane.recorder.trace(),
             parent=self._parent,
+            decoder=self._decoder,
         )
 
     def __repr__(self) -> str:
