@@ -7,11 +7,31 @@ from itertools import chain, count
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
+from sdnb.errors import InvalidField
+
 
 def replace_whole(path: Path, data: bytes) -> Path:
     """Write a file in the place of the one that is there, which stays whole until then."""
     with _aside(path.parent, data) as written:
         return written.replace(path)
+
+
+def save_new(path: str | Path, data: bytes) -> Path:
+    """Save a user's file under the first free name; its folder is made.
+
+    Raises `InvalidField` when it cannot be written; what was there before is untouched.
+    """
+    wanted = Path(path)
+    try:
+        wanted.parent.mkdir(parents=True, exist_ok=True)
+        return write_new(wanted, data)
+    except OSError as error:
+        raise InvalidField(
+            f"the picture could not be written: {error.strerror or error}.",
+            given=str(wanted),
+            allowed="a file in a folder that can be written to, with space left",
+            fix="save to another folder, for example %sd save pictures",
+        ) from error
 
 
 def write_new(path: Path, data: bytes) -> Path:

@@ -6,6 +6,7 @@ from functools import partial
 from secrets import randbelow
 from threading import RLock
 from typing import Any
+from weakref import ref
 
 from PIL.Image import Image
 
@@ -105,6 +106,7 @@ class Pipeline:
             partial(self.turn, wait),
             recorder=Recorder(keep, budget),
             attention=AttentionRecorder() if attention else None,
+            decoder=ref(self),
         )
 
     def run(  # noqa: PLR0913 - as start
@@ -176,6 +178,7 @@ class Pipeline:
             attention=AttentionRecorder() if attention else None,
             past=past,
             parent=(result.id, step),
+            decoder=ref(self),
         )
         while not isinstance(next(run), StartEvent | StepEvent):
             continue

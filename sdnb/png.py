@@ -1,4 +1,4 @@
-"""PNG files that carry their whole request: written safely, read back, readable elsewhere.
+"""PNG files that carry their whole request: written, read back, readable elsewhere.
 
 Two text chunks: ``sdnb`` holds the request as JSON, ``parameters`` the text form that most
 tools for Stable Diffusion read. Which images of a Result get which path is in `sdnb.result`.
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from sdnb.choice import Choice
 from sdnb.errors import InvalidField, SdnbError
-from sdnb.files import write_new
+from sdnb.files import save_new
 from sdnb.request import GenerationRequest
 
 if TYPE_CHECKING:
@@ -80,17 +80,7 @@ def write(
     InvalidField
         When the file cannot be written; what was there before is untouched.
     """
-    wanted = Path(path)
-    try:
-        wanted.parent.mkdir(parents=True, exist_ok=True)
-        return write_new(wanted, _encoded(image, _chunks(request, index, facts)))
-    except OSError as error:
-        raise InvalidField(
-            f"the picture could not be written: {error.strerror or error}.",
-            given=str(wanted),
-            allowed="a file in a folder that can be written to, with space left",
-            fix="save to another folder, for example %sd save pictures",
-        ) from error
+    return save_new(path, _encoded(image, _chunks(request, index, facts)))
 
 
 def read(path: str | Path) -> tuple[GenerationRequest, int]:

@@ -1,16 +1,17 @@
-"""What came out: a `Result`, data only, which draws itself and saves its pictures."""
+"""What came out: a `Result`, data only, which draws itself and saves its pictures and its film."""
 
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from uuid import uuid4
 
-from sdnb import png
+from sdnb import animation, png
 from sdnb.attention import Attention
+from sdnb.errors import InvalidField
 from sdnb.request import GenerationRequest
 from sdnb.shapes import Latents
 from sdnb.trace import Trace
@@ -20,6 +21,14 @@ if TYPE_CHECKING:
 
 SHOWN_WIDTH = 192
 """Small pictures of a result are drawn at least this wide, in CSS pixels."""
+
+
+@runtime_checkable  # the test suite checks types as it runs
+class Decoder(Protocol):
+    """The part of `sdnb.pipeline.Pipeline` that makes pictures of latents."""
+
+    def decode(self, latents: Latents, /) -> list["Image"]:
+        """Decode clean latents."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -48,6 +57,9 @@ class Result:
         Of a branch: the ``id`` of the result it comes from, and the step it begins at.
     id : str
         Tells results apart, also after pickling.
+    decoder : callable or None
+        A weak reference to the pipeline, which can decode the latents of its steps: a result
+        keeps no checkpoint in memory. None after pickling.
     """
 
     request: GenerationRequest
@@ -62,6 +74,7 @@ class Result:
     attention: Attention | None = None
     parent: tuple[str, int] | None = None
     id: str = field(default_factory=lambda: uuid4().hex[:12])
+    decoder: Callable[[], Decoder | None] | None = None
 
     @property
     def facts(self) -> str:
@@ -108,6 +121,59 @@ class Result:
             for index, (image, seed) in enumerate(zip(self.images, self.seeds, strict=False))
         ]
 
+    def save_animation(
+        self,
+        path: str | Path,
+        *,
+        pipe: Decoder | None = None,
+        frame_seconds: float = 0.15,
+        last_seconds: float = 2.0,
+    ) -> Path:
+        """Save the run as a film: the estimate of every step, then the picture itself.
+
+        Images of a batch stand side by side. The film repeats; what it shows is said in it.
+
+        Parameters
+        ----------
+        path : str or Path
+            Ends in ``.webp`` or ``.gif``. A file that exists is never overwritten: a number is
+            added.
+        pipe : Pipeline, optional
+            What decodes the estimates, where the pipeline of the run is gone.
+        frame_seconds, last_seconds : float
+            How long a step is shown, and how long the picture, 0.01 … 600.
+
+        Raises
+        ------
+        InvalidField
+            For another kind of file, and where the run kept no states, ended before its first
+            step, or has nothing left to decode with.
+        """
+        seconds = [frame_seconds] * self.trace.steps + [last_seconds]
+        animation.check(path, seconds)
+        self.trace.check_states()
+        estimates = (pipe or self._decoder()).decode(self.trace.denoised.flatten(0, 1))
+        count = len(self.seeds)
+        rows = [estimates[step * count : (step + 1) * count] for step in range(self.trace.steps)]
+        frames = [_side_by_side(row) for row in (*rows, self.images)]
+        said = f"{self._alt(self.seeds[0])}, forming in {self.trace.steps} steps\n"
+        said += png.parameters(self.request, index=0)
+        return animation.write(frames, path, seconds=seconds, description=said)
+
+    def _decoder(self) -> Decoder:
+        found = None if self.decoder is None else self.decoder()
+        if found is None:
+            raise InvalidField(
+                "the pipeline of this run is gone: the result was loaded, or its pipeline let go.",
+                given="no pipeline",
+                allowed="one with the same checkpoint",
+                fix=f"save_animation(path, pipe=sdnb.load({self.request.checkpoint!r}))",
+            )
+        return found
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "decoder": None}  # data only: a pipeline stays where it is
+
     def __repr__(self) -> str:
         count = len(self.images)
         return f"<Result: {count} image{'s' if count != 1 else ''} · {self.facts}>"
@@ -127,6 +193,15 @@ class Result:
     def _alt(self, seed: int) -> str:
         prompt = " ".join(self.request.prompt.split()) or "no prompt"
         return f"Generated image, seed {seed}: {prompt}"
+
+
+def _side_by_side(images: Sequence["Image"]) -> "Image":
+    from PIL import Image
+
+    row = Image.new("RGB", (sum(image.width for image in images), images[0].height))
+    for index, image in enumerate(images):
+        row.paste(image, (index * images[0].width, 0))
+    return row
 
 
 def picture_row(images: Sequence["Image"], alts: Sequence[str], *, width: int = SHOWN_WIDTH) -> str:

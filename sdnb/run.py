@@ -23,7 +23,7 @@ from sdnb.models.vae import to_pil
 from sdnb.past import Past
 from sdnb.picture import Inpaint
 from sdnb.request import GenerationRequest
-from sdnb.result import Result, picture_row, quiet_line
+from sdnb.result import Decoder, Result, picture_row, quiet_line
 from sdnb.shapes import Images, Latents
 from sdnb.trace import Recorder
 
@@ -52,12 +52,14 @@ class Run:
         attention: AttentionRecorder | None = None,
         past: Past | None = None,
         parent: tuple[str, int] | None = None,
+        decoder: Callable[[], Decoder | None] | None = None,
     ) -> None:
         self.request = request
         self.seconds = 0.0
         self._denoiser = denoiser
         self._turn = turn
         self._parent = parent
+        self._decoder = decoder
         self._lane = Lane(
             denoiser, request, hooks, recorder=recorder, attention=attention, past=past
         )
@@ -179,6 +181,7 @@ class Run:
             trace=self._lane.recorder.trace(),
             attention=None if attention is None else attention.attention(),
             parent=self._parent,
+            decoder=self._decoder,
         )
 
     def __repr__(self) -> str:

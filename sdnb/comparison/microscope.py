@@ -74,15 +74,15 @@ class Inspection:
         return {"text/plain": repr(self), "text/html": html}
 
     def _row(self, name: str) -> str:
-        numbers = ", ".join(f"{mean:.2f} ± {std:.2f}" for mean, std in self.statistics()[name])
+        spreads = [f"{mean:.2f} ± {std:.2f}" for mean, std in self.statistics()[name]]
         channels = self.channels(name)
         alts = [f"Channel {i} of {name}" for i in range(len(channels))]
         seen = [self.decoded[name].resize((64, 64))] if name in self.decoded else []
         return (
             f"<tr><th>{escape(name)}</th>"
-            f"<td>{picture_row(channels, alts, width=64)}</td>"
+            f'<td style="white-space:nowrap">{picture_row(channels, alts, width=64)}</td>'
             f"<td>{picture_row(seen, [f'{name}, decoded'], width=64)}</td>"
-            f"<td>{escape(numbers)}</td></tr>"
+            f"<td>{'<br>'.join(spreads)}</td></tr>"
         )
 
 

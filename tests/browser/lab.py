@@ -10,6 +10,8 @@ from playwright.sync_api import Locator, Page, expect
 from tests.browser.server import ROOT, TOKEN, Server
 
 SCREENSHOTS = ROOT / "build/screenshots"
+PLOTLY = "application/vnd.plotly.v1+json"
+PLOT = ".js-plotly-plot"
 KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
 LEAVES_THE_MACHINE = re.compile(r"^\w+://(?!127\.0\.0\.1[:/])")
 
@@ -89,6 +91,23 @@ class Lab:
         expect(self.page.locator(f"body[data-jp-theme-name='{name}']")).to_be_attached()
         expect(self.page.locator("#jupyterlab-splash")).to_have_count(0)
 
+    def look_at_plots(self, bundles: list[dict], name: str) -> None:
+        """Check that plots have their titles and heights, on both themes; keep pictures of them."""
+        plots = self.notebook.locator(PLOT)
+        expect(plots).to_have_count(len(bundles))
+        for theme in ("Light", "Dark"):
+            self.use_theme(f"JupyterLab {theme}")
+            for index, (plot, bundle) in enumerate(zip(plots.all(), bundles, strict=True)):
+                layout = bundle[PLOTLY]["layout"]
+                expect(plot.locator(".gtitle")).to_have_text(layout["title"]["text"])
+                expect(plot.locator("svg.main-svg").first).to_be_visible()
+                plot.scroll_into_view_if_needed()
+                box = plot.bounding_box()
+                assert box is not None
+                assert box["height"] >= layout["height"] - 1
+                self.screenshot(f"{name}-{index}-{theme.lower()}")
+        self.use_theme("JupyterLab Light")
+
     def choose(self, menu: str, *items: str) -> None:
         self.page.locator(".lm-MenuBar-itemLabel").get_by_text(menu, exact=True).click()
         for item in items:
@@ -106,6 +125,13 @@ class Lab:
         path = SCREENSHOTS / f"{name}.png"
         self.page.screenshot(path=path)
         return path
+
+
+def saved_bundles(lesson: str) -> list[dict]:
+    """What a saved lesson's plots hold, in order."""
+    notebook = nbformat.read(ROOT / "notebooks" / lesson, as_version=4)
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
+    return [output["data"] for output in outputs if PLOTLY in output.get("data", {})]
 
 
 def alt_text(image: Locator) -> str:

@@ -4,46 +4,21 @@ import json
 import re
 from base64 import b64encode
 
-import nbformat
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.lab import Lab
+from tests.browser.lab import PLOT, Lab, saved_bundles
 from tests.browser.server import ROOT
 
 pytestmark = pytest.mark.browser
 
-PLOTLY = "application/vnd.plotly.v1+json"
-PLOT = ".js-plotly-plot"
 LESSON = "05_samplers.ipynb"
-
-
-def saved_bundles() -> list[dict]:
-    """What the saved lesson's plots hold, in order."""
-    notebook = nbformat.read(ROOT / "notebooks" / LESSON, as_version=4)
-    outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
-    return [output["data"] for output in outputs if PLOTLY in output.get("data", {})]
 
 
 def test_the_saved_lesson_shows_its_plots_before_it_is_run(lab: Lab, blocked: list[str]) -> None:
     lab.open(LESSON)
 
-    plots = lab.notebook.locator(PLOT)
-    bundles = saved_bundles()
-    expect(plots).to_have_count(len(bundles))
-    for plot, bundle in zip(plots.all(), bundles, strict=True):
-        title = bundle[PLOTLY]["layout"]["title"]["text"]
-        expect(plot.locator(".gtitle")).to_have_text(title)
-        expect(plot.locator("svg.main-svg").first).to_be_visible()
-    for theme in ("Light", "Dark"):
-        lab.use_theme(f"JupyterLab {theme}")
-        for index, (plot, bundle) in enumerate(zip(plots.all(), bundles, strict=True)):
-            plot.scroll_into_view_if_needed()
-            box = plot.bounding_box()
-            assert box is not None
-            assert box["height"] >= bundle[PLOTLY]["layout"]["height"] - 1
-            lab.screenshot(f"samplers-{index}-{theme.lower()}")
-    lab.use_theme("JupyterLab Light")
+    lab.look_at_plots(saved_bundles(LESSON), "samplers")
     assert blocked == []
 
 
@@ -70,7 +45,9 @@ def test_a_cell_draws_schedules_with_pictures_and_hover(lab: Lab, blocked: list[
 
 
 def test_a_plot_s_picture_needs_no_plotly(lab: Lab, blocked: list[str]) -> None:
-    sources = [b64encode(bundle["image/svg+xml"].encode()).decode() for bundle in saved_bundles()]
+    sources = [
+        b64encode(bundle["image/svg+xml"].encode()).decode() for bundle in saved_bundles(LESSON)
+    ]
     tags = [f'<img src="data:image/svg+xml;base64,{source}">' for source in sources]
     lab.page.set_content("".join(tags))
 
@@ -102,7 +79,7 @@ def test_without_trust_the_table_is_plain_and_the_plots_stay(lab: Lab) -> None:
 
     expect(lab.notebook.locator("table").last).to_contain_text("heun")
     expect(lab.notebook.locator("th button")).to_have_count(0)
-    assert lab.notebook.locator(PLOT).count() == len(saved_bundles())
+    assert lab.notebook.locator(PLOT).count() == len(saved_bundles(LESSON))
 
 
 def test_the_lesson_is_saved_small() -> None:
