@@ -118,7 +118,7 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, picture: Image.Image,
     def full(*_args, **_options):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(picture, "save", full)
+    monkeypatch.setattr("os.fsync", full)
     # when
     with pytest.raises(InvalidField, match="No space left") as caught:
         png.write(picture, tmp_path / "new" / "cat.png", REQUEST, index=0, facts={})
@@ -133,7 +133,7 @@ def test_an_interrupt_leaves_nothing_behind(tmp_path: Path, picture: Image.Image
     def interrupt(*_args, **_options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(picture, "save", interrupt)
+    monkeypatch.setattr("os.fsync", interrupt)
     # when
     with pytest.raises(KeyboardInterrupt):
         png.write(picture, tmp_path / "cat.png", REQUEST, index=0, facts={})
