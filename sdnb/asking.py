@@ -20,6 +20,7 @@ from sdnb.models.components import Network
 from sdnb.models.denoiser import Answer, Denoiser, Question, unwatched
 from sdnb.models.module_hooks import check_taps, tapped
 from sdnb.shapes import Latents
+from sdnb.start import Opening
 
 Yielded = Event | Question
 Sent = Answer | None
@@ -39,8 +40,6 @@ class Asking:
 
     Attributes
     ----------
-    hooks : Hooks
-        Those on ``model``, ``denoise`` and modules are called here.
     evaluations : int
         How often the network was asked, by hooks too.
     """
@@ -50,22 +49,25 @@ class Asking:
         denoiser: Denoiser,
         hooks: Hooks,
         cfg_scale: float,
+        opening: Opening,
         attention: AttentionRecorder | None,
     ) -> None:
         check_taps(denoiser.components.unet, hooks.on_module)
         self.evaluations = 0
         self._denoiser = denoiser
-        self.hooks = hooks
+        self._hooks = hooks
         self._cfg_scale = cfg_scale
+        self._opening = opening
         self._attention = attention
 
     def ask(
         self, asked: loop.Question, branches: Branches, place: Place
     ) -> Generator[Yielded, Sent, DenoiseEvent]:
         """Ask, and return what came back as hooks left it."""
-        t = self._denoiser.components.noise_schedule.t(asked.sigma)
-        question = self._tapped(Question(asked.x, asked.sigma, t, branches), place)
-        model = apply_hooks(self._model_event(question, place), self.hooks.on_model)
+        known, t = self._opening.known, self._denoiser.components.noise_schedule.t(asked.sigma)
+        x = asked.x if known is None else known.show(asked.x, asked.sigma)
+        question = self._tapped(Question(x, asked.sigma, t, branches), place)
+        model = apply_hooks(self._model_event(question, place), self._hooks.on_model)
         yield model
         question = replace(question, x=model.x, branches=model.branches)
         if self._attention is not None:
@@ -74,10 +76,11 @@ class Asking:
         if eps is None:
             raise TypeError("a question must be sent its answer")
         self.evaluations += 1
-        return apply_hooks(self._denoise_event(question, place, eps), self.hooks.on_denoise)
+        event = apply_hooks(self._denoise_event(question, place, eps), self._hooks.on_denoise)
+        return event if known is None else replace(event, denoised=known.keep(event.denoised))
 
     def _tapped(self, question: Question, place: Place) -> Question:
-        if not self.hooks.on_module:
+        if not self._hooks.on_module:
             return question
         describe = partial(
             ModuleEvent,
@@ -89,7 +92,7 @@ class Asking:
         )
 
         def taps(network: Network, asked: Question) -> AbstractContextManager[None]:
-            return tapped(network, self.hooks.on_module, partial(describe, rows=asked.rows))
+            return tapped(network, self._hooks.on_module, partial(describe, rows=asked.rows))
 
         return replace(question, taps=taps)
 

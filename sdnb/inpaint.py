@@ -13,7 +13,6 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
 from sdnb.diffusion.forward import add_noise
-from sdnb.events import DenoiseEvent, Hooks, ModelEvent
 from sdnb.models.vae import from_pil
 from sdnb.picture import Inpaint, Picture
 from sdnb.shapes import Images, Latents, Mask
@@ -47,17 +46,6 @@ class KnownRegion:
     def keep(self, denoised: Latents) -> Latents:
         """Return what the sampler is told: the answer, and the known part as it is."""
         return blend(self.mask, denoised, self.latents)
-
-    def around(self, hooks: Hooks) -> Hooks:
-        """Show before the first hook sees a question; keep after the last has seen an answer."""
-
-        def show_known(event: ModelEvent) -> Latents:
-            return self.show(event.x, event.sigma)
-
-        def keep_known(event: DenoiseEvent) -> Latents:
-            return self.keep(event.denoised)
-
-        return Hooks(on_model=(show_known,)) + hooks + Hooks(on_denoise=(keep_known,))
 
 
 def blend(

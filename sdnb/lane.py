@@ -70,7 +70,7 @@ class Lane:
         self.attention = attention
         self.has_ended = False
         self._questions = 0  # what hooks ask again is an evaluation, but no question of the run
-        self._asking = Asking(denoiser, hooks, request.cfg_scale, self.attention)
+        self._asking = Asking(denoiser, hooks, request.cfg_scale, self.opening, self.attention)
         self._components = denoiser.components
         self._hooks = hooks
         self._branches: dict[str, Conditioning] = {}
@@ -101,7 +101,6 @@ class Lane:
         A branch yields, before its own events, the one at which it begins (unseen by hooks).
         """
         yield from self._encode()
-        self._hooks = self._asking.hooks = self.opening.around(self._hooks)
         x = yield from self._begin() if self._past is None else self._begin_again(self._past)
         noise = loop.noise_of(self._sampler, self.seeds, x, begin=self.index)
         choice, levels = self.request.sampler, self.sigmas[self.index :]

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, no_type_check
 
 from sdnb.errors import InvalidField
 
@@ -70,11 +70,15 @@ class FromNoise:
     """Start from noise alone."""
 
 
+@no_type_check  # at run time: it checks its own fields, and says more than a type error
 @dataclass(frozen=True)
 class FromImage:
     """Start from a picture's latents, noised as far as ``denoise`` says (img2img)."""
 
     picture: Picture
+
+    def __post_init__(self) -> None:
+        _check("FromImage", self.picture)
 
     @classmethod
     def read(cls, path: str | Path) -> "FromImage":
@@ -82,6 +86,7 @@ class FromImage:
         return cls(Picture.read(path))
 
 
+@no_type_check  # at run time: it checks its own fields, and says more than a type error
 @dataclass(frozen=True)
 class Inpaint:
     """Start from a picture and repaint it where ``mask`` is white.
@@ -98,6 +103,7 @@ class Inpaint:
     mask: Picture
 
     def __post_init__(self) -> None:
+        _check("Inpaint", self.picture, self.mask)
         (width, height), (across, down) = self.picture.open().size, self.mask.open().size
         if abs(across * height / width - down) >= 1:
             raise InvalidField(
@@ -126,3 +132,14 @@ def masked(start: Start, mask: Picture | None) -> Start:
             fix="--image cat.png --mask mask.png",
         )
     return FromImage(start.picture) if mask is None else Inpaint(start.picture, mask)
+
+
+def _check(name: str, *pictures: object) -> None:
+    for picture in pictures:
+        if not isinstance(picture, Picture):
+            raise InvalidField(
+                f"{name} takes a Picture.",
+                given=picture,
+                allowed="sdnb.Picture.read(path), sdnb.Picture.of(image)",
+                fix=f'sdnb.{name}.read("cat.png"), from a file',
+            )

@@ -11,7 +11,6 @@ from sdnb.diffusion.noise import start_noise
 from sdnb.diffusion.samplers.contract import Sampler
 from sdnb.diffusion.sigma_schedules import sigmas
 from sdnb.errors import InvalidField
-from sdnb.events import Hooks
 from sdnb.inpaint import KnownRegion, latent_mask, paste
 from sdnb.models.components import Components
 from sdnb.models.vae import decode_latents, encode_images, from_pil
@@ -82,14 +81,15 @@ class Opening:
         full = sigma >= self.components.noise_schedule.sigma_max * (1 - 1e-5)
         return add_noise(self.clean, self.eps, sqrt(1 + sigma**2) if full else sigma)
 
-    def around(self, hooks: Hooks) -> Hooks:
-        """Return the hooks, between those that keep a part of the picture where one is kept."""
+    @cached_property
+    def known(self) -> KnownRegion | None:
+        """The part of the picture that is kept; None where all of it is repainted."""
         start = self.request.start
         if not isinstance(start, Inpaint):
-            return hooks
+            return None
         mask = latent_mask(start.mask, self._size, self.components.latent.factor).to(self.eps)
         whole = mask.expand(len(self.seeds), -1, -1, -1)
-        return KnownRegion(self.clean, self.eps, whole).around(hooks)
+        return KnownRegion(self.clean, self.eps, whole)
 
     def decode(self, latents: Latents) -> Images:
         """Decode clean latents to pixels; those that are kept are the picture's own."""

@@ -262,6 +262,13 @@ def test_what_is_no_picture_is_refused(picture, broken):
         Inpaint(picture, Picture(broken))
 
 
+@pytest.mark.parametrize("given", [Image.new("RGB", (8, 8)), "cat.png", None])
+def test_a_start_takes_pictures_only_and_says_how_to_make_one(picture, given):
+    for make in (FromImage, lambda image: Inpaint(picture, image)):
+        with pytest.raises(InvalidField, match="takes a Picture"):
+            make(given)
+
+
 def test_a_start_is_given_a_mask_or_another_or_none(picture):
     assert masked(FromImage(picture), RIGHT) == Inpaint(picture, RIGHT)
     assert masked(Inpaint(picture, RIGHT), WHITE) == Inpaint(picture, WHITE)
