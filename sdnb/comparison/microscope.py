@@ -82,7 +82,7 @@ class Inspection:
             f"<tr><th>{escape(name)}</th>"
             f'<td style="white-space:nowrap">{picture_row(channels, alts, width=64)}</td>'
             f"<td>{picture_row(seen, [f'{name}, decoded'], width=64)}</td>"
-            f"<td>{'<br>'.join(spreads)}</td></tr>"
+            f"<td>{'<br>'.join(spreads).replace('-', '−')}</td></tr>"
         )
 
 
