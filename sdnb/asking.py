@@ -3,7 +3,7 @@
 A question is yielded; who answers it is somebody else's affair, as in `sdnb.lane`.
 """
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -19,11 +19,12 @@ from sdnb.models.attention import AttentionRecorder
 from sdnb.models.components import Network
 from sdnb.models.denoiser import Answer, Denoiser, Question, unwatched
 from sdnb.models.module_hooks import check_taps, tapped
+from sdnb.models.networks import Asked, Told
 from sdnb.shapes import Latents
 from sdnb.start import Opening
 
-Yielded = Event | Question
-Sent = Answer | None
+Yielded = Event | Asked
+Sent = Told | None
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ class Asking:
         if self._attention is not None:
             question = replace(question, watch=partial(self._attention.watch, index=place.index))
         eps = yield question
-        if eps is None:
+        if not isinstance(eps, Mapping):
             raise TypeError("a question must be sent its answer")
         self.evaluations += 1
         event = apply_hooks(self._denoise_event(question, place, eps), self._hooks.on_denoise)

@@ -20,7 +20,7 @@ from sdnb.events import Event, Hooks, ImageEvent, StartEvent, StepEvent, TextEve
 from sdnb.intercept import apply_hooks
 from sdnb.models.attention import AttentionRecorder
 from sdnb.models.denoiser import Denoiser
-from sdnb.models.text import encode_text
+from sdnb.models.networks import Decode, Encode
 from sdnb.past import Past
 from sdnb.registry import SAMPLERS
 from sdnb.request import GenerationRequest
@@ -110,7 +110,10 @@ class Lane:
         self._check_finite()
         self.has_ended = True
         x = self._here()
-        yield apply_hooks(ImageEvent(x, self.opening.decode(x)), self._hooks.on_image)
+        images = yield Decode(x)
+        if not isinstance(images, Tensor):
+            raise TypeError("a wish for pictures must be sent them")
+        yield apply_hooks(ImageEvent(x, self.opening.pasted(images)), self._hooks.on_image)
 
     def _encode(self) -> Generator[Yielded, Sent, None]:
         request = self.request
@@ -118,8 +121,9 @@ class Lane:
         if request.cfg_scale != 1 or self._sampler.asks_both:
             prompts = {"uncond": request.negative_prompt, **prompts}
         for name, prompt in prompts.items():
-            batch = [prompt] * request.batch_size
-            cond = encode_text(self._components, batch, request.clip_skip)
+            cond = yield Encode((prompt,) * request.batch_size, request.clip_skip)
+            if not isinstance(cond, Conditioning):
+                raise TypeError("a wish for vectors must be sent them")
             event = TextEvent(prompt, cond.tokens, cond.embeds)
             event = apply_hooks(event, self._hooks.on_text)
             self._branches[name] = replace(cond, embeds=event.embeds)

@@ -17,9 +17,10 @@ from sdnb.events import Event, Hooks, ImageEvent, StartEvent, StepEvent
 from sdnb.lane import Lane
 from sdnb.models.attention import AttentionRecorder
 from sdnb.models.components import Components
-from sdnb.models.denoiser import Denoiser, Question
+from sdnb.models.denoiser import Denoiser
+from sdnb.models.networks import Asked, Networks, Told
 from sdnb.models.text import truncated_text, unknown_words
-from sdnb.models.vae import to_pil
+from sdnb.models.vae import decode_latents, to_pil
 from sdnb.past import Past
 from sdnb.picture import Inpaint
 from sdnb.request import GenerationRequest
@@ -64,7 +65,7 @@ class Run:
             denoiser, request, hooks, recorder=recorder, attention=attention, past=past
         )
         self._events = self._lane.events()
-        self._waiting: Question | None = None  # asked, not yet answered: an interrupt came between
+        self._waiting: Asked | None = None  # asked, not yet answered: an interrupt came between
         self._held: Event | None = None
         self._images: Images | None = None
         self._cancelled = False
@@ -101,22 +102,44 @@ class Run:
         with self._turn():
             began = perf_counter()
             try:
-                self._held = self._advance()
+                if self._cancelled:
+                    self._events.close()
+                    self._waiting = None
+                said = self._waiting or self._say()
+                while not isinstance(said, Event):
+                    said = self._say(Networks(self._denoiser).answer([said])[0])
             finally:
                 self.seconds += perf_counter() - began
-        if isinstance(self._held, ImageEvent):
-            self._images = self._held.images
-        return self._held
+        return said
 
-    def _advance(self) -> Event:
-        if self._cancelled:
-            self._events.close()
-        said = next(self._events) if self._waiting is None or self._cancelled else self._waiting
-        while isinstance(said, Question):
+    def ask(self) -> Asked | None:
+        """Go on to what the run asks of its networks next; None at its end.
+
+        For whoever answers many runs at once (`sdnb.lockstep`): `tell` it the answer.
+        """
+        try:
+            said = self._waiting or self._say()
+            while isinstance(said, Event):
+                said = self._say()
+        except StopIteration:
+            return None
+        return said
+
+    def tell(self, told: Told, seconds: float) -> None:
+        """Answer what the run asked; ``seconds`` is its share of the time that took."""
+        self.seconds += seconds
+        self._say(told)
+
+    def _say(self, told: Told | None = None) -> Event | Asked:
+        """Return what the run says to an answer; what it asks waits until it is answered."""
+        self._waiting = None
+        said = self._events.send(told)
+        if isinstance(said, Event):
+            self._held = said
+        else:
             self._waiting = said
-            answer = self._denoiser([said])[0]
-            self._waiting = None
-            said = self._events.send(answer)
+        if isinstance(said, ImageEvent):
+            self._images = said.images
         return said
 
     def step(self) -> StepEvent | None:
@@ -151,7 +174,8 @@ class Run:
         if self.denoised is None:
             return []
         with self._turn():
-            return to_pil(self._lane.opening.decode(self._clean()))
+            images = decode_latents(self._components, self._clean())
+        return to_pil(self._lane.opening.pasted(images))
 
     def cancel(self) -> None:
         """End the run before its next network call; `finish` gives what there is."""

@@ -13,7 +13,7 @@ from sdnb.diffusion.sigma_schedules import sigmas
 from sdnb.errors import InvalidField
 from sdnb.inpaint import KnownRegion, latent_mask, paste
 from sdnb.models.components import Components
-from sdnb.models.vae import decode_latents, encode_images, from_pil
+from sdnb.models.vae import encode_images, from_pil
 from sdnb.picture import FromNoise, Inpaint
 from sdnb.registry import SAMPLERS
 from sdnb.request import GenerationRequest
@@ -91,9 +91,9 @@ class Opening:
         whole = mask.expand(len(self.seeds), -1, -1, -1)
         return KnownRegion(self.clean, self.eps, whole)
 
-    def decode(self, latents: Latents) -> Images:
-        """Decode clean latents to pixels; those that are kept are the picture's own."""
-        images, start = decode_latents(self.components, latents), self.request.start
+    def pasted(self, images: Images) -> Images:
+        """Return decoded pictures, with the pixels that are kept as the picture's own."""
+        start = self.request.start
         return paste(start, images) if isinstance(start, Inpaint) else images
 
     @property

@@ -1,0 +1,90 @@
+"""Many runs side by side: what they ask at the same time goes through the networks together."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from time import perf_counter
+
+from sdnb.errors import SdnbError
+from sdnb.models.denoiser import Question
+from sdnb.models.networks import Asked, Encode, Networks
+from sdnb.run import Run
+
+
+@dataclass(frozen=True, eq=False)
+class Round:
+    """One answer to every run that waited for one.
+
+    Parameters
+    ----------
+    asked : tuple of int
+        Which runs were told something.
+    ended : tuple of int
+        Which of the runs have nothing to ask any more.
+    failed : mapping
+        Run -> the error that ended it; it leaves the others alone.
+    """
+
+    asked: tuple[int, ...]
+    ended: tuple[int, ...]
+    failed: Mapping[int, SdnbError]
+
+
+def lockstep(networks: Networks, runs: Sequence[Run]) -> Iterator[Round]:
+    """Drive runs to their ends; whoever iterates may stop at any round and go on later.
+
+    An interrupt loses nothing but the round it falls into: runs wait at their questions, and
+    are asked again by another call.
+    """
+    active = dict(enumerate(runs))
+    while active:
+        waiting: dict[int, Asked] = {}
+        failed: dict[int, SdnbError] = {}
+        for place, run in active.items():
+            try:
+                asked = _next_question(networks, run)
+            except SdnbError as error:
+                failed[place] = error
+            else:
+                if asked is not None:
+                    waiting[place] = asked
+        ended = tuple(place for place in active if place not in waiting and place not in failed)
+        if waiting:
+            failed |= _answer(networks, runs, waiting)
+        active = {place: active[place] for place in waiting if place not in failed}
+        yield Round(tuple(waiting), ended, failed)
+
+
+def _next_question(networks: Networks, run: Run) -> Asked | None:
+    """Go on to what is worth waiting for: texts are encoded at once, and each of them once."""
+    asked = run.ask()
+    while isinstance(asked, Encode):
+        run.tell(networks.answer([asked])[0], seconds=0.0)
+        asked = run.ask()
+    return asked
+
+
+def _answer(
+    networks: Networks, runs: Sequence[Run], waiting: Mapping[int, Asked]
+) -> dict[int, SdnbError]:
+    """Answer all, and share the time among them; where that fails, each alone."""
+    failed: dict[int, SdnbError] = {}
+    began = perf_counter()
+    try:
+        told = networks.answer(list(waiting.values()))
+    except SdnbError as error:
+        if len(waiting) == 1:
+            return dict.fromkeys(waiting, error)
+        for place, asked in waiting.items():
+            failed |= _answer(networks, runs, {place: asked})
+        return failed
+    seconds = (perf_counter() - began) / sum(map(_share, waiting.values()))
+    for (place, asked), answer in zip(waiting.items(), told, strict=True):
+        try:
+            runs[place].tell(answer, seconds * _share(asked))
+        except SdnbError as error:
+            failed[place] = error
+    return failed
+
+
+def _share(asked: Asked) -> int:
+    return len(asked.x) * len(asked.branches) if isinstance(asked, Question) else 1
