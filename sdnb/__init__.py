@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from sdnb.events import hook as hook
     from sdnb.magics.extension import load_ipython_extension as load_ipython_extension
     from sdnb.magics.extension import unload_ipython_extension as unload_ipython_extension
+    from sdnb.models.observe import observe as observe
     from sdnb.picture import FromImage as FromImage
     from sdnb.picture import Picture as Picture
     from sdnb.pipeline import Pipeline as Pipeline
@@ -69,6 +70,7 @@ _HOMES = {
     "measure_convergence": "comparison.convergence",
     "measure_costs": "comparison.samplers",
     "noise_schedule": "diffusion.noise_schedules",
+    "observe": "models.observe",
     "sample": "diffusion.samplers.loop",
     "sampler": "diffusion.samplers.contract",
     "schedule": "diffusion.sigma_schedules",
