@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from sdnb.events import on_module as on_module
     from sdnb.magics.extension import load_ipython_extension as load_ipython_extension
     from sdnb.magics.extension import unload_ipython_extension as unload_ipython_extension
+    from sdnb.models.observe import observe as observe
     from sdnb.picture import FromImage as FromImage
     from sdnb.picture import Inpaint as Inpaint
     from sdnb.picture import Picture as Picture
@@ -73,6 +74,7 @@ _HOMES = {
     "measure_costs": "comparison.samplers",
     "on_module": "events",
     "noise_schedule": "diffusion.noise_schedules",
+    "observe": "models.observe",
     "sample": "diffusion.samplers.loop",
     "sampler": "diffusion.samplers.contract",
     "schedule": "diffusion.sigma_schedules",

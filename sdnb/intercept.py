@@ -12,7 +12,6 @@ from sdnb.errors import HookError
 from sdnb.events import (
     DenoiseEvent,
     During,
-    Event,
     Hook,
     ImageEvent,
     ModelEvent,
@@ -42,29 +41,38 @@ def apply_hooks(event: EventT, hooks: tuple[Hook, ...]) -> EventT:
     if that one was: the network's own NaN is not the hook's.
     """
     for hook in hooks:
-        before = _versions(event)
-        try:
-            reply = hook(event)
-        except Exception as error:
-            raise HookError(
-                f"{_place(hook, event)} raised {type(error).__name__}: {error}",
-                fix="mend the function; the pipeline is untouched",
-            ) from error
-        if _versions(event) != before:
-            raise HookError(
-                f"{_place(hook, event)} changed a tensor of its event in place.",
-                allowed="a new tensor, given back",
-                fix="write x * 2 instead of x.mul_(2), x.clone() before x[...] = ...",
-            )
+        reply = call_hook(event, hook)
         if reply is not None:
             event = _changed(event, reply, _place(hook, event))
     return event
 
 
-def _versions(event: Event | ModuleEvent) -> list[int]:
+def call_hook(event: object, hook: Hook) -> object:
+    """Call one hook and return its reply; the only place where a hook runs.
+
+    Raises `HookError`, naming hook and event, where it raises or changes a tensor of the event.
+    """
+    before = _versions(event)
+    try:
+        reply: object = hook(event)
+    except Exception as error:
+        raise HookError(
+            f"{_place(hook, event)} raised {type(error).__name__}: {error}",
+            fix="mend the function; the pipeline is untouched",
+        ) from error
+    if _versions(event) != before:
+        raise HookError(
+            f"{_place(hook, event)} changed a tensor of its event in place.",
+            allowed="a new tensor, given back",
+            fix="write x * 2 instead of x.mul_(2), x.clone() before x[...] = ...",
+        )
+    return reply
+
+
+def _versions(event: object) -> list[int]:
     """Return torch's count of in-place changes for each tensor of an event."""
-    values = (getattr(event, entry.name) for entry in dataclasses.fields(event))
-    return [value._version for value in values if isinstance(value, Tensor)]
+    fields = (value if isinstance(value, tuple) else (value,) for value in vars(event).values())
+    return [part._version for values in fields for part in values if isinstance(part, Tensor)]
 
 
 def _changed(event: EventT, reply: object, place: str) -> EventT:
@@ -128,7 +136,7 @@ def _is_finite(tensor: Tensor) -> bool:
     return bool(torch.isfinite(tensor).all())
 
 
-def _place(hook: Hook, event: Event | ModuleEvent) -> str:
+def _place(hook: Hook, event: object) -> str:
     inner = hook.hook if isinstance(hook, During) else hook
     name = getattr(inner, "__name__", type(inner).__name__)
     index = getattr(event, "index", None)
