@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sdnb.choice import Choice as Choice
+    from sdnb.comparison.compare import compare as compare
     from sdnb.comparison.convergence import measure_convergence as measure_convergence
     from sdnb.comparison.microscope import error_curve as error_curve
     from sdnb.comparison.microscope import inspect as inspect
@@ -45,7 +46,6 @@ if TYPE_CHECKING:
     from sdnb.pipeline import load as load
     from sdnb.request import GenerationRequest as GenerationRequest
     from sdnb.result import Result as Result
-    from sdnb.run import Run as Run
 
 __version__ = "0.1.0"
 
@@ -62,9 +62,9 @@ _HOMES = {
     "Picture": "picture",
     "Pipeline": "pipeline",
     "Result": "result",
-    "Run": "run",
     "SdnbError": "errors",
     "Step": "diffusion.samplers.contract",
+    "compare": "comparison.compare",
     "error_curve": "comparison.microscope",
     "hook": "events",
     "inspect": "comparison.microscope",

@@ -6,6 +6,7 @@ inside is in `sdnb.lane`.
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from inspect import GEN_CLOSED, getgeneratorstate
 from time import perf_counter
 from typing import Any
 
@@ -141,6 +142,11 @@ class Run:
         if isinstance(said, ImageEvent):
             self._images = said.images
         return said
+
+    @property
+    def has_stopped(self) -> bool:
+        """Whether nothing more will come: the run has ended, or an error or interrupt ended it."""
+        return getgeneratorstate(self._events) == GEN_CLOSED
 
     def step(self) -> StepEvent | None:
         """Go on to the end of the next step; None when there is none left."""

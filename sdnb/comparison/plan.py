@@ -1,0 +1,121 @@
+"""What is compared: axes of a request's fields, and the cells where they cross."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import product
+
+from sdnb.errors import InvalidField
+from sdnb.events import During, Hooks
+from sdnb.request import GenerationRequest
+
+NO_HOOKS = Hooks()
+
+Values = Mapping[str, Sequence[object]]
+"""Field of the request, or ``hooks`` -> the values that it takes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Axis:
+    """Settings that are tried one after another, each of one field or of several together."""
+
+    name: str
+    settings: tuple[Mapping[str, object], ...]
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The settings in words."""
+        return tuple(" + ".join(map(_label, each.values())) for each in self.settings)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """One run of a plan, with its label on each axis."""
+
+    labels: tuple[str, ...]
+    request: GenerationRequest
+    hooks: Hooks = field(default=NO_HOOKS)
+
+    @property
+    def work(self) -> object:
+        """What decides its result: cells with equal work are computed once."""
+        return self.request, self.hooks
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """Axes and their cells, one for each combination, the last axis fastest."""
+
+    axes: tuple[Axis, ...]
+    cells: tuple[Cell, ...]
+
+    def __repr__(self) -> str:
+        axes = (f"{axis.name}: {', '.join(axis.labels)}" for axis in self.axes)
+        return f"<Plan of {len(self.cells)} cells; {'; '.join(axes)}>"
+
+
+def cross(request: GenerationRequest, values: Values) -> Plan:
+    """Plan a cell for each combination of the values; each field is an axis.
+
+    Raises `InvalidField` or `UnknownName` for what no request can be.
+    """
+    axes = tuple(
+        Axis(name=name, settings=tuple({name: value} for value in each))
+        for name, each in values.items()
+    )
+    return _plan(request, axes)
+
+
+def pair(request: GenerationRequest, values: Values) -> Plan:
+    """Plan a cell for the first values of all fields, one for the second, ...: one axis.
+
+    Raises `InvalidField` where the lists are not of one length, and as `cross` does.
+    """
+    counts = {name: len(each) for name, each in values.items()}
+    if len(set(counts.values())) > 1:
+        raise InvalidField(
+            "values that go side by side are as many for each field.",
+            given=counts,
+            allowed="lists of one length",
+            fix="leave zipped out for all combinations",
+        )
+    rows = zip(*values.values(), strict=True)
+    settings = tuple(dict(zip(values, row, strict=True)) for row in rows)
+    return _plan(request, (Axis(name=" + ".join(values), settings=settings),))
+
+
+def _plan(request: GenerationRequest, axes: tuple[Axis, ...]) -> Plan:
+    for axis in axes:
+        if not axis.settings:
+            raise InvalidField(
+                "an axis has values.", given=f"{axis.name}=[]", fix=f"leave {axis.name} out"
+            )
+    cells = (
+        _cell(request, dict(pair for each in chosen for pair in each.items()), labels)
+        for chosen, labels in zip(
+            product(*(axis.settings for axis in axes)),
+            product(*(axis.labels for axis in axes)),
+            strict=True,
+        )
+    )
+    return Plan(axes=axes, cells=tuple(cells))
+
+
+def _cell(request: GenerationRequest, settings: dict[str, object], labels: tuple[str, ...]) -> Cell:
+    hooks = settings.pop("hooks", NO_HOOKS)
+    if not isinstance(hooks, Hooks):
+        raise InvalidField(
+            "the axis hooks takes Hooks.", given=hooks, fix="sdnb.Hooks(on_step=(my_function,))"
+        )
+    return Cell(labels=labels, request=request.changed(**settings), hooks=hooks)
+
+
+def _label(value: object) -> str:
+    if isinstance(value, Hooks):
+        names = (f"{point}:{_name(hook)}" for point, hook in value.at_points())
+        return ", ".join(names) or "no hooks"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _name(hook: object) -> str:
+    inner = hook.hook if isinstance(hook, During) else hook
+    return str(getattr(inner, "__name__", type(inner).__name__))

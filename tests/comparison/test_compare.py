@@ -1,0 +1,109 @@
+"""A comparison computes each cell as if alone, once, and keeps what is finished."""
+
+import pytest
+import torch
+
+import sdnb
+from sdnb.comparison.compare import Comparison
+from sdnb.comparison.plan import cross
+from sdnb.errors import HookError, InvalidField, UnknownName
+from sdnb.events import Hooks
+from sdnb.request import GenerationRequest
+
+PROMPT = "a large blue house on a meadow"
+
+
+def test_every_cell_is_its_lone_run(pipe):
+    comparison = sdnb.compare(
+        pipe, PROMPT, seed=7, sampler=["euler", "dpmpp_2m"], steps=[2, 4], cfg_scale=[1.0, 4.0]
+    )
+
+    assert comparison.is_complete
+    for cell, result in zip(comparison.plan.cells, comparison.results, strict=True):
+        alone = pipe.run(cell.request)
+        distance = (result.latents - alone.latents).norm() / alone.latents.norm()
+        assert float(distance) < 1e-4
+        assert result.evaluations == alone.evaluations
+    assert len(comparison.calls[0]) == 8
+
+
+def test_equal_cells_run_once_and_share_their_result(pipe):
+    comparison = sdnb.compare(pipe, PROMPT, seed=7, steps=[2, 3, 2])
+
+    assert comparison.results[0] is comparison.results[2]
+    assert comparison.results[0] is not comparison.results[1]
+    assert max(number for call in comparison.calls for number in call) == 1
+
+
+def test_without_a_seed_all_cells_get_the_same(pipe):
+    comparison = sdnb.compare(pipe, PROMPT, steps=[1, 2])
+    seeds = {result.request.seed for result in comparison.results}
+    assert len(seeds) == 1
+
+
+def test_a_cell_is_found_by_its_values(pipe):
+    comparison = sdnb.compare(pipe, PROMPT, seed=7, sampler=["euler", "heun"], cfg_scale=[1.0, 2.5])
+
+    assert comparison.at(sampler="heun", cfg_scale=2.5) is comparison.results[3]
+    with pytest.raises(InvalidField, match="2 cells"):
+        comparison.at(sampler="heun")
+    with pytest.raises(UnknownName, match="sampler"):
+        comparison.at(smpler="heun")
+    with pytest.raises(UnknownName, match=r"2\.5"):
+        comparison.at(sampler="heun", cfg_scale=3.0)
+
+
+def test_a_cell_that_fails_leaves_the_others(pipe):
+    def fail(_event):
+        raise ValueError("stop")
+
+    hooks = [Hooks(), Hooks(on_step=(fail,))]
+    comparison = sdnb.compare(pipe, PROMPT, seed=7, steps=2, hooks=hooks)
+
+    assert comparison.results[0] is not None
+    assert comparison.results[1] is None
+    with pytest.raises(HookError, match="fail"):
+        comparison.at(hooks="step:fail")
+    assert "HookError" in comparison._repr_mimebundle_()["text/html"]
+
+
+def test_an_interrupt_keeps_what_is_finished_and_the_rest_goes_on(pipe):
+    # given
+    interrupts = iter([False, True] + [False] * 10)
+
+    def interrupt(_event):
+        if next(interrupts):
+            raise KeyboardInterrupt
+
+    hooks = Hooks(on_model=(interrupt,))
+
+    # when
+    comparison = sdnb.compare(pipe, PROMPT, seed=7, steps=[1, 3], hooks=hooks)
+
+    # then: both had their first question answered, or are begun again
+    assert not comparison.is_complete
+    with pytest.raises(InvalidField, match="resume"):
+        comparison.at(hooks="model:interrupt", steps=3)
+    comparison.resume()
+    assert comparison.is_complete
+    alone = pipe.run(PROMPT, seed=7, steps=3)
+    assert torch.allclose(comparison.results[1].latents, alone.latents, atol=1e-4)
+
+
+def test_it_draws_itself_as_tables_with_alternative_texts(pipe):
+    request = GenerationRequest(prompt="<b>", seed=7, steps=1)
+    plan = cross(request, {"prompt": ["<i>", "a cat"], "seed": [1, 2], "steps": [1, 2]})
+    html = Comparison(pipe, plan).resume()._repr_mimebundle_()["text/html"]
+
+    assert html.count("<table>") == 2
+    assert html.count("<img") == 8
+    assert 'alt="prompt &lt;i&gt;, seed 2, steps 1"' in html
+    assert "<i>" not in html
+    assert "<caption>prompt a cat</caption>" in html
+
+
+def test_cells_to_come_are_shown_as_such(pipe):
+    comparison = Comparison(pipe, cross(GenerationRequest(seed=1), {"steps": [1, 2, 3]}))
+
+    assert "…" in comparison._repr_mimebundle_()["text/html"]
+    assert repr(comparison) == "<Comparison: 0 of 3 cells>"
