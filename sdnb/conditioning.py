@@ -8,15 +8,17 @@ from sdnb.shapes import Embeds, Pooled
 
 @dataclass(frozen=True)
 class Token:
-    """One text position: id, the piece of text, its place in the prompt, its weight.
+    """One text position: id, the vocabulary's name of it, its place in the prompt, its weight.
 
-    ``span`` is (start, end) in characters; (0, 0) for marks that are no text.
+    ``span`` is (start, end) in characters; (0, 0) for marks that are no text. ``piece`` is what
+    stands there in the prompt: ``"ño"`` where the vocabulary has bytes.
     """
 
     id: int
     text: str
     span: tuple[int, int]
     weight: float = 1.0
+    piece: str = ""
 
 
 @dataclass(frozen=True, eq=False)

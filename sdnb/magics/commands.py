@@ -136,7 +136,10 @@ COMMANDS: dict[str, Command] = {
         show_latents, "[FLAGS]", "the channels of the last picture's latents", LATENTS_FLAGS
     ),
     "attention": Command(
-        show_attention, "[FLAGS]", "where the words of the last prompt looked", ATTENTION_FLAGS
+        show_attention,
+        "[FLAGS]",
+        "which places attend to the words of the last prompt (makes the run again)",
+        ATTENTION_FLAGS,
     ),
     "inspect": Command(
         show_inspection, "[FLAGS]", "one question to the network, from all sides", INSPECT_FLAGS

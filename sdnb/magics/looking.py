@@ -4,7 +4,7 @@ What is shown is computed in `sdnb.comparison` and drawn by `sdnb.plots`; both a
 a subcommand runs.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from sdnb.errors import InvalidField
 from sdnb.magics.command import Call, CommandFlag
@@ -13,6 +13,7 @@ from sdnb.picture import Picture
 
 if TYPE_CHECKING:
     import sdnb.comparison.microscope
+    import sdnb.pipeline
     import sdnb.plots.figure
     import sdnb.result
 
@@ -77,7 +78,11 @@ ATTENTION_FLAGS = (
         example="house,blue",
         read=lambda text: tuple(text.split(",")),
     ),
-    CommandFlag(name="--steps", takes="", help="step by step, in place of the mean of all"),
+    CommandFlag(
+        name="--steps",
+        takes="",
+        help="step by step (8 of them at most), in place of the mean of all",
+    ),
     _INDEX,
 )
 COLUMNS = 8
@@ -110,24 +115,48 @@ def show_latents(call: Call) -> "sdnb.plots.figure.Figure":
 
 
 def show_attention(call: Call) -> "sdnb.plots.figure.Figure":
-    """Draw where the words of the last prompt looked; the run is made again to watch it."""
+    """Draw which places attend to the words of the last prompt; the run is made again for it."""
     flags = given(call, "attention", ATTENTION_FLAGS)
     result, index = call.session.last_result(), flags.get("index", 0)
     from sdnb.comparison.latents import spaced
-    from sdnb.plots.attention import draw_word_maps, draw_word_steps
+    from sdnb.plots.attention import plot_word_maps, plot_word_steps
 
-    with at_work(call, result.request, "watching the run") as pipe:
-        watched = pipe.run(result.request, attention=True, keep="none")
+    watched = _watched_again(call, result)
     attention = watched.attention
     if attention is None:
-        raise TypeError("a run to its end has asked something")
-    words = tuple(flags.get("words", dict.fromkeys(attention.words())))
+        raise _nothing_to_attend("the run was interrupted before its first answer")
+    words = tuple(flags.get("words", dict.fromkeys(attention.words(image=index))))
+    if not words:
+        raise _nothing_to_attend("the prompt has no words")
     if "steps" not in flags:
-        maps = {word: attention.map(word, image=index) for word in words}
-        return draw_word_maps(watched.images[index], maps)
+        maps = {word: attention.shares(word, image=index) for word in words}
+        return plot_word_maps(watched.images[index], maps)
     made = list(attention.steps["cond"])
     steps = [made[i] for i in spaced(len(made), COLUMNS)]
-    return draw_word_steps(attention.film(words, steps, image=index), words, steps)
+    return plot_word_steps(attention.film(words, steps, image=index), words, steps)
+
+
+def _watched_again(call: Call, result: "sdnb.result.Result") -> "sdnb.result.Result":
+    """Make a run again, hooks of the notebook included, and watch its attention."""
+    from sdnb.magics.drawing import replaced_output, watch
+    from sdnb.magics.live_view import message
+    from sdnb.magics.notebook_hooks import join_hooks, split_hooks
+
+    request, functions = split_hooks(result.request, call.names)
+    with replaced_output() as show:
+        if missing := call.session.missing(request.checkpoint):
+            show(message(f"loading {missing} …"))
+        pipe = cast("sdnb.pipeline.Pipeline", call.session.pipeline(request.checkpoint))
+        run = pipe.start(request, hooks=join_hooks(functions), attention=True, keep="none")
+        return watch(run, call.session, show)
+
+
+def _nothing_to_attend(what: str) -> InvalidField:
+    return InvalidField(
+        f"there is no attention to draw: {what}.",
+        allowed="a picture that was drawn from a prompt",
+        fix="draw one: %sd a red circle",
+    )
 
 
 def show_inspection(call: Call) -> "sdnb.comparison.microscope.Inspection":

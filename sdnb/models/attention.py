@@ -1,12 +1,12 @@
 """What gathers the attention of a run inside the network.
 
 The network computes its answer as always; beside it, each cross-attention layer's shares are
-worked out once more from the layer's own projections and added up on the device. What comes
+worked out from the layer's own queries and keys, and added up on the device. What comes
 out is `sdnb.attention.Attention`.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import partial
 
@@ -19,22 +19,24 @@ from sdnb.attention import Attention, WordMaps
 from sdnb.conditioning import Conditioning, Token
 from sdnb.models.components import Network
 from sdnb.models.denoiser import Question
-from sdnb.shapes import Embeds
 
 LARGEST = 32
 """Longer side, at most, of the maps that are kept for each step."""
 
 LayerMaps = Float[Tensor, "R K _h _w"]
 Inputs = tuple[Tensor, ...]
-Named = Mapping[str, Tensor]
 
 
 class AttentionRecorder:
-    """Sums of attention maps, a few MB an image, on the device until `attention` is called."""
+    """Sums of attention maps, on the device until `attention` is called.
+
+    For an image of 512x512, a branch and 20 text positions they take 2 MB for all layers of
+    Stable Diffusion 1.5, and 80 KB for each step.
+    """
 
     def __init__(self) -> None:
         self._size = (0, 0)
-        self._tokens: dict[str, tuple[Token, ...]] = {}
+        self._tokens: dict[str, tuple[tuple[Token, ...], ...]] = {}
         self._layers: dict[str, dict[str, Tensor]] = defaultdict(dict)
         self._steps: dict[str, dict[int, Tensor]] = defaultdict(dict)
         self._asked: dict[str, dict[int, int]] = defaultdict(dict)
@@ -49,29 +51,28 @@ class AttentionRecorder:
                 question.branches.items(), question.rows.values(), strict=True
             )
         }
-        columns = max(len(self._tokens[name]) for name in names)
+        kept = {name: max(map(len, self._tokens[name])) for name in names}
         seen: dict[str, LayerMaps] = {}
-
-        def see(path: str, layer: Network, inputs: Inputs, named: Named, _output: Tensor) -> None:
-            shares = _shares(layer, inputs[0], named["encoder_hidden_states"])[..., :columns]
-            seen[path] = shares.mT.unflatten(-1, _grid(shares.shape[1], self._size))
-
         with ExitStack() as stack:
             for path, layer in cross_attention_layers(network):
-                handle = layer.register_forward_hook(partial(see, path), with_kwargs=True)
-                stack.callback(handle.remove)
+                see = partial(self._see, seen, path, max(kept.values()))
+                stack.enter_context(watching(layer, see))
             yield
         for name, rows in names.items():
-            kept = len(self._tokens[name])
-            self._add(name, {path: maps[rows, :kept] for path, maps in seen.items()}, index)
+            self._add(name, {path: maps[rows, : kept[name]] for path, maps in seen.items()}, index)
+
+    def _see(
+        self, seen: dict[str, LayerMaps], path: str, columns: int, shares: Float[Tensor, "R N L"]
+    ) -> None:
+        seen[path] = shares[..., :columns].mT.unflatten(-1, _grid(shares.shape[1], self._size))
 
     def attention(self) -> Attention | None:
         """Return the means of what was gathered, on the CPU; None if nothing was asked."""
-        if not self._tokens:
+        if not self._steps:
             return None
         counts = {name: sum(asked.values()) for name, asked in self._asked.items()}
         return Attention(
-            tokens=dict(self._tokens),
+            tokens={name: self._tokens[name] for name in self._steps},
             steps={
                 name: {
                     index: (total / self._asked[name][index]).cpu()
@@ -88,12 +89,11 @@ class AttentionRecorder:
 
     def _name(self, branch: str, cond: Conditioning, index: int) -> str:
         """Return the branch's name, or a new one where its text is not what it was."""
-        tokens = _without_padding(cond.tokens[0])
-        name = branch
-        if self._tokens.setdefault(name, tokens) != tokens:
-            known = (key for key, held in self._tokens.items() if held == tokens)
-            name = next((key for key in known if key.startswith(branch)), f"{branch}@{index}")
-            self._tokens[name] = tokens
+        tokens = tuple(map(_without_padding, cond.tokens))
+        names = [key for key in self._tokens if key == branch or key.startswith(f"{branch}@")]
+        known = next((key for key in names if self._tokens[key] == tokens), None)
+        name = known or (f"{branch}@{index}" if names else branch)
+        self._tokens[name] = tokens
         return name
 
     def _add(self, name: str, layers: Mapping[str, LayerMaps], index: int) -> None:
@@ -119,17 +119,30 @@ def cross_attention_layers(network: Network) -> list[tuple[str, Network]]:
     ]
 
 
-# diffusers' attention layers are untyped.
-def _shares(layer: Network, hidden: Tensor, embeds: Embeds) -> Float[Tensor, "R N L"]:
-    """Return the attention of each of N places to each text position, averaged over heads."""
-    if layer.norm_cross:
-        embeds = layer.norm_encoder_hidden_states(embeds)
-    with torch.no_grad():
-        queries = layer.head_to_batch_dim(layer.to_q(hidden))
-        keys = layer.head_to_batch_dim(layer.to_k(embeds))
-        shares: Tensor = layer.get_attention_scores(queries, keys)
-    by_head: Tensor = shares.unflatten(0, (-1, layer.heads))
-    return by_head.float().mean(1)
+@contextmanager
+def watching(layer: Network, see: Callable[[Tensor], None]) -> Iterator[None]:
+    """Call ``see`` with a layer's shares, [R, N, L], each time it has been computed.
+
+    They are worked out from the queries and keys that the layer itself computed, averaged over
+    its heads.
+    """
+    projected: dict[str, Tensor] = {}
+
+    def note(name: str, _module: Network, _inputs: Inputs, output: Tensor) -> None:
+        projected[name] = output
+
+    def tell(_module: Network, _inputs: Inputs, _output: Tensor) -> None:
+        with torch.no_grad():
+            queries, keys = (layer.head_to_batch_dim(projected[name]) for name in ("to_q", "to_k"))
+            shares = layer.get_attention_scores(queries, keys)
+        see(shares.unflatten(0, (-1, layer.heads)).float().mean(1))
+
+    with ExitStack() as stack:
+        for name in ("to_q", "to_k"):
+            handle = getattr(layer, name).register_forward_hook(partial(note, name))
+            stack.callback(handle.remove)
+        stack.callback(layer.register_forward_hook(tell).remove)
+        yield
 
 
 def _resized(maps: WordMaps, size: tuple[int, int]) -> WordMaps:

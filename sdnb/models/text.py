@@ -58,12 +58,12 @@ def tokenize(
     ids, spans = encoded["input_ids"], encoded["offset_mapping"].tolist()
     tokens = tuple(
         tuple(
-            Token(id, text, (start, end))
+            Token(id, text, (start, end), piece=prompt[start:end])
             for id, text, (start, end) in zip(
                 row, tokenizer.convert_ids_to_tokens(row), row_spans, strict=True
             )
         )
-        for row, row_spans in zip(ids.tolist(), spans, strict=True)
+        for prompt, row, row_spans in zip(prompts, ids.tolist(), spans, strict=True)
     )
     return ids, tokens
 

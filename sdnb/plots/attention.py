@@ -1,6 +1,7 @@
-"""Where words look: heat maps over the picture, word by word and step by step."""
+"""Which places attend to the words: heat maps over the picture, word by word and step by step."""
 
 from collections.abc import Mapping, Sequence
+from html import escape
 from typing import Any
 
 from jaxtyping import Float
@@ -13,53 +14,65 @@ from sdnb.plots.theme import page, rounded
 
 COLOURS = "Viridis"
 _WIDEST = 110.0
-_VEIL = 0.55
+_VEIL = 0.75
 """Opacity of a heat map over its picture."""
 
+_PALE = 0.25
+"""Contrast that is left of the picture under a map: its brightness must not read as attention."""
 
-def draw_word_maps(picture: Image, maps: Mapping[str, Float[Tensor, "h w"]]) -> Figure:
-    """Draw the picture, in grey, once for each word, under the word's heat map.
+
+def plot_word_maps(picture: Image, maps: Mapping[str, Float[Tensor, "h w"]]) -> Figure:
+    """Draw the picture, pale and grey, once for each word, under the word's heat map.
+
+    Each map is scaled to its own maximum, which stands under it.
 
     Parameters
     ----------
     maps : Mapping of str to Tensor [h, w]
-        Values 0 … 1; drawn as large as the picture, smoothly, all on one colour scale.
+        Shares of attention, 0 … 1; drawn as large as the picture, smoothly.
     """
-    sheet = Sheet.of(len(maps), ratio=picture.height / picture.width, lines=1)
+    sheet = Sheet.of(len(maps), ratio=picture.height / picture.width, lines=2)
     figure = Figure()
-    for index, (word, heat) in enumerate(maps.items()):
-        xs, ys = sheet.cells(index, heat.shape[1], heat.shape[0])
+    for index, (word, shares) in enumerate(maps.items()):
+        xs, ys = sheet.cells(index, shares.shape[1], shares.shape[0])
         figure.add_heatmap(
             x=xs,
             y=ys,
-            z=[rounded(row, 3) for row in heat.tolist()],
+            z=[rounded(row, 3) for row in _to_peak(shares).tolist()],
             **_scale(is_named=index == 0),
             zsmooth="best",
             opacity=_VEIL,
-            hovertemplate="%{z:.2f}<extra>%{meta}</extra>",
-            meta=word,
+            hovertemplate="%{z:.2f} of the maximum<extra>%{meta}</extra>",
+            meta=escape(word, quote=False),
         )
-    sheet.write(figure, [f"<b>{word}</b>" for word in maps])
+    captions = [
+        f"<b>{escape(word, quote=False)}</b><br>at most {_percent(shares)}"
+        for word, shares in maps.items()
+    ]
+    sheet.write(figure, captions)
     grey = picture.convert("L")  # colour means attention here, and nothing else
-    pictures = [sheet.picture(index, grey) for index in range(len(maps))]
-    figure.update_layout(images=pictures)
+    pale = grey.point([round(255 - _PALE * (255 - value)) for value in range(256)])
+    figure.update_layout(images=[sheet.picture(index, pale) for index in range(len(maps))])
+    highest = ", ".join(f"{word} at most {_percent(shares)}" for word, shares in maps.items())
     sheet.page(
         figure,
-        title="Where each word looks",
-        alt=f"Attention over the picture, for each of the words: {', '.join(maps)}",
+        title="Which places attend to each word",
+        alt=f"Attention over the picture, for each word: {highest}",
     )
     return figure
 
 
-def draw_word_steps(
+def plot_word_steps(
     maps: Float[Tensor, "W S h w"], words: Sequence[str], steps: Sequence[int]
 ) -> Figure:
     """Draw a grid of heat maps: a row for each word, a column for each step.
 
+    Each row is scaled to its own maximum, which stands before it: in a row steps compare.
+
     Parameters
     ----------
     maps : Tensor [W, S, h, w]
-        Values 0 … 1.
+        Shares of attention, 0 … 1.
     words : sequence of str, [W]
     steps : sequence of int, [S]
         What stands under the columns.
@@ -67,13 +80,14 @@ def draw_word_steps(
     _, count, height, width = maps.shape
     across, down = width + _gap(width), height + _gap(height)
     figure = Figure()
-    for index, (word, films) in enumerate(zip(words, maps, strict=True)):
+    for index, (word, shares) in enumerate(zip(words, maps, strict=True)):
+        film = _to_peak(shares)
         figure.add_heatmap(
             y=[index * down + line for line in range(height)],
-            z=[_side_by_side(films[:, line], _gap(width)) for line in range(height)],
+            z=[_side_by_side(film[:, line], _gap(width)) for line in range(height)],
             **_scale(is_named=index == 0),
-            hovertemplate="%{z:.2f}<extra>%{meta}</extra>",
-            meta=word,
+            hovertemplate="%{z:.2f} of the maximum<extra>%{meta}</extra>",
+            meta=escape(word, quote=False),
         )
     bare: dict[str, Any] = {
         "showgrid": False,
@@ -90,7 +104,10 @@ def draw_word_steps(
     )
     figure.update_yaxes(
         tickvals=[index * down + (height - 1) / 2 for index in range(len(words))],
-        ticktext=list(words),
+        ticktext=[
+            f"{escape(word, quote=False)}<br>at most {_percent(shares)}"
+            for word, shares in zip(words, maps, strict=True)
+        ],
         range=[len(words) * down - _gap(height) - 0.5, -0.5],
         scaleanchor="x",
         constraintoward="top",
@@ -99,11 +116,20 @@ def draw_word_steps(
     cell = min(_WIDEST, PAGE / count)
     page(
         figure,
-        title="Where each word looks, step by step",
-        alt=f"Attention of the words {', '.join(words)} in steps {steps[0]} to {steps[-1]}",
+        title="Which places attend to each word, step by step",
+        alt=f"Attention to the words {', '.join(words)} in the steps {', '.join(map(str, steps))}",
         height=round(len(words) * cell * down / across) + 120,
     )
     return figure
+
+
+def _to_peak(shares: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+    scaled: Tensor = shares / shares.max().clamp(min=1e-12)
+    return scaled
+
+
+def _percent(shares: Float[Tensor, "*shape"]) -> str:
+    return f"{float(shares.max()):.1%}"
 
 
 def _gap(cells: int) -> int:
@@ -122,5 +148,5 @@ def _scale(*, is_named: bool) -> dict[str, object]:
         "zmax": 1.0,
         "colorscale": COLOURS,
         "showscale": is_named,
-        "colorbar": {"title": {"text": "attention"}, "thickness": 12},
+        "colorbar": {"title": {"text": "share of<br>maximum"}, "thickness": 12},
     }

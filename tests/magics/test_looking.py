@@ -76,7 +76,7 @@ def test_attention_is_shown_step_by_step(real: Notebook) -> None:
     # when
     figure = real.run("%sd attention --words red,circle --steps")
     # then
-    assert list(figure.layout.yaxis.ticktext) == ["red", "circle"]
+    assert [text.split("<")[0] for text in figure.layout.yaxis.ticktext] == ["red", "circle"]
     assert list(figure.layout.xaxis.ticktext) == ["0", "1", "2", "3"]
 
 
@@ -86,6 +86,36 @@ def test_attention_of_a_word_that_is_not_there_names_those_that_are(real: Notebo
     # when / then
     with pytest.raises(UnknownName, match="circle"):
         real.run("%sd attention --words circel")
+    with pytest.raises(InvalidField, match="no such image"):
+        real.run("%sd attention --index 5")
+
+
+def test_attention_takes_words_as_they_are_written(real: Notebook) -> None:
+    # given
+    real.run('%sd "un niño rojo, don\'t (1.2)" --steps 1')
+    # when
+    figure = real.run("%sd attention")
+    # then
+    words = [trace.meta for trace in figure.data if trace.type == "heatmap"]
+    assert words == ["un", "niño", "rojo", "don't", "1", "2"]
+    assert isinstance(real.run("%sd attention --words NIÑO,don't"), Figure)
+
+
+def test_attention_is_seen_through_the_notebook_s_own_hooks(real: Notebook) -> None:
+    # given
+    real.run("def shift(event): return event.x_next.roll(2, dims=-1)")
+    real.run("%sd a red circle --seed 7 --steps 2 --on step:shift@1")
+    # when / then
+    assert isinstance(real.run("%sd attention"), Figure)
+
+
+@pytest.mark.parametrize("flags", ["", " --steps", " --index 0"])
+def test_an_empty_prompt_has_nothing_to_attend_to(real: Notebook, flags: str) -> None:
+    # given
+    real.run('%sd "" --steps 1')
+    # when / then
+    with pytest.raises(InvalidField, match="no words"):
+        real.run(f"%sd attention{flags}")
 
 
 def test_inspect_looks_at_the_last_result(real: Notebook) -> None:

@@ -1,6 +1,7 @@
 """Attention is what the layers compute, and looking at it changes nothing."""
 
 import pickle
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -65,7 +66,7 @@ def test_the_maps_are_the_shares_that_the_layers_own_processor_computes(pipe):
     attention = recorder.attention()
 
     # then
-    kept = len(attention.tokens["cond"])
+    kept = len(attention.tokens["cond"][0])
     for path, maps in attention.layers["cond"].items():
         assert maps.shape[-2:] in {(8, 12), (4, 6)}
         assert torch.allclose(maps.flatten(2), own[path][:, :kept], atol=1e-6)
@@ -172,6 +173,65 @@ def test_a_gradient_that_a_hook_asks_for_is_not_counted(pipe):
 
     assert asked.evaluations == 2
     assert torch.equal(asked.attention.map("house"), plain.attention.map("house"))
+
+
+def test_tapped_projections_are_what_is_seen(pipe):
+    path = "mid_block.attentions.0.transformer_blocks.0.attn2.to_q"
+    counted = []
+
+    def flatten(event):
+        counted.append(event.path)
+        return torch.zeros_like(event.activation)
+
+    hooks = sdnb.on_module(path, flatten)
+    result = pipe.run(PROMPT, hooks=hooks, attention=True, seed=9, steps=2)
+
+    assert len(counted) == 2
+    assert torch.equal(result.latents, pipe.run(PROMPT, hooks=hooks, seed=9, steps=2).latents)
+    (flat,) = (maps for name, maps in result.attention.layers["cond"].items() if "mid" in name)
+    assert torch.allclose(flat, torch.tensor(1 / 77), atol=1e-6)
+
+
+def test_images_with_prompts_of_their_own_have_words_of_their_own(pipe):
+    def ask_others(event):
+        cond = encode_text(pipe.components, ["a red cat", "a small blue fish at night"])
+        return replace(event, branches={**event.branches, "cond": cond})
+
+    hooks = Hooks(on_model=(ask_others,))
+    run = pipe.run("", hooks=hooks, attention=True, batch_size=2, seed=9, steps=1)
+
+    assert run.attention.words(image=1) == ("a", "small", "blue", "fish", "at", "night")
+    assert run.attention.map("fish", image=1).shape == (16, 16)
+    with pytest.raises(UnknownName, match="cat"):
+        run.attention.map("fish", image=0)
+
+
+def test_branches_whose_names_begin_alike_stay_apart(pipe):
+    texts = {name: encode_text(pipe.components, [name]) for name in ("red", "blue")}
+
+    def ask_two(event):
+        cond = texts["red"] if event.index == 0 else texts["blue"]
+        return replace(event, branches={"cond": cond, "cond_b": texts["blue"]})
+
+    hooks = Hooks(on_model=(ask_two,))
+    seen = pipe.run("red", hooks=hooks, attention=True, seed=9, steps=3).attention
+
+    assert {name: list(steps) for name, steps in seen.steps.items()} == {
+        "cond": [0],
+        "cond_b": [0, 1, 2],
+        "cond@1": [1, 2],
+    }
+
+
+def test_a_run_that_was_never_answered_has_no_attention(pipe):
+    def stop(_event):
+        raise KeyboardInterrupt
+
+    run = pipe.start(PROMPT, hooks=sdnb.on_module("mid_block", stop), attention=True, **SHORT)
+    with pytest.raises(KeyboardInterrupt):
+        run.step()
+    run.cancel()
+    assert run.finish().attention is None
 
 
 def test_attention_travels_with_its_result(seen):
