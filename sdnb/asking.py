@@ -7,6 +7,7 @@ from collections.abc import Generator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import partial
+from types import MappingProxyType
 
 import torch
 
@@ -104,7 +105,7 @@ class Asking:
             evaluation=place.evaluation,
             sigma=question.sigma,
             t=question.t,
-            branches=question.branches,
+            branches=MappingProxyType(question.branches),
             denoise=partial(self._ask_again, question),
             x=question.x,
         )
@@ -118,7 +119,7 @@ class Asking:
             t=question.t,
             cfg_scale=self._cfg_scale,
             x=question.x,
-            eps=eps,
+            eps=MappingProxyType(eps),
             denoise=partial(self._ask_again, question),
             denoised=self._guided(question, eps),
         )

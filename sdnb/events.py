@@ -60,7 +60,7 @@ class DenoiseEvent:
     """The network answered and guidance was applied. Replace: ``denoised``.
 
     ``eps`` holds each branch's own answer by name (``eps["uncond"]``, ``eps["cond"]``);
-    ``denoise`` is as in `ModelEvent`.
+    ``denoise(x)`` asks the question that was answered, as hooks left it, at another point.
     """
 
     index: int

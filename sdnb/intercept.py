@@ -1,13 +1,14 @@
 """The one place that runs hooks, and checks what they give back."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
+from torch.nn import Module
 
-from sdnb.conditioning import Conditioning
+from sdnb.conditioning import Branches, Conditioning
 from sdnb.errors import HookError
 from sdnb.events import (
     DenoiseEvent,
@@ -70,9 +71,23 @@ def call_hook(event: object, hook: Hook) -> object:
 
 
 def _versions(event: object) -> list[int]:
-    """Return torch's count of in-place changes for each tensor of an event."""
-    fields = (value if isinstance(value, tuple) else (value,) for value in vars(event).values())
-    return [part._version for values in fields for part in values if isinstance(part, Tensor)]
+    """Return torch's count of in-place changes for each tensor in an event."""
+    return [tensor._version for tensor in _tensors(event) if not tensor.is_inference()]
+
+
+def _tensors(value: object) -> Iterator[Tensor]:
+    """Give the tensors that an event, or something in it, holds."""
+    match value:
+        case Tensor():
+            yield value
+        case tuple():
+            yield from (tensor for part in value for tensor in _tensors(part))
+        case Mapping():
+            yield from (tensor for part in value.values() for tensor in _tensors(part))
+        case Module():
+            return
+        case _ if dataclasses.is_dataclass(value):
+            yield from (tensor for part in vars(value).values() for tensor in _tensors(part))
 
 
 def _changed(event: EventT, reply: object, place: str) -> EventT:
@@ -87,7 +102,7 @@ def _changed(event: EventT, reply: object, place: str) -> EventT:
     for name, new in changes.items():
         old = getattr(event, name)
         if name == "branches":
-            _check_branches(new, place)
+            _check_branches(old, new, place)
         elif name == names[-1]:
             fitting = _fitting(old, new, name, place)
             # inside the network a gradient may be on its way; anywhere else a graph would be
@@ -102,7 +117,7 @@ def _changed(event: EventT, reply: object, place: str) -> EventT:
     return dataclasses.replace(event, **changes)
 
 
-def _check_branches(new: object, place: str) -> None:
+def _check_branches(old: Branches, new: object, place: str) -> None:
     named = new if isinstance(new, Mapping) else {}
     if "cond" not in named or not all(isinstance(cond, Conditioning) for cond in named.values()):
         raise HookError(
@@ -111,6 +126,31 @@ def _check_branches(new: object, place: str) -> None:
             allowed='a mapping of names to Conditioning, "cond" among them',
             fix='{**event.branches, "cond": other}',
         )
+    before, lengths = old["cond"].embeds, {cond.embeds.shape[1] for cond in named.values()}
+    for name, cond in named.items():
+        _fitting_text(before, cond.embeds, f"{place} gave a branch {name!r}")
+    if len(lengths) > 1:
+        raise HookError(
+            f"{place} gave branches of several lengths.",
+            given=sorted(lengths),
+            allowed="one number of text positions",
+            fix="encode all prompts in one way",
+        )
+
+
+def _fitting_text(old: Tensor, new: Tensor, what: str) -> None:
+    if new is old:
+        return
+    (count, _, width), kind = old.shape, (old.dtype, old.device)
+    if (len(new), new.shape[-1], (new.dtype, new.device)) != (count, width, kind):
+        raise HookError(
+            f"{what} that does not fit.",
+            given=f"embeds {tuple(new.shape)}, {new.dtype}, on {new.device}",
+            allowed=f"embeds ({count}, positions, {width}), {old.dtype}, on {old.device}",
+            fix="one prompt for each image, encoded by this checkpoint",
+        )
+    if not _is_finite(new):
+        raise HookError(f"{what} with NaN or infinity.", allowed="finite numbers")
 
 
 def _fitting(old: Tensor, new: object, name: str, place: str) -> Tensor:

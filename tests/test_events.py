@@ -177,6 +177,55 @@ def test_a_hook_that_errs_is_named_with_its_event_and_step(pipe, reply, complain
     assert run(pipe).images
 
 
+@pytest.mark.parametrize(
+    ("point", "change", "complaint"),
+    [
+        ("denoise", lambda event: event.eps["uncond"].mul_(0), "in place"),
+        ("model", lambda event: event.branches["cond"].embeds.mul_(0), "in place"),
+        ("model", lambda event: event.branches.update(cond=None), "AttributeError"),
+        ("denoise", lambda event: event.eps.pop("cond"), "AttributeError"),
+    ],
+)
+def test_nothing_in_an_event_can_be_changed_unseen(pipe, point, change, complaint):
+    # given
+    def faulty(event):
+        change(event)
+
+    # when / then
+    with pytest.raises(HookError, match=complaint):
+        run(pipe, **{f"on_{point}": (faulty,)})
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        (lambda embeds: embeds.repeat(3, 1, 1), "does not fit"),
+        (lambda embeds: embeds[..., :8], "does not fit"),
+        (lambda embeds: embeds.double(), "does not fit"),
+        (lambda embeds: embeds * float("nan"), "NaN"),
+        (lambda embeds: embeds.repeat(1, 2, 1), "several lengths"),
+    ],
+)
+def test_a_branch_that_does_not_fit_is_refused_by_its_hook_s_name(pipe, change, complaint):
+    # given
+    def faulty(event):
+        cond = event.branches["cond"]
+        other = dataclasses.replace(cond, embeds=change(cond.embeds))
+        return dataclasses.replace(event, branches={**event.branches, "cond": other})
+
+    # when / then
+    with pytest.raises(HookError, match=complaint) as caught:
+        run(pipe, on_model=(faulty,))
+    assert "faulty (ModelEvent, step 0)" in caught.value.what
+
+
+def test_hooks_work_in_inference_mode(pipe):
+    seen = []
+    with torch.inference_mode():
+        run(pipe, on_step=(lambda event: seen.append(event.index),))
+    assert seen == [0, 1, 2]
+
+
 @pytest.mark.parametrize("branches", [{}, {"cond": None}, "nonsense"])
 def test_branches_that_cannot_be_asked_are_refused(pipe, branches):
     # given

@@ -1,6 +1,5 @@
 """Runs of the embedded model: the same picture however it is asked for, and nothing left behind."""
 
-import dataclasses
 import pickle
 import subprocess
 import sys
@@ -12,7 +11,7 @@ from PIL import Image
 
 import sdnb
 from sdnb.errors import InvalidField, ModelError, PipelineBusy, UnknownName
-from sdnb.events import DenoiseEvent, During, Hooks, ImageEvent, StepEvent
+from sdnb.events import DenoiseEvent, Hooks, ImageEvent, StepEvent
 from sdnb.models.vae import encode_images, from_pil
 from sdnb.picture import FromImage, Picture
 from sdnb.registry import SAMPLERS
@@ -333,28 +332,14 @@ def test_the_trace_holds_every_state_and_answer(pipe):
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS.names())
-def test_not_a_number_from_the_model_ends_the_run_naming_the_step(pipe, sampler):
-    # given
-    def poison(event):
-        cond = event.branches["cond"]
-        broken = dataclasses.replace(cond, embeds=cond.embeds * float("nan"))
-        return dataclasses.replace(event, branches={**event.branches, "cond": broken})
-
-    hooks = Hooks(on_model=(During(poison, 1, 1),))
-
-    # when / then
+def test_not_a_number_from_the_model_ends_the_run_naming_the_step(pipe, poisoned, sampler):
     with pytest.raises(ModelError, match=r"step 1|a step of"):
-        pipe.run(PROMPT, steps=6, sampler=sampler, hooks=hooks, width=64, height=64)
+        pipe.run(PROMPT, steps=6, sampler=sampler, hooks=poisoned(1), width=64, height=64)
 
 
-def test_no_hook_is_blamed_for_what_the_network_did(pipe):
+def test_no_hook_is_blamed_for_what_the_network_did(pipe, poisoned):
     # given
-    def poison(event):
-        cond = event.branches["cond"]
-        broken = dataclasses.replace(cond, embeds=cond.embeds * float("nan"))
-        return dataclasses.replace(event, branches={**event.branches, "cond": broken})
-
-    hooks = Hooks(on_model=(During(poison, 1, 1),), on_denoise=(lambda event: event.denoised / 2,))
+    hooks = poisoned(1) + Hooks(on_denoise=(lambda event: event.denoised / 2,))
 
     # when / then
     with pytest.raises(ModelError, match="step 1"):

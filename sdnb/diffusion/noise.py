@@ -48,7 +48,7 @@ def step_noise(seeds: Sequence[int], like: State, *, begin: int = 0) -> Noise:
 
     def draw(_sigma: float, _sigma_next: float) -> State:
         draws = [torch.randn(like.shape[1:], generator=generator) for generator in generators]
-        return torch.stack(draws).to(like)
+        return on_device(torch.stack(draws), like)
 
     return draw
 
@@ -76,7 +76,7 @@ def brownian_noise(seeds: Sequence[int], like: State) -> Noise:
                 allowed="levels from 1.2e-7 to 8.8e6",
                 fix="another schedule",
             )
-        return ((path(end) - path(begin)) / sqrt(end - begin)).to(like)
+        return on_device((path(end) - path(begin)) / sqrt(end - begin), like)
 
     return draw
 
@@ -122,6 +122,12 @@ class BrownianPath:
             for stream in streams
         ]
         return torch.stack(draws)
+
+
+def on_device(drawn: State, like: State) -> State:
+    """Bring noise to where ``like`` is and to its dtype, while the device computes on."""
+    pinned = drawn.pin_memory() if like.is_cuda else drawn
+    return pinned.to(like, non_blocking=True)
 
 
 def _generator(seed: int) -> torch.Generator:

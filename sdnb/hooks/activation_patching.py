@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from sdnb.errors import InvalidField
-from sdnb.events import Hooks, ModuleEvent, on_module
+from sdnb.events import Hooks, ModuleEvent, StartEvent, on_module
 from sdnb.shapes import Activation
 
 
@@ -22,13 +22,16 @@ class Activations:
     seen: dict[tuple[int, str], Activation] = field(default_factory=dict, repr=False)
 
     def record(self) -> Hooks:
-        """Keep what the module gives, by evaluation and branch."""
+        """Keep what the module gives, by evaluation and branch, until another run begins."""
+
+        def forget(_event: StartEvent) -> None:
+            self.seen.clear()
 
         def keep(event: ModuleEvent) -> None:
             for branch, rows in event.rows.items():
                 self.seen[event.evaluation, branch] = event.activation[rows].detach().clone()
 
-        return on_module(self.path, keep)
+        return Hooks(on_start=(forget,)) + on_module(self.path, keep)
 
     def patch(self, branch: str = "cond") -> Hooks:
         """Put back what was recorded of a branch, wherever its evaluation comes again."""

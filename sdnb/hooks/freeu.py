@@ -1,5 +1,7 @@
 """Less of the skips, more of the backbone: FreeU."""
 
+from itertools import product
+
 import torch
 from torch import Tensor
 
@@ -7,8 +9,8 @@ from sdnb.events import Hook, Hooks, ModuleEvent, on_module
 from sdnb.pipeline import Pipeline
 from sdnb.shapes import Activation
 
-LOW = torch.tensor([-1, 0])
-"""The frequencies of the skips that are weakened, along each axis, as in the authors' code."""
+LOW = (slice(-1, None), slice(0, 1))
+"""The frequencies of the skips that are weakened, -1 and 0 along each axis, as the authors do."""
 
 
 def freeu(
@@ -44,6 +46,7 @@ def _reweigh(channels: int, b: float, s: float) -> Hook:
 
 def _weaken(skip: Tensor, share: float) -> Tensor:
     spectrum = torch.fft.fft2(skip.float())
-    spectrum[..., LOW[:, None], LOW] *= share
+    for rows, columns in product(LOW, LOW):
+        spectrum[..., rows, columns] *= share
     weakened: Tensor = torch.fft.ifft2(spectrum).real
     return weakened.to(skip)

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+from sdnb.errors import UnknownName
 from sdnb.events import DenoiseEvent, Hooks, ModelEvent, ModuleEvent, on_module
 from sdnb.pipeline import Pipeline
 from sdnb.shapes import Activation, Latents
@@ -18,7 +19,7 @@ def perturbed_attention(pipe: Pipeline, *, scale: float = 3.0, layer: str = "mid
     scale : float
         0 changes nothing; it adds to ``cfg_scale``.
     layer : str
-        How the paths of the perturbed layers begin.
+        How the paths of the perturbed layers begin; `UnknownName` where none does.
 
     Source: Ahn et al. 2024 (arXiv:2403.17377).
     """
@@ -31,7 +32,10 @@ def perturbed_attention(pipe: Pipeline, *, scale: float = 3.0, layer: str = "mid
         return event.denoised - event.sigma * scale * away
 
     paths = [path for path, _ in pipe.components.unet.named_modules() if path.endswith(".attn1")]
-    taps = sum((on_module(path, _identity) for path in paths if path.startswith(layer)), Hooks())
+    perturbed = [path for path in paths if path.startswith(layer)]
+    if not perturbed:
+        raise UnknownName.among("layer with self-attention", layer, paths)
+    taps = sum((on_module(path, _identity) for path in perturbed), Hooks())
     return Hooks(on_model=(ask,), on_denoise=(guide,)) + taps
 
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from sdnb.errors import InvalidField
+from sdnb.errors import InvalidField, UnknownName
 from sdnb.hooks.activation_patching import Activations
 from sdnb.hooks.freeu import freeu
 from sdnb.hooks.perturbed_attention import perturbed_attention
@@ -71,13 +71,27 @@ def test_patching_all_that_text_reaches_draws_the_other_prompt(pipe):
     assert torch.equal(patched.latents, source.latents)
 
 
-def test_patching_part_of_the_network_lies_between_two_prompts(pipe):
-    kept = Activations("mid_block")
-    source = pipe.run("a small red cat at night", hooks=kept.record(), **SHORT)
-    patched = pipe.run(PROMPT, hooks=kept.patch(), **SHORT)
+def test_patching_part_of_the_network_goes_part_of_the_way_to_the_other_prompt(pipe):
+    kept = Activations("up_blocks.0")
+    source = pipe.run("a small red cat at night", hooks=kept.record(), **SHORT).latents
+    plain = pipe.run(PROMPT, **SHORT).latents
+    patched = pipe.run(PROMPT, hooks=kept.patch(), **SHORT).latents
 
-    assert not torch.equal(patched.latents, pipe.run(PROMPT, **SHORT).latents)
-    assert not torch.equal(patched.latents, source.latents)
+    way = (patched - plain).flatten() @ (source - plain).flatten() / (source - plain).square().sum()
+    assert 0.001 < float(way) < 0.999
+
+
+def test_what_was_recorded_is_forgotten_when_another_run_begins(pipe):
+    kept = Activations("mid_block")
+    pipe.run(PROMPT, hooks=kept.record(), seed=9, steps=3)
+    pipe.run(PROMPT, hooks=kept.record(), seed=9, steps=1)
+
+    assert {evaluation for evaluation, _ in kept.seen} == {0}
+
+
+def test_a_layer_that_is_not_there_is_not_perturbed_in_silence(pipe):
+    with pytest.raises(UnknownName, match="mid_block"):
+        perturbed_attention(pipe, layer="middle")
 
 
 def test_there_is_nothing_to_patch_before_a_recorded_run():
