@@ -210,7 +210,7 @@ def test_a_branch_that_does_not_fit_is_refused_by_its_hook_s_name(pipe, change, 
     # given
     def faulty(event):
         cond = event.branches["cond"]
-        other = dataclasses.replace(cond, embeds=change(cond.embeds))
+        other = dataclasses.replace(cond, embeds=change(cond.embeds), pooled=None)
         return dataclasses.replace(event, branches={**event.branches, "cond": other})
 
     # when / then
