@@ -71,7 +71,7 @@ class Recipe:
     budget: float = 90.0
     start: Path | None = None
     seed: int = 0
-    scenes: int = 12_000
+    scenes: int = 24_000
     batch: int = 32
     vae_share: float = 0.38
     decoder_share: float = 0.07
@@ -253,7 +253,7 @@ def main() -> None:
     parser.add_argument("--budget", type=float, default=90.0, help="minutes of training")
     parser.add_argument("--from", dest="start", type=Path, help="folder of a model to go on from")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--scenes", type=int, default=12_000, help="size of the data set")
+    parser.add_argument("--scenes", type=int, default=24_000, help="size of the data set")
     with single_threaded():
         print(make_model(Recipe(**vars(parser.parse_args()))))
 
