@@ -80,9 +80,8 @@ class Lane:
         self._past = past
         self._told: Iterator[Evaluation] = iter(())
         if past is not None:
-            if not (past.goes_on and self._sampler.own_levels):
-                self.sigmas = past.levels(self.sigmas)
-            self._told = past.answers()
+            self.sigmas = past.levels(self.sigmas, self._sampler.name)
+            self._told = (answer for i in past.told for answer in past.answers(i))
         self.total = None if self._sampler.own_levels else len(self.sigmas) - 1
 
     @property
@@ -138,16 +137,16 @@ class Lane:
         return self._resumed()
 
     def _begin_again(self, past: Past) -> Generator[Yielded, Sent, Latents]:
-        """Take up a past: its start where the sampler is told it again, else all of it."""
+        """Take up a past, as far as the sampler is not told it again."""
         sigma = past.trace.sigmas[0]
         self.x = self._kept(past.trace.x[0])
         event: Event = StartEvent(sigma, self.x)
         self.recorder.start(sigma, self.x)
-        if not past.goes_on:
-            for answer in self._told:
+        self.recorder.begin = past.begin
+        while self.index < past.begin:
+            for answer in past.answers(self.index):
                 self.recorder.evaluation(answer)
-            while self.index < past.step:
-                event = self._recall_step(past)
+            event = self._recall_step(past)
         if self.index == past.step:
             yield event
         return self._resumed()

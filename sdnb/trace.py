@@ -51,6 +51,8 @@ class Trace:
         Every answer of the network, in order.
     asked : tuple of int, [N]
         How many of those each step took.
+    begin : int
+        The step at which the sampler began; those before are of the run it branched from.
     """
 
     sigmas: tuple[float, ...]
@@ -58,6 +60,7 @@ class Trace:
     denoised: Film
     evaluations: tuple[Evaluation, ...]
     asked: tuple[int, ...]
+    begin: int = 0
 
     @property
     def steps(self) -> int:
@@ -96,6 +99,7 @@ class Recorder:
     denoised: list[Latents] = field(default_factory=list)
     evaluations: list[Evaluation] = field(default_factory=list)
     asked: list[int] = field(default_factory=list)
+    begin: int = 0
     kept_bytes: int = 0
 
     def start(self, sigma: float, x: Latents) -> None:
@@ -144,6 +148,7 @@ class Recorder:
             _film(self.denoised, self.x),
             tuple(self.evaluations),
             tuple(self.asked),
+            self.begin,
         )
 
 

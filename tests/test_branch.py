@@ -42,6 +42,33 @@ def test_a_branch_without_a_change_ends_just_as_its_parent(pipe, sampler):
     assert branch.evaluations == parent.evaluations - sum(parent.trace.asked[:step])
 
 
+@pytest.fixture(scope="module")
+def euler(pipe):
+    return pipe.run(PROMPT, seed=7, steps=5, sampler="euler", width=64, height=64)
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS.names())
+def test_a_branch_of_a_branch_goes_on_with_the_sampler_that_its_parent_changed_to(
+    pipe, euler, sampler
+):
+    # given
+    child = pipe.branch(euler, 2, sampler=sampler).finish()
+
+    # when
+    steps = {2, child.trace.steps - 1} | ({3} if child.trace.steps > 3 else set())
+    twigs = {step: pipe.branch(child, step).finish() for step in steps}
+
+    # then
+    assert child.trace.asked[:2] == (1, 1)
+    assert child.trace.begin == (0 if sampler == "euler" else 2)
+    for step, twig in twigs.items():
+        assert torch.equal(twig.latents, child.latents)
+        assert torch.equal(twig.trace.x, child.trace.x)
+        assert twig.trace.sigmas == child.trace.sigmas
+        assert (twig.trace.asked, twig.trace.begin) == (child.trace.asked, child.trace.begin)
+        assert twig.evaluations == sum(child.trace.asked[step:])
+
+
 def test_the_past_is_told_as_hooks_left_it(pipe, parent):
     # given
     hooks = Hooks(on_step=(brighten,), on_denoise=(soften,))
