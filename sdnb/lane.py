@@ -15,7 +15,7 @@ from sdnb.conditioning import Conditioning
 from sdnb.diffusion.noise import batch_seeds
 from sdnb.diffusion.samplers import loop
 from sdnb.diffusion.samplers.contract import EvaluateBoth, Sampler, Step
-from sdnb.errors import ModelError
+from sdnb.errors import InvalidField, ModelError
 from sdnb.events import Event, Hooks, ImageEvent, StartEvent, StepEvent, TextEvent
 from sdnb.intercept import apply_hooks
 from sdnb.models.attention import AttentionRecorder
@@ -190,7 +190,7 @@ class Lane:
     def _kept(self, tensor: Latents | None) -> Latents:
         if tensor is None:
             raise TypeError("a past without what its sampler was told is refused before")
-        return tensor.to(self._components.device)
+        return tensor.to(self._components.device, copy=True)  # whoever holds the run may alter it
 
     def _evaluate(self, asked: loop.Question) -> Generator[Yielded, Sent, loop.Answer]:
         place = Place(self.index, self.total, self._questions)
@@ -241,6 +241,13 @@ class Lane:
         return self.x
 
     def _check_finite(self) -> None:
+        if not self._finite:
+            raise InvalidField(
+                f"the sampler {self._sampler.name} ended without a step.",
+                given=str(self.request.sampler),
+                allowed="a sampler that yields one Step at least",
+                fix="yield Step(denoised, x_next, sigma_next)",
+            )
         finite = torch.stack(self._finite).tolist()
         if not all(finite):
             step = self.index - len(finite) + finite.index(False)
