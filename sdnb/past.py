@@ -57,7 +57,7 @@ class Past:
                 "what the sampler was told before this step was not kept.",
                 given=step,
                 allowed="an earlier step, or another sampler",
-                fix="run with keep='all' and fewer images, or change the sampler",
+                fix="run with keep='all' and a larger budget=, or change the sampler",
             )
         return past
 
@@ -84,6 +84,20 @@ class Past:
         last = self.begin if SAMPLERS[sampler].own_levels else self.step
         taken = list(self.trace.sigmas[: last + 1])
         return [*taken, *(sigma for sigma in planned if sigma < taken[-1] * (1 - 1e-6))]
+
+
+def check_is_its_own(step: int, parent: tuple[str, int] | None) -> None:
+    """Raise `InvalidField` for a step that a run has from its ``parent``, ``(id, step)``.
+
+    Before it another request was followed, which the result does not hold.
+    """
+    if parent is not None and 0 <= step < parent[1]:
+        raise InvalidField(
+            "this step is not the result's own: it was made by the run it branched from.",
+            given=step,
+            allowed=f"steps from {parent[1]} on",
+            fix=f"branch the result it came from, {parent[0]}",
+        )
 
 
 def _keeps_its_sampler(before: GenerationRequest, after: GenerationRequest) -> bool:

@@ -11,20 +11,20 @@ from weakref import ref
 from PIL.Image import Image
 
 from sdnb.choice import Choice
-from sdnb.errors import InvalidField, PipelineBusy, UnknownName
+from sdnb.errors import InvalidField, PipelineBusy
 from sdnb.events import During, Hook, Hooks, StartEvent, StepEvent
 from sdnb.models.attention import AttentionRecorder
 from sdnb.models.components import Components
 from sdnb.models.denoiser import Denoiser
 from sdnb.models.loading import load_components
 from sdnb.models.vae import decode_latents, to_pil
-from sdnb.past import Past
+from sdnb.past import Past, check_is_its_own
 from sdnb.registry import HOOKS
 from sdnb.request import GenerationRequest, HookUse
 from sdnb.result import Result
 from sdnb.run import Run
 from sdnb.shapes import Latents
-from sdnb.trace import BUDGET, KEEP, Recorder
+from sdnb.trace import BUDGET, Recorder
 
 NO_HOOKS = Hooks()
 
@@ -86,8 +86,6 @@ class Pipeline:
         **fields
             Any field of `GenerationRequest`, over those of ``request``.
         """
-        if keep not in KEEP:
-            raise UnknownName.among("keep", keep, KEEP, fix="keep='all'")
         if isinstance(request, str):
             request = GenerationRequest(prompt=request)
         if not isinstance(hooks, Hooks):
@@ -126,13 +124,15 @@ class Pipeline:
         )
         return run.finish()
 
-    def branch(
+    def branch(  # noqa: PLR0913 - as start
         self,
         result: Result,
         step: int,
         *,
         hooks: Hooks | None = None,
         wait: bool = True,
+        keep: str = "all",
+        budget: float = BUDGET,
         attention: bool = False,
         **changes: Any,
     ) -> Run:
@@ -147,9 +147,12 @@ class Pipeline:
         result : Result
             Of a run with ``keep="all"``.
         step : int
-            0 … N - 1: the latents before this step are where the branch begins.
+            0 … N - 1: the latents before this step are where the branch begins. Of a branch: not
+            before its own first step; for those, branch the result that it came from.
         hooks : Hooks, optional
             In place of the hooks of the recorded request.
+        wait, keep, budget
+            As in `start`; the past counts towards the budget.
         attention : bool
             As in `start`; of the steps that the branch makes itself.
         **changes
@@ -163,8 +166,10 @@ class Pipeline:
         Raises
         ------
         InvalidField
-            Where the trace lacks the step, or the change would need other latents.
+            Where the trace lacks the step, where another run made it, and where the change would
+            need other latents.
         """
+        check_is_its_own(step, result.parent)
         request = self._resolved(result.request.changed(**changes))
         past = Past.of(result.trace, step, result.request, request)
         if hooks is not None:
@@ -174,7 +179,7 @@ class Pipeline:
             request,
             _registered(request.hooks) if hooks is None else hooks,
             partial(self.turn, wait),
-            recorder=Recorder(),
+            recorder=Recorder(keep, budget),
             attention=AttentionRecorder() if attention else None,
             past=past,
             parent=(result.id, step),

@@ -218,6 +218,57 @@ def test_a_budget_that_is_met_is_told_and_bounds_where_a_branch_can_begin(pipe):
     assert not any("answers" in said for said in pipe.run(PROMPT, seed=7, steps=4).notices)
 
 
+def test_a_larger_budget_lets_a_branch_be_branched_anywhere(pipe):
+    # given
+    small = pipe.run(PROMPT, seed=7, steps=4, budget=24 / 1024)
+
+    # when
+    tight = pipe.branch(small, 2, budget=36 / 1024).finish()
+    roomy = pipe.branch(small, 2, budget=48 / 1024).finish()
+    bare = pipe.branch(small, 2, keep="none").finish()
+
+    # then
+    assert "keeps 3 of 4 answers" in tight.notices[-1]
+    assert not any("answers" in said for said in roomy.notices)
+    assert torch.equal(pipe.branch(roomy, 3).finish().latents, small.latents)
+    assert torch.equal(bare.latents, small.latents)
+    assert len(bare.trace.x) == 0
+    with pytest.raises(UnknownName, match="steps"):
+        pipe.branch(small, 2, keep="everything")
+
+
+def test_no_budget_is_blamed_for_answers_that_the_parent_did_not_keep(pipe):
+    states = pipe.run(PROMPT, seed=7, steps=3, keep="steps")
+    branch = pipe.branch(states, 1, sampler="euler").finish()
+    assert not any("answers" in said for said in branch.notices)
+
+
+def test_a_branch_has_no_step_of_its_parent_s(pipe, parent):
+    # given
+    child = pipe.branch(parent, 3, hooks=Hooks(), prompt="a blue star").finish()
+
+    # when / then
+    with pytest.raises(InvalidField, match=parent.id):
+        pipe.branch(child, 2)
+    assert torch.equal(pipe.branch(child, 3).finish().latents, child.latents)
+
+
+@pytest.mark.parametrize("changes", [{}, {"sampler": "euler"}])
+def test_what_is_done_to_a_branch_s_latents_leaves_its_parent_alone(pipe, parent, changes):
+    # given
+    before = parent.trace.x.clone(), parent.trace.denoised.clone()
+    run = pipe.branch(parent, 2, hooks=Hooks(), **changes)
+
+    # when
+    run.x.mul_(0)
+    run.denoised.mul_(0)
+
+    # then
+    assert torch.equal(parent.trace.x, before[0])
+    assert torch.equal(parent.trace.denoised, before[1])
+    assert not run.finish().trace.x[2].any()
+
+
 def test_what_was_not_kept_cannot_be_told_again(pipe):
     # given
     bare = pipe.run(PROMPT, seed=7, steps=4, keep="none")
