@@ -26,7 +26,15 @@ def parent(pipe):
     return pipe.run(PROMPT, seed=7, steps=6, sampler="dpmpp_2m", hooks=hooks)
 
 
-@pytest.mark.parametrize("sampler", SAMPLERS.names())
+WITH_OPTIONS = (
+    "dpmpp_3m eta=1",
+    "deis deis_mode=rhoab",
+    "er_sde noise_scale=square eta=0.5",
+    "sa_solver simple_order_2=true",
+)
+
+
+@pytest.mark.parametrize("sampler", (*SAMPLERS.names(), *WITH_OPTIONS))
 def test_a_branch_without_a_change_ends_just_as_its_parent(pipe, sampler):
     # given
     parent = pipe.run(PROMPT, seed=7, steps=5, sampler=sampler, width=64, height=64)
