@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from secrets import randbelow
 from threading import RLock
@@ -11,7 +12,7 @@ from weakref import ref
 from PIL.Image import Image
 
 from sdnb.choice import Choice
-from sdnb.errors import InvalidField, PipelineBusy
+from sdnb.errors import InvalidField, PipelineBusy, UnknownName
 from sdnb.events import During, Hook, Hooks, StartEvent, StepEvent
 from sdnb.models.attention import AttentionRecorder
 from sdnb.models.components import Components
@@ -94,7 +95,7 @@ class Pipeline:
             )
         request = self._resolved(request.changed(**fields))
         given = tuple(_uses(hooks))
-        recorded = tuple(use for use in request.hooks if use not in given)
+        recorded = tuple(use for use in request.hooks if not _is_among(use, given))
         request = request.changed(hooks=(*recorded, *given))
         joined = _registered(recorded) + hooks
         return Run(
@@ -265,6 +266,13 @@ class Pipeline:
 def _registered(uses: tuple[HookUse, ...]) -> Hooks:
     hooks = NO_HOOKS
     for use in uses:
+        if use.given:
+            raise UnknownName(
+                "a recorded hook was a function given to its run: only its name is left.",
+                given=str(use),
+                allowed=", ".join(HOOKS.names()),
+                fix=f"give it again: hooks=sdnb.Hooks.at({use.point!r}, {use.hook.name})",
+            )
         hook: Hook = HOOKS.bind(use.hook.name, dict(use.hook.options))
         hooks += Hooks.at(use.point, During(hook, use.first, use.last))
     return hooks
@@ -275,4 +283,10 @@ def _uses(hooks: Hooks) -> Iterator[HookUse]:
     for point, hook in hooks.at_points():
         during = hook if isinstance(hook, During) else During(hook)
         name = getattr(during.hook, "__name__", type(during.hook).__name__)
-        yield HookUse(point, Choice(name), during.first, during.last)
+        is_registered = name in HOOKS.names() and HOOKS[name] is during.hook
+        yield HookUse(point, Choice(name), during.first, during.last, given=not is_registered)
+
+
+def _is_among(use: HookUse, given: tuple[HookUse, ...]) -> bool:
+    """Whether a recorded hook was given again; older files do not say which were given."""
+    return any(replace(use, given=each.given) == each for each in given)

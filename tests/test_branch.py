@@ -1,5 +1,6 @@
 """Branches: a run goes on from any of its steps, and nothing is asked twice."""
 
+import json
 import pickle
 
 import pytest
@@ -7,7 +8,8 @@ import torch
 
 from sdnb.errors import InvalidField, UnknownName
 from sdnb.events import Hooks, StepEvent
-from sdnb.registry import SAMPLERS
+from sdnb.registry import HOOKS, SAMPLERS
+from sdnb.request import GenerationRequest
 
 PROMPT = "a red circle on a meadow"
 
@@ -87,6 +89,33 @@ def test_the_past_is_told_as_hooks_left_it(pipe, parent):
     # then
     assert torch.equal(branch.latents, parent.latents)
     assert branch.request == parent.request
+
+
+def test_a_branch_never_runs_another_function_of_the_same_name(pipe):
+    # given
+    def noise_injection(event):
+        return event.x_next * 1.05
+
+    hooks = Hooks(on_step=(noise_injection,))
+    parent = pipe.run(PROMPT, seed=7, steps=3, hooks=hooks)
+    read = GenerationRequest.from_json(json.loads(json.dumps(parent.request.to_json())))
+
+    # when / then
+    assert read == parent.request
+    with pytest.raises(UnknownName, match=r"hooks=sdnb.Hooks.at\('step', noise_injection\)"):
+        pipe.branch(parent, 1)
+    again = pipe.branch(parent, 1, hooks=hooks).finish()
+    assert torch.equal(again.latents, parent.latents)
+    assert pipe.run(read, hooks=hooks).request == parent.request
+
+
+def test_a_registered_hook_that_was_given_is_found_by_its_name(pipe):
+    # given
+    hooks = Hooks(on_step=(HOOKS["noise_injection"],))
+    parent = pipe.run(PROMPT, seed=7, steps=3, hooks=hooks)
+
+    # when / then
+    assert torch.equal(pipe.branch(parent, 1).finish().latents, parent.latents)
 
 
 def test_hooks_do_not_see_the_past(pipe, parent):
