@@ -15,7 +15,7 @@ from sdnb.conditioning import Conditioning
 from sdnb.diffusion.noise import batch_seeds
 from sdnb.diffusion.samplers import loop
 from sdnb.diffusion.samplers.contract import EvaluateBoth, Sampler, Step
-from sdnb.errors import ModelError
+from sdnb.errors import InvalidField, ModelError
 from sdnb.events import Event, Hooks, ImageEvent, StartEvent, StepEvent, TextEvent
 from sdnb.intercept import apply_hooks
 from sdnb.models.attention import AttentionRecorder
@@ -80,9 +80,8 @@ class Lane:
         self._past = past
         self._told: Iterator[Evaluation] = iter(())
         if past is not None:
-            if not (past.goes_on and self._sampler.own_levels):
-                self.sigmas = past.levels(self.sigmas)
-            self._told = past.answers()
+            self.sigmas = past.levels(self.sigmas, self._sampler.name)
+            self._told = (answer for i in past.told for answer in past.answers(i))
         self.total = None if self._sampler.own_levels else len(self.sigmas) - 1
 
     @property
@@ -138,16 +137,16 @@ class Lane:
         return self._resumed()
 
     def _begin_again(self, past: Past) -> Generator[Yielded, Sent, Latents]:
-        """Take up a past: its start where the sampler is told it again, else all of it."""
+        """Take up a past, as far as the sampler is not told it again."""
         sigma = past.trace.sigmas[0]
         self.x = self._kept(past.trace.x[0])
         event: Event = StartEvent(sigma, self.x)
         self.recorder.start(sigma, self.x)
-        if not past.goes_on:
-            for answer in self._told:
+        self.recorder.begin = past.begin
+        while self.index < past.begin:
+            for answer in past.answers(self.index):
                 self.recorder.evaluation(answer)
-            while self.index < past.step:
-                event = self._recall_step(past)
+            event = self._recall_step(past)
         if self.index == past.step:
             yield event
         return self._resumed()
@@ -191,7 +190,7 @@ class Lane:
     def _kept(self, tensor: Latents | None) -> Latents:
         if tensor is None:
             raise TypeError("a past without what its sampler was told is refused before")
-        return tensor.to(self._components.device)
+        return tensor.to(self._components.device, copy=True)  # whoever holds the run may alter it
 
     def _evaluate(self, asked: loop.Question) -> Generator[Yielded, Sent, loop.Answer]:
         place = Place(self.index, self.total, self._questions)
@@ -242,6 +241,13 @@ class Lane:
         return self.x
 
     def _check_finite(self) -> None:
+        if not self._finite:
+            raise InvalidField(
+                f"the sampler {self._sampler.name} ended without a step.",
+                given=str(self.request.sampler),
+                allowed="a sampler that yields one Step at least",
+                fix="yield Step(denoised, x_next, sigma_next)",
+            )
         finite = torch.stack(self._finite).tolist()
         if not all(finite):
             step = self.index - len(finite) + finite.index(False)

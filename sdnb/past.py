@@ -1,11 +1,10 @@
 """Where a branch begins: a recorded run, its sampler brought to one of its steps.
 
-The rules: a sampler that goes on is told again what it was told the first time, answers and
-states as hooks had left them; a new one starts without memory at the stored state. No network
-and no hook is asked for the past.
+The rules: a sampler that goes on is told again, from the step where it began, what it was told
+the first time, answers and states as hooks had left them; a new one starts without memory at the
+stored state. No network and no hook is asked for the past.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sdnb.errors import InvalidField
@@ -53,23 +52,52 @@ class Past:
                 fix="run with keep='all'" if not len(trace.x) else "step=0 is the start",
             )
         past = cls(trace, step, goes_on=_keeps_its_sampler(before, after))
-        if past.goes_on and any(answer.denoised is None for answer in past.answers()):
+        if any(answer.denoised is None for i in past.told for answer in past.answers(i)):
             raise InvalidField(
                 "what the sampler was told before this step was not kept.",
                 given=step,
                 allowed="an earlier step, or another sampler",
-                fix="run with keep='all' and fewer images, or change the sampler",
+                fix="run with keep='all' and a larger budget=, or change the sampler",
             )
         return past
 
-    def answers(self) -> Iterator[Evaluation]:
-        """Give the answers of the past, in order."""
-        return iter(self.trace.evaluations[: sum(self.trace.asked[: self.step])])
+    @property
+    def begin(self) -> int:
+        """The step at which the sampler begins, or began."""
+        return self.trace.begin if self.goes_on else self.step
 
-    def levels(self, planned: list[float]) -> list[float]:
-        """Join the levels of the past to those of a plan that lie below."""
-        taken = list(self.trace.sigmas[: self.step + 1])
+    @property
+    def told(self) -> range:
+        """The steps whose answers the sampler is told again."""
+        return range(self.begin, self.step)
+
+    def answers(self, step: int) -> tuple[Evaluation, ...]:
+        """Return the answers that a step took, in order."""
+        first = sum(self.trace.asked[:step])
+        return self.trace.evaluations[first : first + self.trace.asked[step]]
+
+    def levels(self, planned: list[float], sampler: str) -> list[float]:
+        """Join the levels of the past to those of a plan that lie below.
+
+        A sampler that chooses its levels from the ends of a plan is given those it began with.
+        """
+        last = self.begin if SAMPLERS[sampler].own_levels else self.step
+        taken = list(self.trace.sigmas[: last + 1])
         return [*taken, *(sigma for sigma in planned if sigma < taken[-1] * (1 - 1e-6))]
+
+
+def check_is_its_own(step: int, parent: tuple[str, int] | None) -> None:
+    """Raise `InvalidField` for a step that a run has from its ``parent``, ``(id, step)``.
+
+    Before it another request was followed, which the result does not hold.
+    """
+    if parent is not None and 0 <= step < parent[1]:
+        raise InvalidField(
+            "this step is not the result's own: it was made by the run it branched from.",
+            given=step,
+            allowed=f"steps from {parent[1]} on",
+            fix=f"branch the result it came from, {parent[0]}",
+        )
 
 
 def _keeps_its_sampler(before: GenerationRequest, after: GenerationRequest) -> bool:

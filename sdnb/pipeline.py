@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from secrets import randbelow
 from threading import RLock
@@ -18,13 +19,13 @@ from sdnb.models.components import Components
 from sdnb.models.denoiser import Denoiser
 from sdnb.models.loading import load_components
 from sdnb.models.vae import decode_latents, to_pil
-from sdnb.past import Past
+from sdnb.past import Past, check_is_its_own
 from sdnb.registry import HOOKS
 from sdnb.request import GenerationRequest, HookUse
 from sdnb.result import Result
 from sdnb.run import Run
 from sdnb.shapes import Latents
-from sdnb.trace import BUDGET, KEEP, Recorder
+from sdnb.trace import BUDGET, Recorder
 
 NO_HOOKS = Hooks()
 
@@ -86,8 +87,6 @@ class Pipeline:
         **fields
             Any field of `GenerationRequest`, over those of ``request``.
         """
-        if keep not in KEEP:
-            raise UnknownName.among("keep", keep, KEEP, fix="keep='all'")
         if isinstance(request, str):
             request = GenerationRequest(prompt=request)
         if not isinstance(hooks, Hooks):
@@ -96,7 +95,7 @@ class Pipeline:
             )
         request = self._resolved(request.changed(**fields))
         given = tuple(_uses(hooks))
-        recorded = tuple(use for use in request.hooks if use not in given)
+        recorded = tuple(use for use in request.hooks if not _is_among(use, given))
         request = request.changed(hooks=(*recorded, *given))
         joined = _registered(recorded) + hooks
         return Run(
@@ -126,13 +125,15 @@ class Pipeline:
         )
         return run.finish()
 
-    def branch(
+    def branch(  # noqa: PLR0913 - as start
         self,
         result: Result,
         step: int,
         *,
         hooks: Hooks | None = None,
         wait: bool = True,
+        keep: str = "all",
+        budget: float = BUDGET,
         attention: bool = False,
         **changes: Any,
     ) -> Run:
@@ -147,9 +148,12 @@ class Pipeline:
         result : Result
             Of a run with ``keep="all"``.
         step : int
-            0 … N - 1: the latents before this step are where the branch begins.
+            0 … N - 1: the latents before this step are where the branch begins. Of a branch: not
+            before its own first step; for those, branch the result that it came from.
         hooks : Hooks, optional
             In place of the hooks of the recorded request.
+        wait, keep, budget
+            As in `start`; the past counts towards the budget.
         attention : bool
             As in `start`; of the steps that the branch makes itself.
         **changes
@@ -163,8 +167,10 @@ class Pipeline:
         Raises
         ------
         InvalidField
-            Where the trace lacks the step, or the change would need other latents.
+            Where the trace lacks the step, where another run made it, and where the change would
+            need other latents.
         """
+        check_is_its_own(step, result.parent)
         request = self._resolved(result.request.changed(**changes))
         past = Past.of(result.trace, step, result.request, request)
         if hooks is not None:
@@ -174,7 +180,7 @@ class Pipeline:
             request,
             _registered(request.hooks) if hooks is None else hooks,
             partial(self.turn, wait),
-            recorder=Recorder(),
+            recorder=Recorder(keep, budget),
             attention=AttentionRecorder() if attention else None,
             past=past,
             parent=(result.id, step),
@@ -260,6 +266,13 @@ class Pipeline:
 def _registered(uses: tuple[HookUse, ...]) -> Hooks:
     hooks = NO_HOOKS
     for use in uses:
+        if use.given:
+            raise UnknownName(
+                "a recorded hook was a function given to its run: only its name is left.",
+                given=str(use),
+                allowed=", ".join(HOOKS.names()),
+                fix=f"give it again: hooks=sdnb.Hooks.at({use.point!r}, {use.hook.name})",
+            )
         hook: Hook = HOOKS.bind(use.hook.name, dict(use.hook.options))
         hooks += Hooks.at(use.point, During(hook, use.first, use.last))
     return hooks
@@ -270,4 +283,10 @@ def _uses(hooks: Hooks) -> Iterator[HookUse]:
     for point, hook in hooks.at_points():
         during = hook if isinstance(hook, During) else During(hook)
         name = getattr(during.hook, "__name__", type(during.hook).__name__)
-        yield HookUse(point, Choice(name), during.first, during.last)
+        is_registered = name in HOOKS.names() and HOOKS[name] is during.hook
+        yield HookUse(point, Choice(name), during.first, during.last, given=not is_registered)
+
+
+def _is_among(use: HookUse, given: tuple[HookUse, ...]) -> bool:
+    """Whether a recorded hook was given again; older files do not say which were given."""
+    return any(replace(use, given=each.given) == each for each in given)

@@ -34,13 +34,14 @@ class HookUse:
 
     A point is one of `POINTS`, or a module of the network: ``module.mid_block:my_function``.
     ``last`` None means until the end. The name is looked up in the registry of hooks when the
-    run starts.
+    run starts; not where the function was ``given`` to the recorded run: there it is only a name.
     """
 
     point: str
     hook: Choice
     first: int = 0
     last: int | None = None
+    given: bool = False
 
     def __post_init__(self) -> None:
         if self.point not in POINTS and not self.point.startswith(MODULE):
@@ -79,6 +80,17 @@ class HookUse:
         return cls(
             point, Choice.parse(hook), int(first or 0), int(last) if last is not None else only
         )
+
+    def to_json(self) -> str | JSON:
+        """Return the use as it is written; of a given function, beside the key ``given``."""
+        return {"given": str(self)} if self.given else str(self)
+
+    @classmethod
+    def from_json(cls, written: str | JSON) -> "HookUse":
+        """Read what `to_json` wrote."""
+        if isinstance(written, str):
+            return cls.parse(written)
+        return dataclasses.replace(cls.parse(written["given"]), given=True)
 
     def __str__(self) -> str:
         if self.first == 0 and self.last is None:
@@ -205,7 +217,7 @@ class GenerationRequest:
         for entry in dataclasses.fields(self):
             values[entry.name] = getattr(self, entry.name)
         values["sampler"], values["schedule"] = str(self.sampler), str(self.schedule)
-        values["hooks"] = [str(use) for use in self.hooks]
+        values["hooks"] = [use.to_json() for use in self.hooks]
         values["start"] = _plain(self.start)
         return values
 
@@ -219,7 +231,7 @@ class GenerationRequest:
             fields = dict(values)
             schema = int(fields.pop("schema", SCHEMA))
             fields["start"] = _start(fields.pop("start", None))
-            fields["hooks"] = tuple(map(HookUse.parse, fields.get("hooks", ())))
+            fields["hooks"] = tuple(map(HookUse.from_json, fields.get("hooks", ())))
         except (AttributeError, LookupError, TypeError, ValueError) as error:
             if isinstance(error, InvalidField):
                 raise

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 import torch
 
-from sdnb.errors import InvalidField
+from sdnb.errors import InvalidField, UnknownName
 from sdnb.shapes import Film, Latents
 
 BUDGET = 512.0
@@ -51,6 +51,8 @@ class Trace:
         Every answer of the network, in order.
     asked : tuple of int, [N]
         How many of those each step took.
+    begin : int
+        The step at which the sampler began; those before are of the run it branched from.
     """
 
     sigmas: tuple[float, ...]
@@ -58,6 +60,7 @@ class Trace:
     denoised: Film
     evaluations: tuple[Evaluation, ...]
     asked: tuple[int, ...]
+    begin: int = 0
 
     @property
     def steps(self) -> int:
@@ -86,7 +89,8 @@ class Trace:
 class Recorder:
     """The growing trace; what it keeps is copied to the CPU while the device computes on.
 
-    ``budget`` bounds the MB of the network's answers; the states themselves are always kept.
+    ``budget`` bounds the MB of the network's answers; it does not count the states. Raises
+    `UnknownName` where ``keep`` is none of `KEEP`.
     """
 
     keep: str = "all"
@@ -96,11 +100,18 @@ class Recorder:
     denoised: list[Latents] = field(default_factory=list)
     evaluations: list[Evaluation] = field(default_factory=list)
     asked: list[int] = field(default_factory=list)
+    begin: int = 0
     kept_bytes: int = 0
+    _last: Latents | None = None
+    _last_version: int = 0
+
+    def __post_init__(self) -> None:
+        UnknownName.check("keep", self.keep, KEEP, fix="keep='all'")
 
     def start(self, sigma: float, x: Latents) -> None:
         """Add the state that the run starts from."""
         self.sigmas.append(sigma)
+        self._last, self._last_version = x, _version(x)
         if self.keep != "none":
             self.x.append(_copied(x))
 
@@ -112,8 +123,9 @@ class Recorder:
         self.start(sigma, x)
 
     def replace_state(self, x: Latents) -> None:
-        """Put other latents in the place of the last state: the run goes on from these."""
-        if self.x:
+        """Say from what the run goes on: other latents take the place of the last state."""
+        is_recorded = x is self._last and _version(x) == self._last_version
+        if self.x and not is_recorded:
             self.x[-1] = _copied(x)
 
     def evaluation(self, answer: Evaluation) -> None:
@@ -125,9 +137,9 @@ class Recorder:
     @property
     def notices(self) -> tuple[str, ...]:
         """What the budget had no room for, in a sentence."""
-        kept = sum(answer.denoised is not None for answer in self.evaluations)
-        if self.keep != "all" or kept == len(self.evaluations):
+        if self.keep != "all" or self.kept_bytes <= self.budget * 2**20:
             return ()
+        kept = sum(answer.denoised is not None for answer in self.evaluations)
         return (
             f"The trace keeps {kept} of {len(self.evaluations)} answers of the network, as many as "
             f"{self.budget:g} MB hold; all of them take {self.kept_bytes / 2**20:.0f} MB. "
@@ -136,14 +148,17 @@ class Recorder:
 
     def trace(self) -> Trace:
         """Return what was gathered, once all of it has arrived on the CPU."""
-        if torch.cuda.is_initialized():
-            torch.cuda.synchronize()
+        if self._last is not None and self._last.is_cuda:
+            torch.cuda.synchronize(self._last.device)
+            self.x, self.denoised = ([*map(_unpinned, part)] for part in (self.x, self.denoised))
+            self.evaluations = [_each(answer, _unpinned) for answer in self.evaluations]
         return Trace(
             tuple(self.sigmas),
             _film(self.x, self.x),
             _film(self.denoised, self.x),
             tuple(self.evaluations),
             tuple(self.asked),
+            self.begin,
         )
 
 
@@ -158,7 +173,17 @@ def _copied(tensor: Latents) -> Latents:
     if tensor.is_cuda:
         pinned = torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=True)
         return pinned.copy_(tensor.detach(), non_blocking=True)
-    return tensor.detach().clone()
+    return tensor.detach().to("cpu", copy=True)
+
+
+def _unpinned(tensor: Latents) -> Latents:
+    """Move what has arrived to memory that can be paged, so that the pinned is free again."""
+    return tensor.clone() if tensor.is_pinned() else tensor
+
+
+def _version(tensor: Latents) -> int:
+    """Return what tells whether a tensor was altered in place; -1 where torch does not count."""
+    return -1 if tensor.is_inference() else tensor._version
 
 
 def _each(answer: Evaluation, change: Callable[[Latents], Latents]) -> Evaluation:

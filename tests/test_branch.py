@@ -1,5 +1,6 @@
 """Branches: a run goes on from any of its steps, and nothing is asked twice."""
 
+import json
 import pickle
 
 import pytest
@@ -7,7 +8,8 @@ import torch
 
 from sdnb.errors import InvalidField, UnknownName
 from sdnb.events import Hooks, StepEvent
-from sdnb.registry import SAMPLERS
+from sdnb.registry import HOOKS, SAMPLERS
+from sdnb.request import GenerationRequest
 
 PROMPT = "a red circle on a meadow"
 
@@ -26,7 +28,15 @@ def parent(pipe):
     return pipe.run(PROMPT, seed=7, steps=6, sampler="dpmpp_2m", hooks=hooks)
 
 
-@pytest.mark.parametrize("sampler", SAMPLERS.names())
+WITH_OPTIONS = (
+    "dpmpp_3m eta=1",
+    "deis deis_mode=rhoab",
+    "er_sde noise_scale=square eta=0.5",
+    "sa_solver simple_order_2=true",
+)
+
+
+@pytest.mark.parametrize("sampler", (*SAMPLERS.names(), *WITH_OPTIONS))
 def test_a_branch_without_a_change_ends_just_as_its_parent(pipe, sampler):
     # given
     parent = pipe.run(PROMPT, seed=7, steps=5, sampler=sampler, width=64, height=64)
@@ -42,6 +52,33 @@ def test_a_branch_without_a_change_ends_just_as_its_parent(pipe, sampler):
     assert branch.evaluations == parent.evaluations - sum(parent.trace.asked[:step])
 
 
+@pytest.fixture(scope="module")
+def euler(pipe):
+    return pipe.run(PROMPT, seed=7, steps=5, sampler="euler", width=64, height=64)
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS.names())
+def test_a_branch_of_a_branch_goes_on_with_the_sampler_that_its_parent_changed_to(
+    pipe, euler, sampler
+):
+    # given
+    child = pipe.branch(euler, 2, sampler=sampler).finish()
+
+    # when
+    steps = {2, child.trace.steps - 1} | ({3} if child.trace.steps > 3 else set())
+    twigs = {step: pipe.branch(child, step).finish() for step in steps}
+
+    # then
+    assert child.trace.asked[:2] == (1, 1)
+    assert child.trace.begin == (0 if sampler == "euler" else 2)
+    for step, twig in twigs.items():
+        assert torch.equal(twig.latents, child.latents)
+        assert torch.equal(twig.trace.x, child.trace.x)
+        assert twig.trace.sigmas == child.trace.sigmas
+        assert (twig.trace.asked, twig.trace.begin) == (child.trace.asked, child.trace.begin)
+        assert twig.evaluations == sum(child.trace.asked[step:])
+
+
 def test_the_past_is_told_as_hooks_left_it(pipe, parent):
     # given
     hooks = Hooks(on_step=(brighten,), on_denoise=(soften,))
@@ -52,6 +89,33 @@ def test_the_past_is_told_as_hooks_left_it(pipe, parent):
     # then
     assert torch.equal(branch.latents, parent.latents)
     assert branch.request == parent.request
+
+
+def test_a_branch_never_runs_another_function_of_the_same_name(pipe):
+    # given
+    def noise_injection(event):
+        return event.x_next * 1.05
+
+    hooks = Hooks(on_step=(noise_injection,))
+    parent = pipe.run(PROMPT, seed=7, steps=3, hooks=hooks)
+    read = GenerationRequest.from_json(json.loads(json.dumps(parent.request.to_json())))
+
+    # when / then
+    assert read == parent.request
+    with pytest.raises(UnknownName, match=r"hooks=sdnb.Hooks.at\('step', noise_injection\)"):
+        pipe.branch(parent, 1)
+    again = pipe.branch(parent, 1, hooks=hooks).finish()
+    assert torch.equal(again.latents, parent.latents)
+    assert pipe.run(read, hooks=hooks).request == parent.request
+
+
+def test_a_registered_hook_that_was_given_is_found_by_its_name(pipe):
+    # given
+    hooks = Hooks(on_step=(HOOKS["noise_injection"],))
+    parent = pipe.run(PROMPT, seed=7, steps=3, hooks=hooks)
+
+    # when / then
+    assert torch.equal(pipe.branch(parent, 1).finish().latents, parent.latents)
 
 
 def test_hooks_do_not_see_the_past(pipe, parent):
@@ -189,6 +253,57 @@ def test_a_budget_that_is_met_is_told_and_bounds_where_a_branch_can_begin(pipe):
     with pytest.raises(InvalidField, match="told"):
         pipe.branch(small, 3)
     assert not any("answers" in said for said in pipe.run(PROMPT, seed=7, steps=4).notices)
+
+
+def test_a_larger_budget_lets_a_branch_be_branched_anywhere(pipe):
+    # given
+    small = pipe.run(PROMPT, seed=7, steps=4, budget=24 / 1024)
+
+    # when
+    tight = pipe.branch(small, 2, budget=36 / 1024).finish()
+    roomy = pipe.branch(small, 2, budget=48 / 1024).finish()
+    bare = pipe.branch(small, 2, keep="none").finish()
+
+    # then
+    assert "keeps 3 of 4 answers" in tight.notices[-1]
+    assert not any("answers" in said for said in roomy.notices)
+    assert torch.equal(pipe.branch(roomy, 3).finish().latents, small.latents)
+    assert torch.equal(bare.latents, small.latents)
+    assert len(bare.trace.x) == 0
+    with pytest.raises(UnknownName, match="steps"):
+        pipe.branch(small, 2, keep="everything")
+
+
+def test_no_budget_is_blamed_for_answers_that_the_parent_did_not_keep(pipe):
+    states = pipe.run(PROMPT, seed=7, steps=3, keep="steps")
+    branch = pipe.branch(states, 1, sampler="euler").finish()
+    assert not any("answers" in said for said in branch.notices)
+
+
+def test_a_branch_has_no_step_of_its_parent_s(pipe, parent):
+    # given
+    child = pipe.branch(parent, 3, hooks=Hooks(), prompt="a blue star").finish()
+
+    # when / then
+    with pytest.raises(InvalidField, match=parent.id):
+        pipe.branch(child, 2)
+    assert torch.equal(pipe.branch(child, 3).finish().latents, child.latents)
+
+
+@pytest.mark.parametrize("changes", [{}, {"sampler": "euler"}])
+def test_what_is_done_to_a_branch_s_latents_leaves_its_parent_alone(pipe, parent, changes):
+    # given
+    before = parent.trace.x.clone(), parent.trace.denoised.clone()
+    run = pipe.branch(parent, 2, hooks=Hooks(), **changes)
+
+    # when
+    run.x.mul_(0)
+    run.denoised.mul_(0)
+
+    # then
+    assert torch.equal(parent.trace.x, before[0])
+    assert torch.equal(parent.trace.denoised, before[1])
+    assert not run.finish().trace.x[2].any()
 
 
 def test_what_was_not_kept_cannot_be_told_again(pipe):

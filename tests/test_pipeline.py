@@ -8,14 +8,17 @@ import threading
 import pytest
 import torch
 from PIL import Image
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 import sdnb
+from sdnb.diffusion.samplers.contract import Evaluate, sampler
 from sdnb.errors import InvalidField, ModelError, PipelineBusy, UnknownName
 from sdnb.events import DenoiseEvent, Hooks, ImageEvent, StepEvent
 from sdnb.models.vae import encode_images, from_pil
 from sdnb.picture import FromImage, Picture
 from sdnb.registry import SAMPLERS
 from sdnb.request import GenerationRequest
+from sdnb.trace import Recorder
 
 PROMPT = "a red circle on a meadow"
 
@@ -167,6 +170,62 @@ def test_replaced_latents_are_what_the_run_goes_on_from(pipe):
     # then
     assert torch.equal(following.x, torch.zeros_like(following.x))
     assert torch.equal(run.finish().trace.x[1], torch.zeros_like(following.x))
+
+
+def test_latents_altered_in_place_are_those_that_the_trace_shows(pipe):
+    # given
+    run = pipe.start(PROMPT, seed=7, steps=3)
+    run.step()
+
+    # when
+    run.x.zero_()
+    following = run.step()
+
+    # then
+    assert not following.x.any()
+    assert not run.finish().trace.x[1].any()
+
+
+def test_a_state_that_nobody_replaced_is_copied_once(pipe):
+    # given
+    recorder, x = Recorder(), torch.ones(1, 4, 2, 2)
+    recorder.start(1.0, x)
+    copy = recorder.x[0]
+
+    # when / then
+    recorder.replace_state(x)
+    assert recorder.x[0] is copy
+    recorder.replace_state(x.clone())
+    assert recorder.x[0] is not copy
+
+
+def test_the_trace_is_on_the_cpu_whatever_the_device():
+    # given
+    recorder = Recorder()
+    with FakeTensorMode():
+        x = torch.zeros(1, 4, 2, 2, device="mps")
+
+        # when
+        recorder.start(1.0, x)
+        film = recorder.trace().x
+
+    # then
+    assert (x.device.type, film.device.type) == ("mps", "cpu")
+
+
+def test_a_sampler_that_makes_no_step_is_named(pipe):
+    # given
+    def idle(x, sigmas, noise):
+        yield Evaluate(x, sigmas[0])
+
+    sampler("idle", order=1)(idle)
+
+    # when / then
+    try:
+        with pytest.raises(InvalidField, match="idle ended without a step"):
+            pipe.run(PROMPT, steps=2, sampler="idle")
+    finally:
+        SAMPLERS.remove("idle")
 
 
 def test_latents_are_replaced_only_where_the_sampler_waits_for_them(pipe):

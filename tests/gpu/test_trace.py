@@ -25,6 +25,20 @@ def test_copies_are_pinned_and_hold_what_was_there_when_they_were_asked_for():
     assert film.mean(dim=(1, 2, 3, 4)).tolist() == list(range(1, 9))
 
 
+def test_a_result_holds_no_pinned_memory():
+    # given
+    pipe = sdnb.load("tiny")
+
+    # when
+    trace = pipe.run("a red circle on a meadow", seed=7, steps=3).trace
+
+    # then
+    for answer in trace.evaluations:
+        assert not answer.denoised.is_pinned()
+        assert not any(part.is_pinned() for part in answer.eps.values())
+    assert not trace.x.is_pinned()
+
+
 def test_a_run_never_waits_for_the_device():
     pipe = sdnb.load("tiny")
     torch.cuda.set_sync_debug_mode("error")
