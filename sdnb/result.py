@@ -223,6 +223,11 @@ def quiet_line(text: str) -> str:
     return f'<div style="color:var(--jp-ui-font-color2,#767676);font-size:90%">{escape(text)}</div>'
 
 
+def spread_text(mean: float, std: float) -> str:
+    """Return mean and standard deviation as they stand beside pictures: ``"−0.12 ± 0.99"``."""
+    return f"{mean:z.2f} ± {std:.2f}".replace("-", "−")
+
+
 def _data_url(image: "Image") -> str:
     buffer = BytesIO()
     if image.width * image.height <= 256 * 256:

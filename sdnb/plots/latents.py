@@ -12,6 +12,7 @@ from sdnb.plots.figure import Figure
 from sdnb.plots.sheet import Sheet
 from sdnb.plots.theme import PALETTE, Mark, page, place_mark, rounded, sampler_mark
 from sdnb.registry import SAMPLERS
+from sdnb.result import spread_text
 
 if TYPE_CHECKING:
     import sdnb.comparison.latents
@@ -61,7 +62,7 @@ def plot_channels(latents: Float[Tensor, "C h w"], *, title: str = "Latents") ->
             hovertemplate=f"channel {index}: %{{z:.3g}}<extra></extra>",
         )
     captions = [
-        f"channel {index}<br>{_spread(float(channel.mean()), float(channel.std()))}"
+        f"channel {index}<br>{spread_text(float(channel.mean()), float(channel.std()))}"
         for index, channel in enumerate(latents)
     ]
     sheet.write(figure, captions)
@@ -71,7 +72,7 @@ def plot_channels(latents: Float[Tensor, "C h w"], *, title: str = "Latents") ->
 
 def plot_histograms(histograms: "Sequence[sdnb.comparison.latents.Histogram]") -> Figure:
     """Draw how latents are distributed at some levels, each beside the unit Gaussian."""
-    titles = [f"σ {each.sigma:.3g}: {_spread(each.mean, each.std)}" for each in histograms]
+    titles = [f"σ {each.sigma:.3g}: {spread_text(each.mean, each.std)}" for each in histograms]
     figure = Figure(
         make_subplots(
             rows=1,
@@ -168,7 +169,3 @@ def _marks(names: Sequence[str]) -> list[Mark]:
     if len(set(samplers)) == len(samplers) and set(samplers) <= set(SAMPLERS.names()):
         return [sampler_mark(sampler) for sampler in samplers]
     return [place_mark(place) for place in range(len(names))]
-
-
-def _spread(mean: float, std: float) -> str:
-    return f"{mean:.2f} ± {std:.2f}".replace("-", "−")
