@@ -136,7 +136,7 @@ def state(result: Result, step: int, index: int = 0) -> tuple[Latents, float]:
             "the run has no such step.",
             given=step,
             allowed=f"0 … {trace.steps}",
-            fix="0 is the start",
+            fix=f"ask for step {trace.steps}, the last, or 0, the start",
         )
     return trace.x[step, index : index + 1], trace.sigmas[step]
 
@@ -145,7 +145,7 @@ def spaced(total: int, count: int) -> list[int]:
     """Return ``count`` of the numbers 0 … total - 1, evenly spaced, with both ends."""
     if count < 1:
         raise InvalidField(
-            "a film has at least one frame.", given=count, allowed="1, 2, …", fix="count=10"
+            "a film has at least one frame.", given=count, allowed="1, 2, …", fix="ask for 10"
         )
     if count == 1 or total == 1:
         return [total - 1]
@@ -263,5 +263,5 @@ def _check_index(result: Result, index: int) -> None:
             "this run has no such image.",
             given=index,
             allowed=f"0 … {len(result.seeds) - 1}",
-            fix="index=0",
+            fix="ask for image 0, the first",
         )

@@ -25,7 +25,7 @@ WIDTH = 64
 
 HEADINGS = (
     "part",
-    "channels: black −3σ, white +3σ, σ of the row",
+    "channels: black −3 std, white +3 std of the row",
     "decoded",
     "mean ± std of each channel",
 )

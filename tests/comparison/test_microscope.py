@@ -48,7 +48,7 @@ def test_the_table_says_what_its_columns_and_rows_are(seen):
     html = seen._repr_mimebundle_()["text/html"]
     columns, rows = (re.findall(f'<th scope="{of}">(.*?)</th>', html) for of in ("col", "row"))
     assert len(columns) == 4
-    assert "black −3σ, white +3σ" in columns[1]
+    assert "black −3 std, white +3 std" in columns[1]
     assert rows == list(seen.parts)
     assert html.count("<td") == 3 * len(rows)
 
