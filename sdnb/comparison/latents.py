@@ -11,8 +11,7 @@ from PIL.Image import Image
 from torch import Tensor
 
 from sdnb.errors import InvalidField
-from sdnb.pipeline import Pipeline
-from sdnb.result import Result
+from sdnb.result import Decoder, Result
 from sdnb.shapes import Latents
 
 REACH = 4.0
@@ -87,12 +86,14 @@ class Projection:
 
 
 def film(
-    pipe: Pipeline, result: Result, *, count: int | None = None, index: int = 0
+    pipe: Decoder, result: Result, *, count: int | None = None, index: int = 0
 ) -> tuple[Frame, ...]:
     """Decode what the model took for the clean picture in each step.
 
     Parameters
     ----------
+    pipe : Pipeline
+        With the checkpoint of the run.
     count : int, optional
         How many steps, evenly spaced, the first and the last among them; all if not given.
     index : int

@@ -127,7 +127,10 @@ def inspect(  # noqa: PLR0913 - a picture, a question about it, and a seed
     last = len(clock.alphas_cumprod) - 1
     if not 0 <= t <= last:
         raise InvalidField(
-            "t is a training timestep.", given=t, allowed=f"0 … {last}", fix=f"t={last // 2}"
+            "t is a training timestep.",
+            given=t,
+            allowed=f"0 … {last}",
+            fix=f"take {last // 2}, half way",
         )
     x0 = _latents(pipe, subject)
     eps_true = start_noise(batch_seeds(seed, len(x0)), tuple(x0.shape[1:])).to(x0)
