@@ -13,6 +13,7 @@ from torch import Tensor
 from sdnb.errors import InvalidField
 from sdnb.result import Decoder, Result
 from sdnb.shapes import Latents
+from sdnb.trace import spaced
 
 REACH = 4.0
 """Standard deviations to both sides that a histogram covers."""
@@ -140,18 +141,6 @@ def state(result: Result, step: int, index: int = 0) -> tuple[Latents, float]:
             fix=f"ask for step {trace.steps}, the last, or 0, the start",
         )
     return trace.x[step, index : index + 1], trace.sigmas[step]
-
-
-def spaced(total: int, count: int) -> list[int]:
-    """Return ``count`` of the numbers 0 … total - 1, evenly spaced, with both ends."""
-    if count < 1:
-        raise InvalidField(
-            "a film has at least one frame.", given=count, allowed="1, 2, …", fix="ask for 10"
-        )
-    if count == 1 or total == 1:
-        return [total - 1]
-    shown = min(count, total)
-    return [round(i * (total - 1) / (shown - 1)) for i in range(shown)]
 
 
 def histogram(x: Latents, sigma: float, *, bins: int = 40) -> Histogram:

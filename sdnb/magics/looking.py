@@ -121,8 +121,8 @@ def show_attention(call: Call) -> "sdnb.plots.figure.Figure":
     """Draw where the words of the last prompt looked; the run is made again to watch it."""
     flags = given(call, "attention", ATTENTION_FLAGS)
     result, index = call.session.last_result(), flags.get("index", 0)
-    from sdnb.comparison.latents import spaced
     from sdnb.plots.attention import draw_word_maps, draw_word_steps
+    from sdnb.trace import spaced
 
     with at_work(call, result.request, "watching the run") as pipe:
         watched = pipe.run(result.request, attention=True, keep="none")

@@ -3,9 +3,10 @@
 import pytest
 import torch
 
-from sdnb.comparison.latents import film, histogram, project, spaced
+from sdnb.comparison.latents import film, histogram, project
 from sdnb.errors import InvalidField
 from sdnb.models.vae import decode_latents, to_pil
+from sdnb.trace import spaced
 
 PROMPT = "a red circle on a meadow"
 
