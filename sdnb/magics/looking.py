@@ -172,7 +172,7 @@ def show_inspection(call: Call) -> "sdnb.comparison.microscope.Inspection":
 
 
 def results_at_hand(call: Call) -> "list[sdnb.result.Result]":
-    """Return the results drawn here that are still held, and those among the variables."""
+    """Return the results drawn here that something still holds, and variables that are results."""
     from sdnb.result import Result
 
     named = [value for value in call.names.values() if isinstance(value, Result)]
