@@ -3,6 +3,7 @@
 Which frames a result has is in `sdnb.result`.
 """
 
+import re
 from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
@@ -15,23 +16,28 @@ from sdnb.files import save_new
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-SUFFIXES = (".webp", ".gif")
+LARGEST = {".webp": 16383, ".gif": 65535}
+"""Pixels that a frame may have in each direction, by the kind of file."""
+
+_NOT_TEXT = re.compile("[^\\t\\n\\r\\x20-\\ud7ff\\ue000-\\ufffd\\U00010000-\\U0010ffff]")
+"""What XML 1.0 cannot hold, not even escaped (section 2.2)."""
 
 
-def check(path: str | Path, seconds: Sequence[float]) -> None:
+def check(path: str | Path, seconds: Sequence[object]) -> None:
     """Raise `InvalidField` for a file of another kind, or a frame that is never seen."""
-    if Path(path).suffix.lower() not in SUFFIXES:
+    if Path(path).suffix.lower() not in LARGEST:
         raise InvalidField(
             "an animation is a WebP or a GIF file.",
             given=str(path),
-            allowed=", ".join(SUFFIXES),
+            allowed=", ".join(LARGEST),
             fix='save_animation("run.webp")',
         )
-    if not all(0.01 <= each < 600 for each in seconds):
+    wrong = [each for each in seconds if not (isinstance(each, int | float) and 0.01 <= each < 600)]
+    if wrong:
         raise InvalidField(
-            "a frame is shown for a while.",
-            given=tuple(seconds),
-            allowed="0.01 … 600 seconds",
+            "a frame's duration is a number of seconds.",
+            given=wrong[0],
+            allowed="0.01 or more, less than 600",
             fix="frame_seconds=0.15, last_seconds=2",
         )
 
@@ -46,7 +52,7 @@ def write(
     frames : sequence of PIL images
         Of one size.
     path : str or Path
-        Ends in one of `SUFFIXES`.
+        Ends as one of `LARGEST`.
     seconds : sequence of float
         How long each frame is shown.
     description : str
@@ -56,10 +62,17 @@ def write(
     -------
     Path
         The file written: ``run-2.webp`` where there was a ``run.webp``.
+
+    Raises
+    ------
+    InvalidField
+        For what `check` refuses, and frames larger than the kind of file can hold.
     """
     check(path, seconds)
+    suffix, said = Path(path).suffix.lower(), _NOT_TEXT.sub("", description)
+    _check_size(frames[0], suffix)
     film = BytesIO()
-    is_webp = Path(path).suffix.lower() == ".webp"
+    is_webp = suffix == ".webp"
     frames[0].save(
         film,
         "WEBP" if is_webp else "GIF",
@@ -67,9 +80,19 @@ def write(
         append_images=list(frames[1:]),
         duration=[round(1000 * each) for each in seconds],
         loop=0,
-        **(_webp(description) if is_webp else {"comment": description.encode()}),
+        **(_webp(said) if is_webp else {"comment": said.encode()}),
     )
     return save_new(path, film.getvalue())
+
+
+def _check_size(frame: "Image", suffix: str) -> None:
+    if max(frame.size) > LARGEST[suffix]:
+        raise InvalidField(
+            "the frames are larger than this kind of file can hold.",
+            given=f"{frame.width}x{frame.height} pixels",
+            allowed=f"at most {LARGEST[suffix]} pixels in each direction ({suffix})",
+            fix="run fewer or smaller images at once",
+        )
 
 
 def _webp(description: str) -> dict[str, Any]:

@@ -27,10 +27,10 @@ def save_new(path: str | Path, data: bytes) -> Path:
         return write_new(wanted, data)
     except OSError as error:
         raise InvalidField(
-            f"the picture could not be written: {error.strerror or error}.",
+            f"the file could not be written: {error.strerror or error}.",
             given=str(wanted),
             allowed="a file in a folder that can be written to, with space left",
-            fix="save to another folder, for example %sd save pictures",
+            fix="save to another folder, such as one beside the notebook",
         ) from error
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from io import BytesIO
+from math import ceil, sqrt
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from uuid import uuid4
@@ -14,7 +15,7 @@ from sdnb.attention import Attention
 from sdnb.errors import InvalidField
 from sdnb.request import GenerationRequest
 from sdnb.shapes import Latents
-from sdnb.trace import Trace
+from sdnb.trace import Trace, spaced
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -126,12 +127,13 @@ class Result:
         path: str | Path,
         *,
         pipe: Decoder | None = None,
+        count: int | None = None,
         frame_seconds: float = 0.15,
         last_seconds: float = 2.0,
     ) -> Path:
-        """Save the run as a film: the estimate of every step, then the picture itself.
+        """Save the run as a film: the estimates of its steps, then the picture itself.
 
-        Images of a batch stand side by side. The film repeats; what it shows is said in it.
+        Images of a batch stand in a grid. The film repeats; what it shows is said in it.
 
         Parameters
         ----------
@@ -140,25 +142,37 @@ class Result:
             added.
         pipe : Pipeline, optional
             What decodes the estimates, where the pipeline of the run is gone.
+        count : int, optional
+            How many steps, evenly spaced, the first and the last among them; all if not given.
         frame_seconds, last_seconds : float
             How long a step is shown, and how long the picture, 0.01 … 600.
 
         Raises
         ------
         InvalidField
-            For another kind of file, and where the run kept no states, ended before its first
-            step, or has nothing left to decode with.
+            For another kind of file, a picture too large for it, and where the run kept no
+            states, ended before its first step, or has nothing left to decode with.
         """
-        seconds = [frame_seconds] * self.trace.steps + [last_seconds]
-        animation.check(path, seconds)
         self.trace.check_states()
-        estimates = (pipe or self._decoder()).decode(self.trace.denoised.flatten(0, 1))
-        count = len(self.seeds)
-        rows = [estimates[step * count : (step + 1) * count] for step in range(self.trace.steps)]
-        frames = [_side_by_side(row) for row in (*rows, self.images)]
-        said = f"{self._alt(self.seeds[0])}, forming in {self.trace.steps} steps\n"
-        said += png.parameters(self.request, index=0)
+        chosen = spaced(self.trace.steps, self.trace.steps if count is None else count)
+        seconds = [frame_seconds] * len(chosen) + [last_seconds]
+        animation.check(path, seconds)
+        decoder = pipe or self._decoder()
+        frames = [_grid(decoder.decode(self.trace.denoised[step])) for step in chosen]
+        frames.append(_grid(self.images))
+        said = f"{self._story}\n{png.parameters(self.request, index=0)}"
         return animation.write(frames, path, seconds=seconds, description=said)
+
+    @property
+    def _story(self) -> str:
+        """What a film of the run shows, in a line."""
+        count, steps = len(self.seeds), f"forming in {self.trace.steps} steps"
+        if self.interrupted:
+            steps += f", interrupted: {self.request.steps} were asked for"
+        if count == 1:
+            return f"{self._alt(self.seeds[0])}, {steps}"
+        seeds = ", ".join(map(str, self.seeds))
+        return f"{count} generated images, seeds {seeds}: {self._prompt}, {steps}"
 
     def _decoder(self) -> Decoder:
         found = None if self.decoder is None else self.decoder()
@@ -191,17 +205,23 @@ class Result:
         )
 
     def _alt(self, seed: int) -> str:
-        prompt = " ".join(self.request.prompt.split()) or "no prompt"
-        return f"Generated image, seed {seed}: {prompt}"
+        return f"Generated image, seed {seed}: {self._prompt}"
+
+    @property
+    def _prompt(self) -> str:
+        return " ".join(self.request.prompt.split()) or "no prompt"
 
 
-def _side_by_side(images: Sequence["Image"]) -> "Image":
+def _grid(images: Sequence["Image"]) -> "Image":
+    """Lay images of one size in rows, about as many as there are columns."""
     from PIL import Image
 
-    row = Image.new("RGB", (sum(image.width for image in images), images[0].height))
+    width, height = images[0].size
+    columns = ceil(sqrt(len(images)))
+    sheet = Image.new("RGB", (columns * width, ceil(len(images) / columns) * height))
     for index, image in enumerate(images):
-        row.paste(image, (index * images[0].width, 0))
-    return row
+        sheet.paste(image, (index % columns * width, index // columns * height))
+    return sheet
 
 
 def picture_row(images: Sequence["Image"], alts: Sequence[str], *, width: int = SHOWN_WIDTH) -> str:
@@ -221,6 +241,11 @@ def picture_row(images: Sequence["Image"], alts: Sequence[str], *, width: int = 
 def quiet_line(text: str) -> str:
     """Return HTML for a line of facts, readable on light and dark pages."""
     return f'<div style="color:var(--jp-ui-font-color2,#767676);font-size:90%">{escape(text)}</div>'
+
+
+def spread_text(mean: float, std: float) -> str:
+    """Return mean and standard deviation as they stand beside pictures: ``"−0.12 ± 0.99"``."""
+    return f"{mean:z.2f} ± {std:.2f}".replace("-", "−")
 
 
 def _data_url(image: "Image") -> str:

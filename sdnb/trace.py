@@ -162,6 +162,18 @@ class Recorder:
         )
 
 
+def spaced(total: int, count: int) -> list[int]:
+    """Return ``count`` of the numbers 0 … total - 1, evenly spaced, with both ends."""
+    if count < 1:
+        raise InvalidField(
+            "a film has at least one frame.", given=count, allowed="1, 2, …", fix="ask for 10"
+        )
+    if count == 1 or total == 1:
+        return [total - 1]
+    shown = min(count, total)
+    return [round(i * (total - 1) / (shown - 1)) for i in range(shown)]
+
+
 def _film(frames: list[Latents], states: list[Latents]) -> Film:
     if frames:
         return torch.stack(frames)

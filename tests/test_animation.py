@@ -2,12 +2,15 @@
 
 import gc
 import pickle
+import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from PIL import Image, ImageSequence
 
 import sdnb
+from sdnb import animation
 from sdnb.comparison.latents import film
 from sdnb.errors import InvalidField
 from sdnb.pipeline import Pipeline
@@ -64,7 +67,7 @@ def test_the_file_says_what_it_shows(result, tmp_path):
         path = result.save_animation(tmp_path / f"run{suffix}")
         with Image.open(path) as opened:
             said = opened.info.get("comment") or opened.info["xmp"]
-        for part in (b"red circle on a meadow", b"seed 7", b"4 steps", b"Sampler"):
+        for part in (b"red circle on a meadow", b"seeds 7, 8", b"4 steps", b"Sampler"):
             assert part in said
     assert b"<large>" not in path.with_suffix(".webp").read_bytes()  # XMP is escaped
 
@@ -78,8 +81,100 @@ def test_another_kind_of_file_is_refused_before_anything_is_decoded(result, tmp_
 
 @pytest.mark.parametrize("options", [{"frame_seconds": 0.0}, {"last_seconds": -1.0}])
 def test_a_frame_is_shown_for_a_while(result, tmp_path, options):
-    with pytest.raises(InvalidField, match="shown for a while"):
+    with pytest.raises(InvalidField, match="number of seconds"):
         result.save_animation(tmp_path / "run.gif", **options)
+
+
+def test_a_duration_that_is_no_number_is_refused_too():
+    with pytest.raises(InvalidField, match="number of seconds") as caught:
+        animation.check("run.gif", [0.2, "1"])
+    assert caught.value.given == "1"
+
+
+def test_chosen_steps_only_are_decoded_and_shown(pipe, tmp_path):
+    # given
+    result = pipe.run(PROMPT, seed=7, steps=6)
+    decoded = []
+
+    class Counting:
+        def decode(self, latents):
+            decoded.append(len(latents))
+            return pipe.decode(latents)
+
+    # when
+    path = result.save_animation(tmp_path / "run.webp", pipe=Counting(), count=3)
+
+    # then
+    assert decoded == [1, 1, 1]  # an image at a time is held, beside the frames
+    assert sum(duration for _, duration in frames_of(path)) == 3 * 150 + 2000
+    with pytest.raises(InvalidField, match="at least one frame"):
+        result.save_animation(tmp_path / "run.webp", count=0)
+
+
+@pytest.mark.parametrize(("count", "size"), [(1, (8, 4)), (3, (16, 8)), (10, (32, 12))])
+def test_a_batch_is_laid_in_a_grid(pipe, tmp_path, count, size):
+    # given
+    run = pipe.start(PROMPT, seed=7, steps=1, width=32, height=32)
+    one = run.finish()
+    images = tuple(Image.new("RGB", (8, 4), (20 * index, 0, 0)) for index in range(count))
+    result = replace(one, images=images, seeds=tuple(range(count)))
+    painted = SimpleNamespace(decode=lambda _: list(images))
+
+    # when
+    path = result.save_animation(tmp_path / "run.gif", pipe=painted)
+
+    # then
+    frame, _ = frames_of(path)[-1]
+    assert frame.size == size
+    columns = size[0] // 8
+    for index in range(count):
+        found = frame.getpixel((8 * (index % columns) + 4, 4 * (index // columns) + 2))
+        assert abs(found[0] - 20 * index) < 12
+
+
+def test_a_frame_too_large_for_its_file_is_refused(tmp_path):
+    frame = Image.new("RGB", (16384, 1))
+    with pytest.raises(InvalidField, match="larger than this kind of file"):
+        animation.write([frame], tmp_path / "run.webp", seconds=[1.0], description="")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_characters_that_no_xml_can_hold_are_left_out(tmp_path):
+    # given
+    frame, said = Image.new("RGB", (2, 2)), "a \x07red\x00 \ufffe<circle>\nüλ \U0001f600\ud800"
+
+    # when
+    for suffix in (".webp", ".gif"):
+        path = animation.write([frame], tmp_path / f"run{suffix}", seconds=[1.0], description=said)
+
+    # then
+    with Image.open(path.with_suffix(".webp")) as opened:
+        packet = ElementTree.fromstring(opened.info["xmp"])
+    assert "".join(packet.itertext()) == "a red <circle>\nüλ \U0001f600"
+
+
+def test_a_film_of_a_batch_names_its_seeds_and_one_cut_short_says_so(pipe, result, tmp_path):
+    # given
+    run = pipe.start(PROMPT, seed=7, steps=6)
+    run.step(), run.step()
+    run.cancel()
+
+    # when
+    said = []
+    for each in (result, run.finish()):
+        with Image.open(each.save_animation(tmp_path / "run.gif")) as opened:
+            said.append(opened.info["comment"].decode().splitlines()[0])
+
+    # then
+    assert said[0] == f"2 generated images, seeds 7, 8: {PROMPT}, forming in 4 steps"
+    assert said[1].endswith("forming in 2 steps, interrupted: 6 were asked for")
+
+
+def test_a_film_that_cannot_be_written_is_called_a_file(result, tmp_path):
+    (tmp_path / "taken").write_text("")
+    with pytest.raises(InvalidField, match="the file could not be written") as caught:
+        result.save_animation(tmp_path / "taken" / "run.gif")
+    assert "%sd" not in str(caught.value)
 
 
 def test_a_run_without_states_or_steps_has_no_film(pipe, tmp_path):

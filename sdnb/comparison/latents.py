@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain, count
 from math import sqrt
 
 import torch
@@ -10,9 +11,9 @@ from PIL.Image import Image
 from torch import Tensor
 
 from sdnb.errors import InvalidField
-from sdnb.pipeline import Pipeline
-from sdnb.result import Result
+from sdnb.result import Decoder, Result
 from sdnb.shapes import Latents
+from sdnb.trace import spaced
 
 REACH = 4.0
 """Standard deviations to both sides that a histogram covers."""
@@ -57,8 +58,8 @@ class Histogram:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Path:
-    """A run's way on two axes.
+class Trajectory:
+    """A run's path on two axes.
 
     Parameters
     ----------
@@ -81,17 +82,19 @@ class Projection:
         How much of the variance of all states each axis shows, 0 … 1.
     """
 
-    paths: tuple[Path, ...]
+    trajectories: tuple[Trajectory, ...]
     shares: tuple[float, float]
 
 
 def film(
-    pipe: Pipeline, result: Result, *, count: int | None = None, index: int = 0
+    pipe: Decoder, result: Result, *, count: int | None = None, index: int = 0
 ) -> tuple[Frame, ...]:
     """Decode what the model took for the clean picture in each step.
 
     Parameters
     ----------
+    pipe : Pipeline
+        With the checkpoint of the run.
     count : int, optional
         How many steps, evenly spaced, the first and the last among them; all if not given.
     index : int
@@ -135,21 +138,9 @@ def state(result: Result, step: int, index: int = 0) -> tuple[Latents, float]:
             "the run has no such step.",
             given=step,
             allowed=f"0 … {trace.steps}",
-            fix="0 is the start",
+            fix=f"ask for step {trace.steps}, the last, or 0, the start",
         )
     return trace.x[step, index : index + 1], trace.sigmas[step]
-
-
-def spaced(total: int, count: int) -> list[int]:
-    """Return ``count`` of the numbers 0 … total - 1, evenly spaced, with both ends."""
-    if count < 1:
-        raise InvalidField(
-            "a film has at least one frame.", given=count, allowed="1, 2, …", fix="count=10"
-        )
-    if count == 1 or total == 1:
-        return [total - 1]
-    shown = min(count, total)
-    return [round(i * (total - 1) / (shown - 1)) for i in range(shown)]
 
 
 def histogram(x: Latents, sigma: float, *, bins: int = 40) -> Histogram:
@@ -167,7 +158,7 @@ def histogram(x: Latents, sigma: float, *, bins: int = 40) -> Histogram:
 
 
 def project(results: Sequence[Result], names: Sequence[str] = (), *, index: int = 0) -> Projection:
-    """Lay the ways of several runs on the two axes on which all their states differ most.
+    """Lay the paths of several runs on the two axes on which all their states differ most.
 
     The states are scaled by ``1 / sqrt(1 + sigma**2)``, so that all levels have one size; the
     axes are the first two principal components of them (Pearson 1901).
@@ -177,32 +168,60 @@ def project(results: Sequence[Result], names: Sequence[str] = (), *, index: int 
     results : sequence of Result
         With latents of one size.
     names : sequence of str, optional
-        One for each run; the samplers' if not given.
+        One for each run; the samplers' if not given. Equal ones are numbered: ``"euler (2)"``.
 
     Raises
     ------
     InvalidField
-        Where a run kept no states, for an image that one has not, and for other sizes.
+        Where a run kept no states, for an image that one has not, for no run, for runs of
+        several sizes, and for more or fewer names than runs.
     """
+    _check_alike(results)
+    if len(names) not in (0, len(results)):
+        raise InvalidField(
+            "each run has its name.",
+            given=f"{len(names)} names for {len(results)} runs",
+            allowed="one name for each run, or none",
+            fix="leave names out: the runs are called by their samplers then",
+        )
     for result in results:
         _check(result, index)
-    sizes = {tuple(result.latents.shape[1:]) for result in results}
-    if len(sizes) != 1 or len(names) not in (0, len(results)):
-        raise InvalidField(
-            "runs can be laid over each other when their latents are of one size.",
-            given=f"sizes {sorted(sizes)}, {len(names)} names for {len(results)} runs",
-            allowed="at least one run, one size, and no names or one for each run",
-            fix="run them at the same width and height",
-        )
-    ways = [_scaled(result, index) for result in results]
-    points, shares = _principal(torch.cat(ways))
-    pieces = points.split([len(way) for way in ways])
-    called = names or [str(result.request.sampler) for result in results]
-    paths = [
-        Path(name=name, sigmas=result.trace.sigmas, points=tuple(map(_pair, piece.tolist())))
+    states = [_scaled(result, index) for result in results]
+    points, shares = _principal(torch.cat(states))
+    pieces = points.split([len(each) for each in states])
+    called = _distinct(names or [str(result.request.sampler) for result in results])
+    trajectories = [
+        Trajectory(name=name, sigmas=result.trace.sigmas, points=tuple(map(_pair, piece.tolist())))
         for name, result, piece in zip(called, results, pieces, strict=True)
     ]
-    return Projection(paths=tuple(paths), shares=shares)
+    return Projection(trajectories=tuple(trajectories), shares=shares)
+
+
+def _check_alike(results: Sequence[Result]) -> None:
+    if not results:
+        raise InvalidField(
+            "there is no run to draw.",
+            given="no result",
+            allowed="one result or more",
+            fix="project([pipe.run(...), pipe.run(...)])",
+        )
+    sizes = sorted({tuple(result.latents.shape[1:]) for result in results})
+    if len(sizes) > 1:
+        raise InvalidField(
+            "runs can be laid over each other when their latents are of one size.",
+            given=" and ".join(" x ".join(map(str, size)) for size in sizes),
+            allowed="latents of one size",
+            fix="run them at the same width and height",
+        )
+
+
+def _distinct(names: Sequence[str]) -> list[str]:
+    """Number the names that were there before: ``euler``, ``euler (2)``."""
+    found: list[str] = []
+    for name in names:
+        numbered = (f"{name} ({number})" for number in count(2))
+        found.append(next(each for each in chain([name], numbered) if each not in found))
+    return found
 
 
 def _scaled(result: Result, index: int) -> Float[Tensor, "levels values"]:
@@ -234,5 +253,5 @@ def _check_index(result: Result, index: int) -> None:
             "this run has no such image.",
             given=index,
             allowed=f"0 … {len(result.seeds) - 1}",
-            fix="index=0",
+            fix="ask for image 0, the first",
         )

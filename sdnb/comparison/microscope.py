@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 from jaxtyping import Float
-from PIL.Image import Image, fromarray
+from PIL.Image import Image, Resampling, fromarray
 from torch import Tensor
 
 from sdnb.comparison.denoising import ask_network
@@ -17,8 +17,18 @@ from sdnb.diffusion.noise import batch_seeds, start_noise
 from sdnb.errors import InvalidField
 from sdnb.models.vae import decode_latents, encode_images, from_pil, to_pil
 from sdnb.pipeline import Pipeline
-from sdnb.result import picture_row
+from sdnb.result import picture_row, spread_text
 from sdnb.shapes import Latents
+
+WIDTH = 64
+"""CSS pixels of the pictures in the table."""
+
+HEADINGS = (
+    "part",
+    "channels: black −3 std, white +3 std of the row",
+    "decoded",
+    "mean ± std of each channel",
+)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -62,27 +72,30 @@ class Inspection:
         """Return the channels of a part as grey pictures: black -3, white 3 deviations."""
         scaled = self.parts[name][0] / self.parts[name].std().clamp(min=1e-8)
         pixels = ((scaled / 6 + 0.5).clamp(0, 1) * 255).to(torch.uint8)
-        return [fromarray(channel.numpy()).resize((64, 64), 0) for channel in pixels]
+        return [_fitted(fromarray(channel.numpy()), Resampling.NEAREST) for channel in pixels]
 
     def __repr__(self) -> str:
         return f"<Inspection: t {self.t:.4g}, sigma {self.sigma:.4g}, error {self.error:.4f}>"
 
     # IPython's display protocol: it passes what it wants included and excluded.
     def _repr_mimebundle_(self, **_wishes: Any) -> dict[str, str]:
+        head = "".join(f'<th scope="col">{escape(heading)}</th>' for heading in HEADINGS)
         rows = "".join(self._row(name) for name in self.parts)
-        html = f"<div>{escape(repr(self)[1:-1])}</div><table>{rows}</table>"
+        table = f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+        html = f"<div>{escape(repr(self)[1:-1])}</div>{table}"
         return {"text/plain": repr(self), "text/html": html}
 
     def _row(self, name: str) -> str:
-        spreads = [f"{mean:.2f} ± {std:.2f}" for mean, std in self.statistics()[name]]
+        spreads = [spread_text(mean, std) for mean, std in self.statistics()[name]]
         channels = self.channels(name)
         alts = [f"Channel {i} of {name}" for i in range(len(channels))]
-        seen = [self.decoded[name].resize((64, 64))] if name in self.decoded else []
+        decoded = [self.decoded[name]] if name in self.decoded else []
+        seen = [_fitted(picture, Resampling.BICUBIC) for picture in decoded]
         return (
-            f"<tr><th>{escape(name)}</th>"
-            f'<td style="white-space:nowrap">{picture_row(channels, alts, width=64)}</td>'
-            f"<td>{picture_row(seen, [f'{name}, decoded'], width=64)}</td>"
-            f"<td>{'<br>'.join(spreads).replace('-', '−')}</td></tr>"
+            f'<tr><th scope="row">{escape(name)}</th>'
+            f'<td style="white-space:nowrap">{picture_row(channels, alts, width=WIDTH)}</td>'
+            f"<td>{picture_row(seen, [f'{name}, decoded'], width=WIDTH)}</td>"
+            f"<td>{'<br>'.join(spreads)}</td></tr>"
         )
 
 
@@ -114,7 +127,10 @@ def inspect(  # noqa: PLR0913 - a picture, a question about it, and a seed
     last = len(clock.alphas_cumprod) - 1
     if not 0 <= t <= last:
         raise InvalidField(
-            "t is a training timestep.", given=t, allowed=f"0 … {last}", fix=f"t={last // 2}"
+            "t is a training timestep.",
+            given=t,
+            allowed=f"0 … {last}",
+            fix=f"take {last // 2}, half way",
         )
     x0 = _latents(pipe, subject)
     eps_true = start_noise(batch_seeds(seed, len(x0)), tuple(x0.shape[1:])).to(x0)
@@ -188,6 +204,11 @@ def error_curve(
         found = ask(add_noise(x0, eps, sigma), sigma)["cond"]
         errors.append((found - eps).square().mean())
     return [float(t) for t in chosen], torch.stack(errors).cpu()
+
+
+def _fitted(image: Image, resampling: Resampling) -> Image:
+    """Bring a picture to the table's width, in its own proportions."""
+    return image.resize((WIDTH, max(1, round(WIDTH * image.height / image.width))), resampling)
 
 
 def _latents(pipe: Pipeline, subject: Image | Latents) -> Latents:

@@ -50,7 +50,8 @@ class Tree:
     def _caption(self, result: Result, parent: Result | None) -> str:
         asked = result.request
         if result.parent is None:
-            return f"{result.id}: {asked.prompt!r}, seed {asked.seed}"
+            parts = [f"{asked.prompt!r}", f"seed {asked.seed}", *_hooks(asked)]
+            return f"{result.id}: {', '.join(parts)}"
         changes = "parent not given" if parent is None else changed(parent.request, asked)
         return f"{result.id}: from step {result.parent[1]}, {changes}"
 
@@ -79,6 +80,10 @@ def changed(before: GenerationRequest, after: GenerationRequest) -> str:
     pairs = [(name, getattr(before, name), getattr(after, name)) for name in names]
     differing = [f"{name} {old} → {new}" for name, old, new in pairs if old != new]
     return ", ".join(differing) or "unchanged"
+
+
+def _hooks(request: GenerationRequest) -> list[str]:
+    return [f"{use.point}:{use.hook}" for use in request.hooks]
 
 
 def _thumbnails(result: Result, caption: str) -> str:

@@ -53,6 +53,12 @@ def watch(run: Run, session: Session, show: Callable[[str], None]) -> Result:
     return run.finish()
 
 
+def say(text: str) -> None:
+    """Show a line that stays."""
+    bundle = {"text/html": live_view.message(text), "text/plain": text}
+    display(bundle, raw=True)  # type: ignore[no-untyped-call]  # IPython's
+
+
 @contextmanager
 def replaced_output() -> Iterator[Callable[[str], None]]:
     """Give a function that shows HTML in one place of the cell, emptied at the end."""

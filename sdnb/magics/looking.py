@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, cast
 
 from sdnb.errors import InvalidField
 from sdnb.magics.command import Call, CommandFlag
-from sdnb.magics.working import at_work, given, request_of
-from sdnb.picture import Picture
+from sdnb.magics.working import at_work, decoding, given, request_of
+from sdnb.picture import FromImage, Picture
 
 if TYPE_CHECKING:
     import sdnb.comparison.microscope
@@ -17,7 +17,15 @@ if TYPE_CHECKING:
     import sdnb.plots.figure
     import sdnb.result
 
-FRAMES = 12
+FRAMES, MOST_FRAMES = 12, 100
+
+
+def _frames(text: str) -> int:
+    frames = int(text)
+    if not 1 <= frames <= MOST_FRAMES:
+        raise ValueError(f"{frames} frames")
+    return frames
+
 
 _INDEX = CommandFlag(
     name="--index",
@@ -30,9 +38,9 @@ FILM_FLAGS = (
     CommandFlag(
         name="--frames",
         takes="N",
-        help=f"how many steps, evenly spaced (default {FRAMES})",
+        help=f"how many steps, evenly spaced, 1 … {MOST_FRAMES} (default {FRAMES})",
         example="8",
-        read=int,
+        read=_frames,
     ),
     _INDEX,
 )
@@ -57,7 +65,7 @@ INSPECT_FLAGS = (
     CommandFlag(
         name="--image",
         takes="FILE",
-        help="the picture that is noised (default the last one's latents)",
+        help="a picture to noise, at the size of drawing (default the last one's latents)",
         example="cat.png",
         read=Picture.read,
     ),
@@ -96,8 +104,8 @@ def show_film(call: Call) -> "sdnb.plots.figure.Figure":
     from sdnb.plots.latents import plot_film
 
     count, index = flags.get("frames", FRAMES), flags.get("index", 0)
-    with at_work(call, result.request, "decoding the film") as pipe:
-        return plot_film(film(pipe, result, count=count, index=index))
+    with decoding(call, result, "decoding the film") as decoder:
+        return plot_film(film(decoder, result, count=count, index=index))
 
 
 def show_latents(call: Call) -> "sdnb.plots.figure.Figure":
@@ -118,8 +126,8 @@ def show_attention(call: Call) -> "sdnb.plots.figure.Figure":
     """Draw which places attend to the words of the last prompt; the run is made again for it."""
     flags = given(call, "attention", ATTENTION_FLAGS)
     result, index = call.session.last_result(), flags.get("index", 0)
-    from sdnb.comparison.latents import spaced
     from sdnb.plots.attention import plot_word_maps, plot_word_steps
+    from sdnb.trace import spaced
 
     watched = _watched_again(call, result)
     attention = watched.attention
@@ -162,18 +170,25 @@ def _nothing_to_attend(what: str) -> InvalidField:
 def show_inspection(call: Call) -> "sdnb.comparison.microscope.Inspection":
     """Noise the last picture, or a file's, to one timestep, and show all the network says."""
     flags = given(call, "inspect", INSPECT_FLAGS)
+    if {"image", "index"} <= flags.keys():
+        raise InvalidField(
+            "--index is of the last batch, and --image is a file's picture.",
+            given="--image and --index",
+            allowed="one of them",
+            fix="leave --index out",
+        )
     result = None if "image" in flags else call.session.last_result()
     from sdnb.comparison.latents import clean
     from sdnb.comparison.microscope import inspect
+    from sdnb.start import Opening
 
     request = request_of(call)
     with at_work(call, request, "asking the network") as pipe:
-        size = pipe.components.size
-        subject = (
-            flags["image"].open().resize((size, size))
-            if result is None
-            else clean(result, flags.get("index", 0))
-        )
+        if result is None:
+            begun = request.changed(start=FromImage(flags["image"]))
+            subject = Opening(pipe.components, begun, (begun.seed or 0,)).clean
+        else:
+            subject = clean(result, flags.get("index", 0))
         half = len(pipe.components.noise_schedule.alphas_cumprod) / 2
         return inspect(
             pipe,
@@ -186,7 +201,7 @@ def show_inspection(call: Call) -> "sdnb.comparison.microscope.Inspection":
 
 
 def results_at_hand(call: Call) -> "list[sdnb.result.Result]":
-    """Return the results drawn here that are still held, and those among the variables."""
+    """Return the results drawn here that something still holds, and variables that are results."""
     from sdnb.result import Result
 
     named = [value for value in call.names.values() if isinstance(value, Result)]

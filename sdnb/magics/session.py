@@ -107,6 +107,11 @@ class Session:
         request = self.defaults.request.changed(seed=self.next_seed)
         return dataclasses.replace(self.defaults, request=request)
 
+    @property
+    def loaded(self) -> str | None:
+        """The checkpoint of the pipeline that is held; None before the first."""
+        return self._loaded
+
     def missing(self, reference: str | None) -> str | None:
         """Return what `pipeline` would have to load; None if it would return at once."""
         name = reference or self.checkpoint

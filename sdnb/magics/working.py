@@ -9,6 +9,7 @@ from sdnb.request import GenerationRequest
 
 if TYPE_CHECKING:
     import sdnb.pipeline
+    import sdnb.result
 
 
 # The values are those that the flags' own `read` gave: of as many types.
@@ -28,14 +29,38 @@ def request_of(call: Call) -> GenerationRequest:
 def at_work(
     call: Call, request: GenerationRequest, doing: str
 ) -> "Iterator[sdnb.pipeline.Pipeline]":
-    """Give the pipeline, loading it if need be; what takes a while is said until it is done."""
-    from sdnb.magics.drawing import replaced_output
+    """Give the pipeline, loading it if need be; what takes a while is said until it is done.
+
+    That one checkpoint was loaded in the place of another is said and stays said.
+    """
+    from sdnb.magics.drawing import replaced_output, say
     from sdnb.magics.live_view import message
 
     session, checkpoint = call.session, request.checkpoint
+    before = session.loaded
     with replaced_output() as show:
         if missing := session.missing(checkpoint):
             show(message(f"loading {missing} …"))
         pipeline = session.pipeline(checkpoint)
+        if before not in (None, session.loaded):
+            say(f"{session.loaded} was loaded in the place of {before}.")
         show(message(f"{doing} …"))
         yield cast("sdnb.pipeline.Pipeline", pipeline)  # the session knows what a run needs of it
+
+
+@contextmanager
+def decoding(
+    call: Call, result: "sdnb.result.Result", doing: str
+) -> "Iterator[sdnb.result.Decoder]":
+    """Give what decodes a result: its own pipeline while that lives, else as `at_work`."""
+    from sdnb.magics.drawing import replaced_output
+    from sdnb.magics.live_view import message
+
+    own = None if result.decoder is None else result.decoder()
+    if own is None:
+        with at_work(call, result.request, doing) as pipe:
+            yield pipe
+        return
+    with replaced_output() as show:
+        show(message(f"{doing} …"))
+        yield own

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from inspect import signature
+from math import inf
 from typing import Any
 
 import torch
@@ -65,9 +66,7 @@ def observe(
         From inside the pipeline's call, where ``on_step`` raised, or tried to change something.
     """
     networks = _networks(pipe)
-    if budget < 0:
-        raise InvalidField("budget is a number of MB.", given=budget, allowed="0 or more")
-    seen = Observation(type(pipe).__name__, round(budget * 2**20))
+    seen = Observation(type(pipe).__name__, bytes_of(budget))
     with ExitStack() as restoring:
         watch = _Watch(pipe, seen, on_step, restoring)
         watch.follow_scheduler()
@@ -148,6 +147,18 @@ class _Watch:
 
     def _restart(self) -> None:
         self.index, self.answers = 0, []
+
+
+def bytes_of(budget: object) -> int:
+    """Return MB as bytes; raises `InvalidField` for what is no finite number of them."""
+    if not (isinstance(budget, int | float) and 0 <= budget < inf):
+        raise InvalidField(
+            "budget is a number of MB.",
+            given=budget,
+            allowed="0 or more",
+            fix=f"observe(pipe, budget={BUDGET:g})",
+        )
+    return round(budget * 2**20)
 
 
 def _networks(pipe: Pipeline) -> list[torch.nn.Module]:

@@ -10,7 +10,9 @@ from torch import Tensor
 
 from sdnb.plots.figure import Figure
 from sdnb.plots.sheet import Sheet
-from sdnb.plots.theme import PALETTE, page, rounded, sampler_mark
+from sdnb.plots.theme import PALETTE, Mark, page, place_mark, rounded, sampler_mark
+from sdnb.registry import SAMPLERS
+from sdnb.result import spread_text
 
 if TYPE_CHECKING:
     import sdnb.comparison.latents
@@ -60,7 +62,7 @@ def plot_channels(latents: Float[Tensor, "C h w"], *, title: str = "Latents") ->
             hovertemplate=f"channel {index}: %{{z:.3g}}<extra></extra>",
         )
     captions = [
-        f"channel {index}<br>{_spread(float(channel.mean()), float(channel.std()))}"
+        f"channel {index}<br>{spread_text(float(channel.mean()), float(channel.std()))}"
         for index, channel in enumerate(latents)
     ]
     sheet.write(figure, captions)
@@ -70,7 +72,7 @@ def plot_channels(latents: Float[Tensor, "C h w"], *, title: str = "Latents") ->
 
 def plot_histograms(histograms: "Sequence[sdnb.comparison.latents.Histogram]") -> Figure:
     """Draw how latents are distributed at some levels, each beside the unit Gaussian."""
-    titles = [f"σ {each.sigma:.3g}: {_spread(each.mean, each.std)}" for each in histograms]
+    titles = [f"σ {each.sigma:.3g}: {spread_text(each.mean, each.std)}" for each in histograms]
     figure = Figure(
         make_subplots(
             rows=1,
@@ -122,11 +124,14 @@ def _add_histogram(figure: Figure, each: "sdnb.comparison.latents.Histogram", co
 
 
 def plot_trajectories(projection: "sdnb.comparison.latents.Projection") -> Figure:
-    """Draw runs as paths on two axes, laid over each other; a ring is a start, a star an end."""
+    """Draw runs as paths on two axes, laid over each other; a ring is a start, a star an end.
+
+    A unit is as long on one axis as on the other: distances can be compared.
+    """
     figure = Figure()
-    for path in projection.paths:
+    names = [each.name for each in projection.trajectories]
+    for path, mark in zip(projection.trajectories, _marks(names), strict=True):
         xs, ys = zip(*path.points, strict=True)
-        mark = sampler_mark(path.name.split()[0])
         last = len(path.points) - 1
         figure.add_scatter(
             x=rounded(xs, 4),
@@ -148,16 +153,19 @@ def plot_trajectories(projection: "sdnb.comparison.latents.Projection") -> Figur
         )
     first, second = (f"{100 * share:.0f} % of the variance" for share in projection.shares)
     figure.update_xaxes(title_text=f"first axis ({first})")
-    figure.update_yaxes(title_text=f"second axis ({second})")
-    names = ", ".join(path.name for path in projection.paths)
+    figure.update_yaxes(title_text=f"second axis ({second})", scaleanchor="x")
     page(
         figure,
-        title="The way of the latents on two axes: from noise (ring) to picture (star)",
-        alt=f"Paths of the latents on two axes: {names}",
+        title="Paths of the latents on two axes, from noise (ring) to picture (star)",
+        alt=f"Paths of the latents on two axes: {', '.join(names)}",
         height=480,
     )
     return figure
 
 
-def _spread(mean: float, std: float) -> str:
-    return f"{mean:.2f} ± {std:.2f}".replace("-", "−")
+def _marks(names: Sequence[str]) -> list[Mark]:
+    """Give runs their samplers' marks where no two have the same one, else marks by place."""
+    samplers = [name.partition(" ")[0] for name in names]
+    if len(set(samplers)) == len(samplers) and set(samplers) <= set(SAMPLERS.names()):
+        return [sampler_mark(sampler) for sampler in samplers]
+    return [place_mark(place) for place in range(len(names))]

@@ -101,6 +101,9 @@ def colour_bar(layout: Layout) -> Iterator[str]:
         fill = colour_of(high - (step + 0.5) / count * (high - low))
         y, tall = top + step / count * height, height / count + 0.5
         yield element("rect", x=x, y=y, width=12, height=tall, fill=fill)
+    said = ((heatmaps[0].get("colorbar") or {}).get("title") or {}).get("text")
+    if said:
+        yield text(x, top - 7, str(said), font_size=SMALL)
     for value, y in ((high, top + 9), (low, top + height)):
         yield text(x + 16, y, number_text(value), font_size=SMALL)
 

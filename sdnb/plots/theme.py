@@ -82,6 +82,19 @@ def schedule_mark(name: str) -> Mark:
     return _mark(name, SCHEDULES)
 
 
+def place_mark(place: int) -> Mark:
+    """Return how what has no name of its own is drawn: by its place among the others, from 0.
+
+    Neighbours differ in colour, dash and symbol; the star is left for ends.
+    """
+    lap, symbols = place // len(PALETTE), SYMBOLS[:-1]
+    return Mark(
+        PALETTE[place % len(PALETTE)],
+        DASHES[(place + lap) % len(DASHES)],
+        symbols[place % len(symbols)],
+    )
+
+
 def _mark(name: str, registry: Registry) -> Mark:
     names = registry.names()
     index = names.index(name) if name in names else crc32(name.encode())

@@ -3,9 +3,10 @@
 import pytest
 import torch
 
-from sdnb.comparison.latents import film, histogram, project, spaced
+from sdnb.comparison.latents import film, histogram, project
 from sdnb.errors import InvalidField
 from sdnb.models.vae import decode_latents, to_pil
+from sdnb.trace import spaced
 
 PROMPT = "a red circle on a meadow"
 
@@ -97,10 +98,11 @@ def test_runs_from_one_start_begin_at_one_point(pipe):
     drawn = project(results)
 
     # then
-    assert [path.name for path in drawn.paths] == ["euler", "heun"]
-    starts = [path.points[0] for path in drawn.paths]
+    assert [path.name for path in drawn.trajectories] == ["euler", "heun"]
+    starts = [path.points[0] for path in drawn.trajectories]
     assert starts[0] == pytest.approx(starts[1], abs=1e-6)
-    assert drawn.paths[0].points[-1] != pytest.approx(drawn.paths[1].points[-1], abs=1e-3)
+    ends = [path.points[-1] for path in drawn.trajectories]
+    assert ends[0] != pytest.approx(ends[1], abs=1e-3)
     assert 1 >= sum(drawn.shares) >= drawn.shares[0] >= drawn.shares[1] > 0
 
 
@@ -116,7 +118,7 @@ def test_two_axes_keep_the_distances_of_what_lies_in_a_plane(pipe, result):
     made = replace(result, trace=replace(result.trace, x=scaled, sigmas=levels))
 
     # when
-    (path,) = project([made]).paths
+    (path,) = project([made]).trajectories
 
     # then
     points = torch.tensor(path.points, dtype=torch.float64)
@@ -129,5 +131,17 @@ def test_runs_of_other_sizes_are_refused(pipe, result):
     small = pipe.run(PROMPT, steps=2, width=64, height=64)
     with pytest.raises(InvalidField, match="one size"):
         project([result, small])
-    with pytest.raises(InvalidField, match="one size"):
+
+
+def test_two_runs_of_one_sampler_have_two_names(result):
+    names = [path.name for path in project([result] * 3).trajectories]
+    assert names == ["dpmpp_2m", "dpmpp_2m (2)", "dpmpp_2m (3)"]
+    given = [path.name for path in project([result] * 3, ["a (2)", "a", "a"]).trajectories]
+    assert given == ["a (2)", "a", "a (3)"]
+
+
+def test_what_cannot_be_laid_on_two_axes_is_said_for_what_it_is(result):
+    with pytest.raises(InvalidField, match="its name"):
         project([result], ["one", "two"])
+    with pytest.raises(InvalidField, match="no run"):
+        project([])

@@ -1,7 +1,13 @@
 """The microscope shows one question whole, and the parts fit together."""
 
+import re
+from base64 import b64decode
+from dataclasses import replace
+from io import BytesIO
+
 import pytest
 import torch
+from PIL import Image
 
 import sdnb
 from sdnb.errors import InvalidField
@@ -36,6 +42,39 @@ def test_every_channel_is_drawn_and_counted(seen):
     assert set(seen.decoded) == {"x", "x0"}
     assert len(seen.statistics()["x"]) == 4
     assert seen.statistics()["eps_true"][0][1] == pytest.approx(1, abs=0.2)
+
+
+def test_the_table_says_what_its_columns_and_rows_are(seen):
+    html = seen._repr_mimebundle_()["text/html"]
+    columns, rows = (re.findall(f'<th scope="{of}">(.*?)</th>', html) for of in ("col", "row"))
+    assert len(columns) == 4
+    assert "black −3 std, white +3 std" in columns[1]
+    assert rows == list(seen.parts)
+    assert html.count("<td") == 3 * len(rows)
+
+
+def test_a_mean_of_almost_nothing_has_no_sign(seen):
+    hidden = replace(seen, parts={"x": torch.full((1, 4, 2, 2), -1e-4)}, decoded={})
+    assert "<td>0.00 ± 0.00<br>" in hidden._repr_mimebundle_()["text/html"]
+
+
+@pytest.mark.parametrize("size", [(192, 64), (64, 128)])
+def test_pictures_that_are_not_square_keep_their_shape(pipe, size):
+    # given
+    width, height = size
+    latents = torch.randn(1, 4, height // 8, width // 8, generator=torch.Generator().manual_seed(0))
+
+    # when
+    seen = sdnb.inspect(pipe, latents, PROMPT, t=500.0)
+
+    # then
+    html = seen._repr_mimebundle_()["text/html"]
+    drawn = [
+        Image.open(BytesIO(b64decode(png))).size for png in re.findall(r"png;base64,([^\"]+)", html)
+    ]
+    assert len(drawn) == 7 * 4 + 2
+    assert all(across / down == pytest.approx(width / height, rel=0.03) for across, down in drawn)
+    assert {across for across, _ in drawn} == {64}
 
 
 def test_the_error_is_that_of_the_curve(pipe, picture, seen):

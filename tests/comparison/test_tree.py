@@ -34,6 +34,24 @@ def test_branches_stand_under_what_they_come_from(family):
     assert "prompt a <b>red</b> circle → a star" in third
 
 
+def test_two_roots_that_differ_in_their_hooks_are_told_apart(pipe):
+    # given
+    def brighten(event):
+        return None
+
+    alone, changed_one = (
+        pipe.run("a star", seed=7, steps=1, hooks=hooks)
+        for hooks in (sdnb.Hooks(), sdnb.Hooks(on_step=(brighten,)))
+    )
+
+    # when
+    first, second = repr(sdnb.tree([alone, changed_one])).splitlines()
+
+    # then
+    assert first.endswith("seed 7")
+    assert second.endswith("seed 7, step:brighten")
+
+
 def test_a_branch_without_its_parent_stands_at_the_top(family):
     _, child, twig = family
     shown = sdnb.tree([child, twig])

@@ -31,11 +31,15 @@ def test_every_format_has_its_file(made: Path) -> None:
 
 def test_what_was_saved_once_is_read_for_ever() -> None:
     # given
-    values = json.loads((HERE / "png_sdnb.json").read_text(encoding="utf-8"))
+    values = json.loads((HERE / "png_sdnb_v1.json").read_text(encoding="utf-8"))
     # when
     request = GenerationRequest.from_json(values["request"])
     # then
     assert request == REQUEST
+
+
+def test_what_was_saved_once_is_never_written_anew(made: Path) -> None:
+    assert not (made / "png_sdnb_v1.json").exists()
 
 
 def test_every_field_is_written() -> None:

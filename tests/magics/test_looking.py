@@ -136,7 +136,47 @@ def test_inspect_takes_a_file_before_anything_was_drawn(real: Notebook, tmp_path
     seen = real.run(f'%sd inspect --image {tmp_path}/red.png --prompt "a red circle"')
     # then
     assert seen.t == 500
-    assert seen.parts["x"].shape == (1, 4, 16, 16)
+    assert seen.parts["x"].shape == (1, 4, 4, 4)
+
+
+def test_inspect_brings_a_file_to_the_size_that_is_drawn(real: Notebook, tmp_path: Path) -> None:
+    # given
+    picture = Image.linear_gradient("L").resize((300, 100)).convert("RGB")
+    picture.save(tmp_path / "wide.png")
+    real.run("%sd set --size 96x32")
+    # when
+    seen = real.run(f"%sd inspect --image {tmp_path}/wide.png --t 0")
+    # then
+    begun = real.run(f"%sd --image {tmp_path}/wide.png --denoise 0.5 --steps 2")
+    assert seen.parts["x"].shape == begun.latents.shape == (1, 4, 4, 12)
+
+
+def test_film_of_a_pipeline_that_lives_leaves_the_loaded_model(
+    real: Notebook, pipe: Pipeline
+) -> None:
+    # given
+    result = real.run(DRAW)
+    real.session._load = {"other": Pipeline(pipe.components)}.__getitem__
+    real.run("%sd load other")
+    # when
+    figure = real.run("%sd film --frames 2")
+    # then
+    assert result.decoder() is pipe
+    assert len(figure.layout.images) == 2
+    assert real.session.loaded == "other"
+
+
+def test_that_a_model_took_the_place_of_another_is_said(real: Notebook, pipe: Pipeline) -> None:
+    # given
+    real.run(DRAW)
+    pipelines = {"other": Pipeline(pipe.components), "tiny": pipe}
+    real.session._load = pipelines.__getitem__
+    real.run("%sd load other")
+    # when
+    real.run("%sd inspect --t 200")
+    # then
+    said = "tiny was loaded in the place of other."
+    assert sum(said in html for html in real.html) == 1
 
 
 def test_the_tree_has_what_was_drawn_and_what_branched_from_it(
@@ -176,13 +216,16 @@ def test_there_is_nothing_to_look_at_at_first(notebook: Notebook, line: str) -> 
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("film --frames 0", "at least one frame"),
+        ("film --frames 0", "another value"),
+        ("film --frames 101", "another value"),
         ("film --index 2", "no such image"),
         ("latents --step 9", "no such step"),
         ("latents --index 2", "no such image"),
         ("inspect --t 2000", "training timestep"),
         ("inspect --t high", "another value"),
         ("inspect --index 5", "no such image"),
+        ("film --frames -3", "another value"),
+        ("latents --step -1", "no such step"),
         ("inspect red.png", "flags only"),
         ("tree first", "subcommand"),
     ],
@@ -196,6 +239,13 @@ def test_a_misuse_says_how_to_write_it(real: Notebook, line: str, said: str) -> 
     # then
     assert caught.value.fix
     assert caught.value.allowed
+    assert "=" not in caught.value.fix
+
+
+def test_a_file_and_a_place_in_the_batch_exclude_each_other(real: Notebook, tmp_path: Path) -> None:
+    Image.new("RGB", (32, 32), "red").save(tmp_path / "red.png")
+    with pytest.raises(InvalidField, match="--index"):
+        real.run(f"%sd inspect --image {tmp_path}/red.png --index 0")
 
 
 def test_an_unknown_flag_lists_the_nearest_and_a_missing_file_is_our_error(real: Notebook) -> None:

@@ -9,6 +9,7 @@ from diffusers.models.modeling_outputs import Transformer2DModelOutput
 
 import sdnb
 from sdnb.errors import HookError, InvalidField
+from sdnb.models.observe import bytes_of
 from tests.models.pipelines import CASES, NOISE, Case, Sine, Toy
 
 
@@ -251,6 +252,13 @@ def test_of_several_outputs_the_first_is_kept_and_lists_image_by_image(toy):
     # then
     assert [part.shape for part in seen.steps[0].prediction] == [(2, 4, 4), (2, 4, 4)]
     assert torch.equal(seen.steps[0].prediction[1], seen.steps[0].x[0] + 1)
+
+
+@pytest.mark.parametrize("budget", [-1.0, "a", None, float("nan"), float("inf")])
+def test_a_budget_is_a_number_of_megabytes(budget):
+    with pytest.raises(InvalidField, match="MB") as caught:
+        bytes_of(budget)
+    assert "budget=512" in caught.value.fix
 
 
 def test_beyond_the_budget_only_the_callback_sees(toy):

@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from sdnb.comparison.latents import Frame, Histogram, Path, Projection
+from sdnb.comparison.latents import Frame, Histogram, Projection, Trajectory
 from sdnb.plots.latents import plot_channels, plot_film, plot_histograms, plot_trajectories
 from sdnb.plots.theme import sampler_mark
 from tests.plots.conftest import SVG
@@ -32,13 +32,15 @@ def histograms():
     ]
 
 
+def projected(*names):
+    points = ((0.0, 0.0), (1.0, 2.0), (2.0, 3.0))
+    runs = [Trajectory(name=name, sigmas=(14.6, 2.0, 0.0), points=points) for name in names]
+    return Projection(trajectories=tuple(runs), shares=(0.75, 0.2))
+
+
 @pytest.fixture
 def projection():
-    points = ((0.0, 0.0), (1.0, 2.0), (2.0, 3.0))
-    paths = [
-        Path(name=name, sigmas=(14.6, 2.0, 0.0), points=points) for name in ("euler", "heun eta=1")
-    ]
-    return Projection(paths=tuple(paths), shares=(0.75, 0.2))
+    return projected("euler", "heun eta=1")
 
 
 def test_every_frame_has_its_picture_step_and_level():
@@ -146,6 +148,40 @@ def test_a_path_keeps_its_sampler_s_colour_and_marks_both_ends(projection):
     assert (symbols[0], symbols[-1]) == ("circle-open", "star")
     assert "75 %" in figure.layout.xaxis.title.text
     assert figure.data[0].customdata[1] == [1, 2.0]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("euler", "euler (2)"),
+        ("cfg 1", "cfg 4"),
+        ("euler", "with my hook"),
+        ("", " "),
+        tuple(f"run {number}" for number in range(36)),
+    ],
+)
+def test_runs_that_their_samplers_do_not_tell_apart_look_different(names):
+    # when
+    figure = plot_trajectories(projected(*names))
+
+    # then
+    looks = {(trace.line.color, trace.line.dash) for trace in figure.data}
+    assert len(looks) == len(names)
+    assert "star" not in {trace.marker.symbol[1] for trace in figure.data}
+
+
+def test_a_unit_is_as_long_on_both_axes_of_a_projection(drawn, projection):
+    # given
+    figure = plot_trajectories(projection)
+
+    # when
+    line = next(drawn(figure).iter(f"{SVG}polyline"))
+
+    # then
+    places = [[float(part) for part in pair.split(",")] for pair in line.get("points").split()]
+    (x0, y0), (x1, y1), _ = places
+    assert abs(y1 - y0) == pytest.approx(2 * abs(x1 - x0), rel=0.01)
+    assert figure.layout.yaxis.scaleanchor == "x"
 
 
 def test_all_of_them_are_said_in_words_and_have_a_still_picture(drawn, histograms, projection):

@@ -126,6 +126,18 @@ def test_a_colour_scale_runs_from_end_to_end(drawn: Drawn) -> None:
     assert [cell.get("fill") for cell in inner.iter(f"{SVG}rect")] == ["#000000", "#ff0000"]
 
 
+def test_a_colour_bar_says_what_its_colours_are(drawn: Drawn) -> None:
+    # given
+    bar = {"title": {"text": "value"}}
+    figure = Figure(go.Heatmap(z=[[-2.0, 3.0]], colorbar=bar, zmin=-2.0, zmax=3.0))
+    # when
+    svg = drawn(figure)
+    # then
+    (title,) = (found for found in svg.iter(f"{SVG}text") if found.text == "value")
+    tops = [float(part.get("y", 0)) for part in svg.iter(f"{SVG}rect") if part.get("width") == "12"]
+    assert 0 < float(title.get("y", 0)) < min(tops)
+
+
 def test_many_cells_are_one_picture_that_lies_as_plotly_draws_it(drawn: Drawn) -> None:
     # given
     z: list[list[float | None]] = [[0.0] * 6 for _ in range(5)]
