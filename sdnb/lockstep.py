@@ -19,7 +19,8 @@ class Round:
     asked : tuple of int
         Which runs were told something.
     ended : tuple of int
-        Which of the runs have nothing to ask any more.
+        Which of the runs have nothing to ask any more: they have their pictures, or were
+        cancelled.
     failed : mapping
         Run -> the error that ended it; it leaves the others alone.
     """
@@ -32,8 +33,12 @@ class Round:
 def lockstep(networks: Networks, runs: Sequence[Run]) -> Iterator[Round]:
     """Drive runs to their ends; whoever iterates may stop at any round and go on later.
 
-    An interrupt loses nothing but the round it falls into: runs wait at their questions, and
-    are asked again by another call.
+    Hooks, samplers and networks compute while a round is taken: whoever takes it holds the
+    pipeline's turn (`Pipeline.turn`), also for threads that it lets take rounds.
+
+    An interrupt while the networks compute loses nothing but the round: runs wait at their
+    questions, and are asked again by another call. The run into whose hook or sampler it falls
+    cannot go on: another call reports it as failed, as it does any run that failed before.
     """
     active = dict(enumerate(runs))
     while active:
@@ -58,7 +63,9 @@ def _next_question(networks: Networks, run: Run) -> Asked | None:
     """Go on to what is worth waiting for: texts are encoded at once, and each of them once."""
     asked = run.ask()
     while isinstance(asked, Encode):
-        run.tell(networks.answer([asked])[0], seconds=0.0)
+        began = perf_counter()
+        vectors = networks.answer([asked])[0]
+        run.tell(vectors, perf_counter() - began)
         asked = run.ask()
     return asked
 

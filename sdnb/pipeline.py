@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from secrets import randbelow
 from threading import RLock
 from typing import Any
@@ -103,7 +102,8 @@ class Pipeline:
             self._denoiser,
             request,
             joined,
-            partial(self.turn, wait),
+            self.turn,
+            wait=wait,
             recorder=Recorder(keep, budget),
             attention=AttentionRecorder() if attention else None,
             decoder=ref(self),
@@ -173,7 +173,8 @@ class Pipeline:
             self._denoiser,
             request,
             _registered(request.hooks) if hooks is None else hooks,
-            partial(self.turn, wait),
+            self.turn,
+            wait=wait,
             recorder=Recorder(),
             attention=AttentionRecorder() if attention else None,
             past=past,

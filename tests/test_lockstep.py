@@ -1,6 +1,7 @@
 """Runs side by side: each ends as it would alone, in far fewer network calls."""
 
 from dataclasses import dataclass, field
+from time import sleep
 
 import pytest
 import torch
@@ -171,3 +172,70 @@ def test_a_watched_run_is_asked_alone(pipe, counting):
     drive(Networks(counting), runs)
 
     assert [len(event.activation) for event in events] == [2, 2, 2]
+
+
+def test_a_run_that_an_interrupt_ended_is_reported_as_failed_and_no_other(pipe, counting):
+    # given
+    interrupts = iter([False, True])
+
+    def interrupt(_event):
+        if next(interrupts, False):
+            raise KeyboardInterrupt
+
+    runs = [start(pipe, hooks=hooks) for hooks in (Hooks(), Hooks(on_step=(interrupt,)))]
+
+    # when
+    with pytest.raises(KeyboardInterrupt):
+        drive(Networks(counting), runs)
+    rounds = list(lockstep(Networks(counting), runs))
+
+    # then
+    assert [number for each in rounds for number in each.ended] == [0]
+    failed = {number: error for each in rounds for number, error in each.failed.items()}
+    assert list(failed) == [1]
+    assert "interrupt" in str(failed[1])
+    assert not runs[0].finish().interrupted
+
+
+def test_a_run_that_failed_fails_again_with_its_error(pipe, counting):
+    # given
+    def fail(_event):
+        raise ValueError("stop")
+
+    runs = [start(pipe, hooks=Hooks(on_step=(fail,)))]
+
+    # when
+    first, again = (drive(Networks(counting), runs) for _ in range(2))
+
+    # then
+    assert isinstance(first[0], HookError)
+    assert again == first
+
+
+def test_a_cancelled_run_ends_and_the_others_go_on(pipe, counting):
+    # given
+    runs = [start(pipe, seed=seed) for seed in range(2)]
+    rounds = lockstep(Networks(counting), runs)
+    next(rounds)
+
+    # when
+    runs[0].cancel()
+    ended = [each.ended for each in rounds]
+
+    # then
+    assert ended[0] == (0,)
+    assert counting.rows == [4, 2, 2]
+    assert [run.finish().interrupted for run in runs] == [True, False]
+
+
+def test_seconds_are_those_of_hooks_and_samplers_too(pipe, counting):
+    # given
+    hooks = Hooks(on_step=(lambda _event: sleep(0.2),), on_text=(lambda _event: sleep(0.2),))
+    runs = [start(pipe, steps=2, hooks=hooks), start(pipe, steps=2)]
+
+    # when
+    drive(Networks(counting), runs)
+    slow, quick = (run.finish().seconds for run in runs)
+
+    # then
+    assert slow - quick > 0.6

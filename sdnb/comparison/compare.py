@@ -114,8 +114,8 @@ class Comparison:
 
     def _begin(self, number: int) -> None:
         run, cell = self._runs.get(number), self.plan.cells[number]
-        if run is not None and not run.has_stopped:
-            return  # it waits at its question since an interrupt
+        if run is not None and not run.has_failed:
+            return  # since an interrupt it waits at its question, or at its end
         try:
             self._runs[number] = self.pipe.start(cell.request, hooks=cell.hooks, keep=self.keep)
         except SdnbError as error:
