@@ -44,18 +44,18 @@ def lockstep(networks: Networks, runs: Sequence[Run]) -> Iterator[Round]:
     while active:
         waiting: dict[int, Asked] = {}
         failed: dict[int, SdnbError] = {}
-        for place, run in active.items():
+        for number, run in active.items():
             try:
                 asked = _next_question(networks, run)
             except SdnbError as error:
-                failed[place] = error
+                failed[number] = error
             else:
                 if asked is not None:
-                    waiting[place] = asked
-        ended = tuple(place for place in active if place not in waiting and place not in failed)
+                    waiting[number] = asked
+        ended = tuple(number for number in active if number not in waiting and number not in failed)
         if waiting:
             failed |= _answer(networks, runs, waiting)
-        active = {place: active[place] for place in waiting if place not in failed}
+        active = {number: active[number] for number in waiting if number not in failed}
         yield Round(tuple(waiting), ended, failed)
 
 
@@ -73,23 +73,16 @@ def _next_question(networks: Networks, run: Run) -> Asked | None:
 def _answer(
     networks: Networks, runs: Sequence[Run], waiting: Mapping[int, Asked]
 ) -> dict[int, SdnbError]:
-    """Answer all, and share the time among them; where that fails, each alone."""
+    """Answer all, and share the time among them; returns the errors that ended some."""
     failed: dict[int, SdnbError] = {}
     began = perf_counter()
-    try:
-        told = networks.answer(list(waiting.values()))
-    except SdnbError as error:
-        if len(waiting) == 1:
-            return dict.fromkeys(waiting, error)
-        for place, asked in waiting.items():
-            failed |= _answer(networks, runs, {place: asked})
-        return failed
+    told = networks.answer(list(waiting.values()))
     seconds = (perf_counter() - began) / sum(map(_share, waiting.values()))
-    for (place, asked), answer in zip(waiting.items(), told, strict=True):
+    for (number, asked), answer in zip(waiting.items(), told, strict=True):
         try:
-            runs[place].tell(answer, seconds * _share(asked))
+            runs[number].tell(answer, seconds * _share(asked))
         except SdnbError as error:
-            failed[place] = error
+            failed[number] = error
     return failed
 
 
