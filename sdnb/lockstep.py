@@ -19,7 +19,8 @@ class Round:
     asked : tuple of int
         Which runs were told something.
     ended : tuple of int
-        Which of the runs have nothing to ask any more.
+        Which of the runs have nothing to ask any more: they have their pictures, or were
+        cancelled.
     failed : mapping
         Run -> the error that ended it; it leaves the others alone.
     """
@@ -32,25 +33,29 @@ class Round:
 def lockstep(networks: Networks, runs: Sequence[Run]) -> Iterator[Round]:
     """Drive runs to their ends; whoever iterates may stop at any round and go on later.
 
-    An interrupt loses nothing but the round it falls into: runs wait at their questions, and
-    are asked again by another call.
+    Hooks, samplers and networks compute while a round is taken: whoever takes it holds the
+    pipeline's turn (`Pipeline.turn`), also for threads that it lets take rounds.
+
+    An interrupt while the networks compute loses nothing but the round: runs wait at their
+    questions, and are asked again by another call. The run into whose hook or sampler it falls
+    cannot go on: another call reports it as failed, as it does any run that failed before.
     """
     active = dict(enumerate(runs))
     while active:
         waiting: dict[int, Asked] = {}
         failed: dict[int, SdnbError] = {}
-        for place, run in active.items():
+        for number, run in active.items():
             try:
                 asked = _next_question(networks, run)
             except SdnbError as error:
-                failed[place] = error
+                failed[number] = error
             else:
                 if asked is not None:
-                    waiting[place] = asked
-        ended = tuple(place for place in active if place not in waiting and place not in failed)
+                    waiting[number] = asked
+        ended = tuple(number for number in active if number not in waiting and number not in failed)
         if waiting:
             failed |= _answer(networks, runs, waiting)
-        active = {place: active[place] for place in waiting if place not in failed}
+        active = {number: active[number] for number in waiting if number not in failed}
         yield Round(tuple(waiting), ended, failed)
 
 
@@ -58,7 +63,9 @@ def _next_question(networks: Networks, run: Run) -> Asked | None:
     """Go on to what is worth waiting for: texts are encoded at once, and each of them once."""
     asked = run.ask()
     while isinstance(asked, Encode):
-        run.tell(networks.answer([asked])[0], seconds=0.0)
+        began = perf_counter()
+        vectors = networks.answer([asked])[0]
+        run.tell(vectors, perf_counter() - began)
         asked = run.ask()
     return asked
 
@@ -66,23 +73,16 @@ def _next_question(networks: Networks, run: Run) -> Asked | None:
 def _answer(
     networks: Networks, runs: Sequence[Run], waiting: Mapping[int, Asked]
 ) -> dict[int, SdnbError]:
-    """Answer all, and share the time among them; where that fails, each alone."""
+    """Answer all, and share the time among them; returns the errors that ended some."""
     failed: dict[int, SdnbError] = {}
     began = perf_counter()
-    try:
-        told = networks.answer(list(waiting.values()))
-    except SdnbError as error:
-        if len(waiting) == 1:
-            return dict.fromkeys(waiting, error)
-        for place, asked in waiting.items():
-            failed |= _answer(networks, runs, {place: asked})
-        return failed
+    told = networks.answer(list(waiting.values()))
     seconds = (perf_counter() - began) / sum(map(_share, waiting.values()))
-    for (place, asked), answer in zip(waiting.items(), told, strict=True):
+    for (number, asked), answer in zip(waiting.items(), told, strict=True):
         try:
-            runs[place].tell(answer, seconds * _share(asked))
+            runs[number].tell(answer, seconds * _share(asked))
         except SdnbError as error:
-            failed[place] = error
+            failed[number] = error
     return failed
 
 

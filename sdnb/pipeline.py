@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
 from secrets import randbelow
 from threading import RLock
 from typing import Any
@@ -18,7 +17,7 @@ from sdnb.models.attention import AttentionRecorder
 from sdnb.models.components import Components
 from sdnb.models.denoiser import Denoiser
 from sdnb.models.loading import load_components
-from sdnb.models.vae import decode_latents, to_pil
+from sdnb.models.vae import decode_in_parts, to_pil
 from sdnb.past import Past, check_is_its_own
 from sdnb.registry import HOOKS
 from sdnb.request import GenerationRequest, HookUse
@@ -28,9 +27,6 @@ from sdnb.shapes import Latents
 from sdnb.trace import BUDGET, Recorder
 
 NO_HOOKS = Hooks()
-
-DECODED_PIXELS = 2**21
-"""What `Pipeline.decode` decodes at once: eight pictures of 512x512."""
 
 
 def load(reference: str = "tiny") -> "Pipeline":
@@ -102,7 +98,8 @@ class Pipeline:
             self._denoiser,
             request,
             joined,
-            partial(self.turn, wait),
+            self.turn,
+            wait=wait,
             recorder=Recorder(keep, budget),
             attention=AttentionRecorder() if attention else None,
             decoder=ref(self),
@@ -179,7 +176,8 @@ class Pipeline:
             self._denoiser,
             request,
             _registered(request.hooks) if hooks is None else hooks,
-            partial(self.turn, wait),
+            self.turn,
+            wait=wait,
             recorder=Recorder(keep, budget),
             attention=AttentionRecorder() if attention else None,
             past=past,
@@ -192,14 +190,9 @@ class Pipeline:
 
     def decode(self, latents: Latents) -> list[Image]:
         """Decode any number of clean latents to pictures, as many at once as fit well."""
-        factor = self.components.latent.factor
-        at_once = max(1, DECODED_PIXELS // (latents[0, 0].numel() * factor**2 or 1))
-        pictures = []
-        for some in latents.split(at_once):
-            with self.turn():
-                pixels = decode_latents(self.components, some.to(self.components.device))
-            pictures += to_pil(pixels)
-        return pictures
+        parts = decode_in_parts(self.components, latents.to(self.components.device))
+        with self.turn():
+            return [picture for images in parts for picture in to_pil(images)]
 
     @contextmanager
     def turn(self, wait: bool = True) -> Iterator[None]:

@@ -5,7 +5,7 @@ inside is in `sdnb.lane`.
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from inspect import GEN_CLOSED, getgeneratorstate
 from time import perf_counter
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from PIL.Image import Image
 
-from sdnb.errors import InvalidField
+from sdnb.errors import InvalidField, SdnbError
 from sdnb.events import Event, Hooks, ImageEvent, StartEvent, StepEvent
 from sdnb.lane import Lane
 from sdnb.models.attention import AttentionRecorder
@@ -29,7 +29,8 @@ from sdnb.result import Decoder, Result, picture_row, quiet_line
 from sdnb.shapes import Images, Latents
 from sdnb.trace import Recorder
 
-Turn = Callable[[], AbstractContextManager[None]]
+Turn = Callable[[bool], AbstractContextManager[None]]
+"""Whether to wait for it -> the pipeline's turn."""
 
 
 class Run:
@@ -50,6 +51,7 @@ class Run:
         hooks: Hooks,
         turn: Turn,
         *,
+        wait: bool = True,
         recorder: Recorder,
         attention: AttentionRecorder | None = None,
         past: Past | None = None,
@@ -60,6 +62,7 @@ class Run:
         self.seconds = 0.0
         self._denoiser = denoiser
         self._turn = turn
+        self._waits = wait
         self._parent = parent
         self._decoder = decoder
         self._lane = Lane(
@@ -70,6 +73,7 @@ class Run:
         self._held: Event | None = None
         self._images: Images | None = None
         self._cancelled = False
+        self._ended_by: Exception | None = None
 
     @property
     def x(self) -> Latents | None:
@@ -97,56 +101,81 @@ class Run:
     def __next__(self) -> Event:
         """Compute up to the next event.
 
-        Raises `HookError`, `ModelError`, or `PipelineBusy` where the run was started with
-        ``wait=False`` and another thread is computing.
+        Raises `HookError`, `ModelError`, and before the first event `PipelineBusy` where the run
+        was started with ``wait=False`` and another thread is computing; a run that has begun
+        waits. An error ends the run, and each further call raises it again.
         """
-        with self._turn():
-            began = perf_counter()
-            try:
-                if self._cancelled:
-                    self._events.close()
-                    self._waiting = None
-                said = self._waiting or self._say()
-                while not isinstance(said, Event):
-                    said = self._say(Networks(self._denoiser).answer([said])[0])
-            finally:
-                self.seconds += perf_counter() - began
+        with self._turn(self._waits), self._timed():
+            self._waits = True
+            said = self._go_on()
+            while not isinstance(said, Event):
+                said = self._say(Networks(self._denoiser).answer([said])[0])
         return said
 
     def ask(self) -> Asked | None:
-        """Go on to what the run asks of its networks next; None at its end.
+        """Go on to what the run asks of its networks next; None at its end, or if cancelled.
 
-        For whoever answers many runs at once (`sdnb.lockstep`): `tell` it the answer.
+        For whoever answers many runs at once (`sdnb.lockstep`), and holds the pipeline's turn
+        meanwhile: `tell` it the answer. Raises what `next` would.
         """
-        try:
-            said = self._waiting or self._say()
-            while isinstance(said, Event):
-                said = self._say()
-        except StopIteration:
-            return None
+        with self._timed():
+            try:
+                said = self._go_on()
+                while isinstance(said, Event):
+                    said = self._go_on()
+            except StopIteration:
+                return None
         return said
 
-    def tell(self, told: Told, seconds: float) -> None:
-        """Answer what the run asked; ``seconds`` is its share of the time that took."""
-        self.seconds += seconds
-        self._say(told)
+    def tell(self, told: Told | SdnbError, seconds: float) -> None:
+        """Answer what the run asked; ``seconds`` is its share of the time that took.
 
-    def _say(self, told: Told | None = None) -> Event | Asked:
+        An error in place of an answer ends the run, and is raised.
+        """
+        self.seconds += seconds
+        with self._timed():
+            self._say(told)
+
+    def _go_on(self) -> Event | Asked:
+        """Return what the run waits with, or else what it says next."""
+        if self._cancelled:
+            self._events.close()
+            self._waiting = None
+        elif self._ended_by is not None:
+            raise self._ended_by
+        return self._waiting or self._say()
+
+    def _say(self, told: Told | SdnbError | None = None) -> Event | Asked:
         """Return what the run says to an answer; what it asks waits until it is answered."""
-        self._waiting = None
-        said = self._events.send(told)
+        events = self._events
+        try:
+            said = events.throw(told) if isinstance(told, SdnbError) else events.send(told)
+        except StopIteration:
+            raise
+        except BaseException as error:
+            if getgeneratorstate(events) == GEN_CLOSED:
+                self._waiting = None
+                self._ended_by = error if isinstance(error, Exception) else _interrupted()
+            raise
+        self._waiting = None if isinstance(said, Event) else said
         if isinstance(said, Event):
             self._held = said
-        else:
-            self._waiting = said
         if isinstance(said, ImageEvent):
             self._images = said.images
         return said
 
+    @contextmanager
+    def _timed(self) -> Iterator[None]:
+        began = perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds += perf_counter() - began
+
     @property
-    def has_stopped(self) -> bool:
-        """Whether nothing more will come: the run has ended, or an error or interrupt ended it."""
-        return getgeneratorstate(self._events) == GEN_CLOSED
+    def has_failed(self) -> bool:
+        """Whether an error ended it, or an interrupt within a hook or its sampler."""
+        return self._ended_by is not None
 
     def step(self) -> StepEvent | None:
         """Go on to the end of the next step; None when there is none left."""
@@ -179,7 +208,7 @@ class Run:
         """Decode the estimate of the clean latents; empty before the first answer."""
         if self.denoised is None:
             return []
-        with self._turn():
+        with self._turn(True):
             images = decode_latents(self._components, self._clean())
         return to_pil(self._lane.opening.pasted(images))
 
@@ -190,11 +219,13 @@ class Run:
     def finish(self) -> Result:
         """Run to the end and give the Result; of a cancelled run, what there is of it.
 
-        After an interrupt, `cancel` first gives what there is; without it the run goes on.
+        A run that was interrupted while its networks computed goes on where it was. One whose
+        hook or sampler was interrupted, or failed, cannot: it raises what ended it. After
+        `cancel` either gives what there is.
         """
         for _ in self:
             continue
-        with self._turn():
+        with self._turn(True):
             said = notices(self._components, self.request)
         interrupted = self._images is None
         attention = self._lane.attention
@@ -236,6 +267,13 @@ class Run:
         is_clean = self._lane.has_ended or self._lane.sigma == 0
         clean = self.x if is_clean else self.denoised
         return torch.zeros(0, 0, 0, 0) if clean is None else clean.detach()
+
+
+def _interrupted() -> SdnbError:
+    return SdnbError(
+        "an interrupt fell into a hook or the sampler of this run, which cannot go on.",
+        fix="run.cancel() and run.finish() give what there is; start it again for the whole",
+    )
 
 
 def notices(components: Components, request: GenerationRequest) -> tuple[str, ...]:

@@ -1,12 +1,12 @@
 """An interrupt at any event of a run, from the keyboard or another thread: nothing is lost."""
 
 from itertools import count
-from threading import Thread
+from threading import Event, Thread, Timer
 
 import pytest
 import torch
 
-from sdnb.errors import HookError
+from sdnb.errors import HookError, SdnbError
 from sdnb.events import POINTS, Hooks
 
 FIELDS = {"seed": 7, "steps": 3, "width": 64, "height": 64, "sampler": "heun"}
@@ -82,3 +82,60 @@ def test_another_thread_may_cancel(pipe, whole):
     assert results[0].interrupted
     assert 1 <= results[0].trace.steps < 200
     assert torch.equal(pipe.run(PROMPT, **FIELDS).latents, whole.latents)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), ValueError("no")])
+def test_a_run_that_cannot_go_on_says_so_until_it_is_cancelled(pipe, error):
+    # given
+    run = pipe.start(PROMPT, hooks=at(4, error), **FIELDS)
+    with pytest.raises((KeyboardInterrupt, HookError)):
+        run.finish()
+
+    # when
+    for go_on in (run.finish, run.step, run.ask):
+        with pytest.raises(SdnbError, match=r"interrupt fell into a hook|ValueError: no"):
+            go_on()
+
+    # then
+    assert run.has_failed
+    run.cancel()
+    assert run.finish().interrupted
+
+
+def test_a_cancelled_run_asks_its_network_no_more(pipe):
+    # given
+    run = pipe.start(PROMPT, **FIELDS)
+    run.step()
+
+    # when
+    asked = run.ask()
+    run.cancel()
+
+    # then
+    assert asked is not None
+    assert run.ask() is None
+    assert run.finish().interrupted
+
+
+def test_a_run_that_has_begun_waits_for_its_turn_though_it_would_not_have_begun(pipe, whole):
+    # given
+    inside, go_on = Event(), Event()
+
+    def hold(_event):
+        inside.set()
+        go_on.wait(60)
+
+    run = pipe.start(PROMPT, wait=False, **FIELDS)
+    next(run)
+    hooks = Hooks(on_start=(hold,))
+    other = Thread(target=pipe.run, args=(PROMPT,), kwargs={**FIELDS, "hooks": hooks})
+    other.start()
+    inside.wait(60)
+
+    # when
+    Timer(0.2, go_on.set).start()
+    result = run.finish()
+    other.join(60)
+
+    # then
+    assert torch.equal(result.latents, whole.latents)

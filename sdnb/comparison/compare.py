@@ -71,12 +71,12 @@ class Comparison:
         numbers = list(self._runs)
         rounds = lockstep(self._networks, list(self._runs.values()))
         while (each := self._next(rounds)) is not None:
-            self.calls.append(tuple(numbers[place] for place in each.asked))
-            for place, error in each.failed.items():
-                self.errors[numbers[place]] = error
-                del self._runs[numbers[place]]
-            for place in each.ended:
-                self._end(numbers[place])
+            self.calls.append(tuple(numbers[which] for which in each.asked))
+            for which, error in each.failed.items():
+                self.errors[numbers[which]] = error
+                del self._runs[numbers[which]]
+            for which in each.ended:
+                self._end(numbers[which])
             yield each
 
     def at(self, **values: object) -> Result:
@@ -114,8 +114,8 @@ class Comparison:
 
     def _begin(self, number: int) -> None:
         run, cell = self._runs.get(number), self.plan.cells[number]
-        if run is not None and not run.has_stopped:
-            return  # it waits at its question since an interrupt
+        if run is not None and not run.has_failed:
+            return  # since an interrupt it waits at its question, or at its end
         try:
             self._runs[number] = self.pipe.start(cell.request, hooks=cell.hooks, keep=self.keep)
         except SdnbError as error:

@@ -4,26 +4,23 @@ Text becomes vectors, noise is estimated (`sdnb.models.denoiser`), latents becom
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
-from typing import TypeVar
 
 import torch
 
 from sdnb.conditioning import Conditioning
-from sdnb.errors import ModelError
+from sdnb.errors import ModelError, SdnbError
 from sdnb.models.components import Components
 from sdnb.models.denoiser import Answer, Denoiser, Question
+from sdnb.models.memory import is_out_of_memory, too_large
 from sdnb.models.text import encode_text
 from sdnb.models.vae import decode_latents
 from sdnb.shapes import Images, Latents
 
 ROWS = 64
 """Rows of latents that go through the U-Net in one call unless memory says otherwise."""
-
-DECODED_PIXELS = 2**22
-"""Pixels that are decoded in one call."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +41,7 @@ class Decode:
 Asked = Encode | Question | Decode
 Told = Conditioning | Answer | Images
 
-T = TypeVar("T", Question, Decode)
+Replies = Sequence[Told | SdnbError]
 
 
 @dataclass(eq=False)
@@ -53,112 +50,117 @@ class Networks:
 
     Attributes
     ----------
-    rows : int
+    row_limit : int
         The most rows of a U-Net call; halved whenever memory turns out to be too small.
     texts : dict
         What was encoded: each text once.
     """
 
     denoiser: Denoiser
-    rows: int = ROWS
+    row_limit: int = ROWS
     texts: dict[Encode, Conditioning] = field(default_factory=dict)
 
-    def answer(self, asked: Sequence[Asked]) -> list[Told]:
+    def answer(self, asked: Sequence[Asked]) -> list[Told | SdnbError]:
         """Answer what was asked, in its order, in as few calls as fit.
 
-        Raises `ModelError` where a question alone is too large for the memory.
+        What cannot be answered gets its error in place of an answer, and the others theirs: a
+        call that fails is made again for each of its questions alone. Questions that look
+        inside the network are asked alone, and once.
         """
-        told: dict[int, Told] = {}
-        for places in _together(asked):
-            told.update(zip(places, self._told([asked[place] for place in places]), strict=True))
-        return [told[place] for place in range(len(asked))]
+        told: dict[int, Told | SdnbError] = {}
+        for numbers in _together(asked):
+            told |= zip(numbers, self._told([asked[number] for number in numbers]), strict=True)
+        return [told[number] for number in range(len(asked))]
 
-    def _told(self, asked: Sequence[Asked]) -> Sequence[Told]:
+    def _told(self, asked: Sequence[Asked]) -> Replies:
         """Answer what can share a call."""
         match asked[0]:
             case Encode():
                 return [self._encoded(each) for each in asked if isinstance(each, Encode)]
             case Question():
-                questions = [each for each in asked if isinstance(each, Question)]
-                return self._fitting(self.denoiser, questions, self.rows)
+                return self._estimated([each for each in asked if isinstance(each, Question)])
             case Decode():
-                wishes = [each for each in asked if isinstance(each, Decode)]
-                pixels = wishes[0].latents[0, 0].numel() * self.components.latent.factor**2
-                return self._fitting(self._decoded, wishes, max(1, DECODED_PIXELS // pixels))
+                return self._decoded([each for each in asked if isinstance(each, Decode)])
 
     @property
     def components(self) -> Components:
         """What the networks are part of."""
         return self.denoiser.components
 
-    def _encoded(self, wish: Encode) -> Conditioning:
+    def _encoded(self, wish: Encode) -> Conditioning | SdnbError:
         if wish not in self.texts:
-            self.texts[wish] = encode_text(self.components, wish.prompts, wish.clip_skip)
+            try:
+                self.texts[wish] = encode_text(self.components, wish.prompts, wish.clip_skip)
+            except SdnbError as error:
+                return error
         return self.texts[wish]
 
-    def _decoded(self, wishes: Sequence[Decode]) -> list[Images]:
-        images = decode_latents(self.components, torch.cat([wish.latents for wish in wishes]))
-        return list(images.split([len(wish.latents) for wish in wishes]))
-
-    def _fitting(
-        self, call: Callable[[Sequence[T]], Sequence[Told]], asked: Sequence[T], rows: int
-    ) -> list[Told]:
-        """Call with as much at once as fits: half as much whenever memory is too small."""
-        told: list[Told] = []
-        while len(told) < len(asked):
-            some = _first_rows(asked[len(told) :], rows)
+    def _estimated(self, questions: Sequence[Question]) -> Replies:
+        """Ask as much at once as fits: half as much whenever memory is too small."""
+        told: list[Told | SdnbError] = []
+        while len(told) < len(questions):
+            some = _first_rows(questions[len(told) :], self.row_limit)
             try:
-                told += call(some)
-            except RuntimeError as error:
-                if not _is_out_of_memory(error):
-                    raise
+                told += self.denoiser(some)
+            except (SdnbError, RuntimeError) as error:
                 if len(some) == 1:
-                    raise _too_large(some[0]) from error
-                rows = max(1, sum(map(_rows, some)) // 2)
-                self.rows = min(self.rows, rows)
+                    told.append(_refused(some[0], error))
+                elif is_out_of_memory(error):
+                    self.row_limit = max(1, sum(map(_rows, some)) // 2)
+                else:
+                    told += [self._estimated([each])[0] for each in some]
         return told
+
+    def _decoded(self, wishes: Sequence[Decode]) -> Replies:
+        try:
+            images = decode_latents(self.components, torch.cat([wish.latents for wish in wishes]))
+        except ModelError as error:
+            return [error] * len(wishes)  # one picture is too large, and all have its size
+        return list(images.split([len(wish.latents) for wish in wishes]))
 
 
 def _together(asked: Sequence[Asked]) -> Iterator[list[int]]:
-    """Give the places of what can share a call: of one kind, and of one size."""
+    """Give the numbers of what can share a call."""
     groups: dict[object, list[int]] = defaultdict(list)
-    for place, each in enumerate(asked):
-        groups[_kind(each)].append(place)
+    for number, each in enumerate(asked):
+        groups[_kind(each)].append(number)
     yield from groups.values()
 
 
 def _kind(asked: Asked) -> object:
+    """Return what those have in common that share a call; of a watched question, itself."""
     match asked:
         case Encode():
             return Encode
         case Question():
-            return Question, asked.x.shape[1:]
+            texts = frozenset(cond.embeds.shape[1:] for cond in asked.branches.values())
+            return asked if asked.is_watched else (Question, asked.x.shape[1:], texts)
         case Decode():
             return Decode, asked.latents.shape[1:]
 
 
-def _rows(asked: Question | Decode) -> int:
-    if isinstance(asked, Decode):
-        return len(asked.latents)
-    return len(asked.x) * len(asked.branches)
+def _rows(question: Question) -> int:
+    return len(question.x) * len(question.branches)
 
 
-def _first_rows(asked: Sequence[T], rows: int) -> Sequence[T]:
-    """Take from the front what has no more rows than these, and one at least."""
-    sums = accumulate(map(_rows, asked))
-    return asked[: max(1, sum(1 for total in sums if total <= rows))]
+def _first_rows(questions: Sequence[Question], limit: int) -> Sequence[Question]:
+    """Take from the front what has no more rows than these, and one question at least."""
+    sums = accumulate(map(_rows, questions))
+    return questions[: max(1, sum(1 for total in sums if total <= limit))]
 
 
-def _is_out_of_memory(error: RuntimeError) -> bool:
-    # torch has a class for devices; its CPU allocator raises a plain RuntimeError
-    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
-
-
-def _too_large(asked: Question | Decode) -> ModelError:
-    size = asked.latents.shape if isinstance(asked, Decode) else asked.x.shape
-    return ModelError(
-        "there is not enough memory for one question to the network.",
-        given=f"latents {tuple(size)}",
-        allowed="what fits beside the checkpoint",
-        fix="a smaller width, height or batch_size",
+def _refused(question: Question, error: SdnbError | RuntimeError) -> SdnbError:
+    """Return the error of a question that fails alone."""
+    if isinstance(error, SdnbError):
+        return error
+    if is_out_of_memory(error):
+        return too_large(question.x, error)
+    texts = {name: tuple(cond.embeds.shape) for name, cond in question.branches.items()}
+    refusal = ModelError(
+        f"the network cannot answer this question: {error}",
+        given=f"latents {tuple(question.x.shape)}, embeds {texts}",
+        allowed="latents [B, C, h, w]; embeds [B, L, D], L the same for all branches",
+        fix="look at what hooks have made of the latents and of the text",
     )
+    refusal.__cause__ = error
+    return refusal

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 
 import numpy as np
 from jaxtyping import UInt8
@@ -35,17 +36,18 @@ def generator_of(
             lockstep(Networks(denoiser), runs[first : first + batch])
             for first in range(0, len(runs), batch)
         ]
-        for rounds in batches:
-            next(rounds)
-        with ThreadPoolExecutor(usable_cores()) as pool:
-            list(pool.map(exhaust, batches))
+        with pipe.turn():  # for the threads of the pool as well
+            for rounds in batches:
+                exhaust(islice(rounds, 1))
+            with ThreadPoolExecutor(usable_cores()) as pool:
+                list(pool.map(exhaust, batches))
         return np.stack([np.asarray(run.finish().images[0]) for run in runs])
 
     return generate
 
 
 def exhaust(rounds: Iterator[Round]) -> None:
-    """Drive runs to their ends, or raise what ended one of them."""
+    """Take all rounds, or raise what ended one of them."""
     for each in rounds:
         for error in each.failed.values():
             raise error

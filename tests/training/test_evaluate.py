@@ -1,5 +1,9 @@
-import numpy as np
+from threading import current_thread, main_thread
 
+import numpy as np
+import pytest
+
+from sdnb.errors import ModelError, PipelineBusy
 from sdnb.pipeline import load
 from sdnb.training.evaluate import evaluate, score_prompts, tabulate, unseen_scenes
 from sdnb.training.generate import generator_of
@@ -18,6 +22,41 @@ def test_prompts_together_give_the_pictures_they_give_alone(made):
     ]
     # then
     assert np.abs(together.astype(int) - np.stack(alone)).max() <= 1
+
+
+def test_pictures_are_made_in_the_pipelines_turn(made, monkeypatch):
+    # given
+    pipe, busy = load(str(made[1])), []
+    forward = pipe.components.unet.forward
+
+    def watched(*args, **kwargs):
+        if current_thread() is not main_thread():
+            with pytest.raises(PipelineBusy), pipe.turn(wait=False):
+                pass
+            busy.append(True)
+        return forward(*args, **kwargs)
+
+    monkeypatch.setattr(pipe.components.unet, "forward", watched)
+    # when
+    generator_of(pipe, steps=2)(["a red circle"], [3])
+    # then
+    assert busy
+
+
+def test_an_error_in_the_first_round_is_raised(made, monkeypatch):
+    # given
+    pipe, fails = load(str(made[1])), iter([True])
+    forward = pipe.components.unet.forward
+
+    def failing_once(*args, **kwargs):
+        if next(fails, False):
+            raise RuntimeError("no")
+        return forward(*args, **kwargs)
+
+    monkeypatch.setattr(pipe.components.unet, "forward", failing_once)
+    # when / then
+    with pytest.raises(ModelError, match="no"):
+        generator_of(pipe, steps=2)(["a red circle"], [3])
 
 
 def test_a_perfect_model_gets_every_point(tmp_path):

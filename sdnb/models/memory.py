@@ -1,0 +1,25 @@
+"""What the memory is too small for."""
+
+import torch
+
+from sdnb.errors import ModelError
+from sdnb.shapes import Latents
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether it says that memory ended."""
+    # torch has a class for devices; its CPU allocator raises a plain RuntimeError
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+
+
+def too_large(latents: Latents, error: Exception) -> ModelError:
+    """Make the error for latents that fit in no network call."""
+    refusal = ModelError(
+        "there is not enough memory for one question to the network.",
+        given=f"latents {tuple(latents.shape)}",
+        allowed="what fits beside the checkpoint",
+        fix="a smaller width, height or batch_size",
+    )
+    # its traceback would hold what filled the memory for as long as the refusal is kept
+    refusal.__cause__ = error.with_traceback(None)
+    return refusal
