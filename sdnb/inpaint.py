@@ -44,7 +44,11 @@ class KnownRegion:
         return blend(self.mask, x, add_noise(self.latents, self.eps, sigma))
 
     def keep(self, denoised: Latents) -> Latents:
-        """Return what the sampler is told: the answer, and the known part as it is."""
+        """Return what the sampler is told: the answer, and the known part as it is.
+
+        The unguided answer that a CFG++ sampler is told beside it stays the network's, as in
+        the stored reference runs: its ``x`` drifts where the mask keeps, its answers do not.
+        """
         return blend(self.mask, denoised, self.latents)
 
 
