@@ -14,13 +14,17 @@ from sdnb.shapes import Latents
 
 Loss = Callable[[Tensor], Tensor]
 
+HALVINGS = 8
+"""How often a step that is too long is halved: the loss alone is asked, not the network."""
+
 
 @dataclass(frozen=True, eq=False)
 class gradient_guidance:
     """Move the estimate against the gradient of a loss of it; on ``denoise``.
 
     The gradient goes through the network, which is asked once more. The step is so long that a
-    quadratic loss would fall by the share ``strength`` of the way to 0, whatever its scale.
+    quadratic loss would fall by the share ``strength`` of the way to 0, whatever its scale; and
+    half as long as often as the loss would not fall at all.
 
     Parameters
     ----------
@@ -45,7 +49,14 @@ class gradient_guidance:
         direct, through = torch.autograd.grad(losses.sum(), (denoised, x))
         fall = (direct * through).sum(dim=(1, 2, 3))
         length = torch.where(fall > 0, 2 * losses.detach() / fall.clamp(min=1e-12), 0.0)
-        return event.denoised - self.strength * length.reshape(-1, 1, 1, 1) * through
+        before = self.loss(event.denoised)
+        for _ in range(HALVINGS):
+            moved = self._moved(event.denoised, length, through)
+            length = torch.where(self.loss(moved) < before, length, length / 2)
+        return self._moved(event.denoised, length, through)
+
+    def _moved(self, denoised: Latents, length: Float[Tensor, " B"], through: Tensor) -> Latents:
+        return denoised - self.strength * length.reshape(-1, 1, 1, 1) * through
 
 
 def colour_guidance(

@@ -113,12 +113,19 @@ def test_gradient_guidance_lowers_its_loss(pipe):
     def loss(denoised):
         return denoised[:, 0].square().sum(dim=(1, 2))
 
+    falls = []
+
+    def note(event):
+        moved = gradient_guidance(loss, 0.2)(event)
+        falls.append(float(loss(moved) - loss(event.denoised)))
+        return moved
+
     # when
     plain = pipe.run(PROMPT, seed=7, steps=6)
-    hooks = Hooks(on_denoise=(gradient_guidance(loss, 0.2),))
-    guided = pipe.run(PROMPT, seed=7, steps=6, hooks=hooks)
+    guided = pipe.run(PROMPT, seed=7, steps=6, hooks=Hooks(on_denoise=(note,)))
 
     # then
+    assert max(falls) <= 0 > min(falls)
     assert float(loss(guided.latents)) < float(loss(plain.latents))
     assert guided.evaluations == 2 * plain.evaluations
 

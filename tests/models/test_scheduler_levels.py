@@ -17,11 +17,9 @@ from tests.models.pipelines import NOISE, Toy
         "HeunDiscreteScheduler",
         "KDPM2DiscreteScheduler",
         "KDPM2AncestralDiscreteScheduler",
-        "DPMSolverSDEScheduler",
         "LMSDiscreteScheduler",
     ],
 )
-@pytest.mark.filterwarnings("ignore::UserWarning:torchsde")
 def test_sigma_is_the_level_by_which_the_scheduler_scales_its_input(name):
     # given: these scale by 1 / sqrt(sigma² + 1)
     toy, implied = Toy(getattr(diffusers, name)(**NOISE)), []
