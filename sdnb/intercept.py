@@ -6,7 +6,6 @@ from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
-from torch.nn import Module
 
 from sdnb.conditioning import Branches, Conditioning
 from sdnb.errors import HookError
@@ -72,22 +71,22 @@ def call_hook(event: object, hook: Hook) -> object:
 
 def _versions(event: object) -> list[int]:
     """Return torch's count of in-place changes for each tensor in an event."""
-    return [tensor._version for tensor in _tensors(event) if not tensor.is_inference()]
+    tensors = (tensor for value in vars(event).values() for tensor in _tensors(value))
+    return [tensor._version for tensor in tensors if not tensor.is_inference()]
 
 
 def _tensors(value: object) -> Iterator[Tensor]:
-    """Give the tensors that an event, or something in it, holds."""
+    """Give the tensors that a field of an event holds."""
     match value:
         case Tensor():
             yield value
-        case tuple():
-            yield from (tensor for part in value for tensor in _tensors(part))
+        case Conditioning():
+            yield value.embeds
+            yield from _tensors(value.pooled)
         case Mapping():
             yield from (tensor for part in value.values() for tensor in _tensors(part))
-        case Module():
-            return
-        case _ if dataclasses.is_dataclass(value):
-            yield from (tensor for part in vars(value).values() for tensor in _tensors(part))
+        case tuple():
+            yield from (part for part in value if isinstance(part, Tensor))
 
 
 def _changed(event: EventT, reply: object, place: str) -> EventT:

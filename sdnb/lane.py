@@ -200,10 +200,8 @@ class Lane:
         answer: loop.Answer = event.denoised
         denoised_uncond = None
         if isinstance(asked, EvaluateBoth):
-            unguided = event.eps[
-                "uncond" if "uncond" in event.eps else "cond"
-            ]  # a hook may ask less
-            denoised_uncond = event.x - event.sigma * unguided
+            branch = "uncond" if "uncond" in event.eps else "cond"  # a hook may ask less
+            denoised_uncond = event.x - event.sigma * event.eps[branch]
             answer = event.denoised, denoised_uncond
         self.recorder.evaluation(
             Evaluation(asked.sigma, event.denoised, event.eps, denoised_uncond)

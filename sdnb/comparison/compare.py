@@ -7,7 +7,7 @@ from itertools import product
 from secrets import randbelow
 from typing import Any
 
-from sdnb.comparison.plan import Axis, Plan, cross, pair
+from sdnb.comparison.plan import NO_HOOKS, Axis, Plan, cross, pair
 from sdnb.errors import InvalidField, SdnbError, UnknownName
 from sdnb.lockstep import Round, lockstep
 from sdnb.models.denoiser import Denoiser
@@ -41,9 +41,9 @@ class Comparison:
     pipe: Pipeline
     plan: Plan
     keep: str = "all"
-    results: list[Result | None] = field(default_factory=list)
-    errors: dict[int, SdnbError] = field(default_factory=dict)
-    calls: list[tuple[int, ...]] = field(default_factory=list)
+    results: list[Result | None] = field(init=False)
+    errors: dict[int, SdnbError] = field(init=False, default_factory=dict)
+    calls: list[tuple[int, ...]] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
         self.results = [None] * len(self.plan.cells)
@@ -210,9 +210,8 @@ def compare(
     fixed = {name: each for name, each in fields.items() if name not in axes}
     if request.seed is None and fields.get("seed") is None:
         fixed["seed"] = randbelow(2**32)
-    if "hooks" in fixed:
-        axes = {"hooks": [fixed.pop("hooks")], **axes}
-    plan = (pair if zipped else cross)(request.changed(**fixed), axes)
+    hooks = fixed.pop("hooks", NO_HOOKS)
+    plan = (pair if zipped else cross)(request.changed(**fixed), axes, hooks)
     comparison = Comparison(pipe, plan, keep)
     try:
         return comparison.resume()

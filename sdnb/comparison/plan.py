@@ -53,19 +53,20 @@ class Plan:
         return f"<Plan of {len(self.cells)} cells; {'; '.join(axes)}>"
 
 
-def cross(request: GenerationRequest, values: Values) -> Plan:
+def cross(request: GenerationRequest, values: Values, hooks: Hooks = NO_HOOKS) -> Plan:
     """Plan a cell for each combination of the values; each field is an axis.
 
-    Raises `InvalidField` or `UnknownName` for what no request can be.
+    ``hooks`` are those of all cells, unless they are an axis. Raises `InvalidField` or
+    `UnknownName` for what no request can be.
     """
     axes = tuple(
         Axis(name=name, settings=tuple({name: value} for value in each))
         for name, each in values.items()
     )
-    return _plan(request, axes)
+    return _plan(request, axes, hooks)
 
 
-def pair(request: GenerationRequest, values: Values) -> Plan:
+def pair(request: GenerationRequest, values: Values, hooks: Hooks = NO_HOOKS) -> Plan:
     """Plan a cell for the first values of all fields, one for the second, ...: one axis.
 
     Raises `InvalidField` where the lists are not of one length, and as `cross` does.
@@ -80,17 +81,17 @@ def pair(request: GenerationRequest, values: Values) -> Plan:
         )
     rows = zip(*values.values(), strict=True)
     settings = tuple(dict(zip(values, row, strict=True)) for row in rows)
-    return _plan(request, (Axis(name=" + ".join(values), settings=settings),))
+    return _plan(request, (Axis(name=" + ".join(values), settings=settings),), hooks)
 
 
-def _plan(request: GenerationRequest, axes: tuple[Axis, ...]) -> Plan:
+def _plan(request: GenerationRequest, axes: tuple[Axis, ...], hooks: Hooks) -> Plan:
     for axis in axes:
         if not axis.settings:
             raise InvalidField(
                 "an axis has values.", given=f"{axis.name}=[]", fix=f"leave {axis.name} out"
             )
     cells = (
-        _cell(request, dict(pair for each in chosen for pair in each.items()), labels)
+        _cell(request, dict(item for each in chosen for item in each.items()), labels, hooks)
         for chosen, labels in zip(
             product(*(axis.settings for axis in axes)),
             product(*(axis.labels for axis in axes)),
@@ -100,13 +101,18 @@ def _plan(request: GenerationRequest, axes: tuple[Axis, ...]) -> Plan:
     return Plan(axes=axes, cells=tuple(cells))
 
 
-def _cell(request: GenerationRequest, settings: dict[str, object], labels: tuple[str, ...]) -> Cell:
-    hooks = settings.pop("hooks", NO_HOOKS)
-    if not isinstance(hooks, Hooks):
+def _cell(
+    request: GenerationRequest,
+    settings: dict[str, object],
+    labels: tuple[str, ...],
+    hooks: Hooks,
+) -> Cell:
+    chosen = settings.pop("hooks", hooks)
+    if not isinstance(chosen, Hooks):
         raise InvalidField(
-            "the axis hooks takes Hooks.", given=hooks, fix="sdnb.Hooks(on_step=(my_function,))"
+            "hooks takes Hooks.", given=chosen, fix="sdnb.Hooks(on_step=(my_function,))"
         )
-    return Cell(labels=labels, request=request.changed(**settings), hooks=hooks)
+    return Cell(labels=labels, request=request.changed(**settings), hooks=chosen)
 
 
 def _label(value: object) -> str:

@@ -53,6 +53,16 @@ def test_a_cell_is_found_by_its_values(pipe):
         comparison.at(sampler="heun", cfg_scale=3.0)
 
 
+@pytest.mark.parametrize("zipped", [False, True])
+def test_hooks_that_hold_for_all_are_no_axis(pipe, zipped):
+    seen = []
+    hooks = Hooks(on_step=(lambda event: seen.append(event.total),))
+    comparison = sdnb.compare(pipe, PROMPT, seed=7, steps=[1, 2], hooks=hooks, zipped=zipped)
+
+    assert [axis.name for axis in comparison.plan.axes] == ["steps"]
+    assert sorted(seen) == [1, 2, 2]
+
+
 def test_a_cell_that_fails_leaves_the_others(pipe):
     def fail(_event):
         raise ValueError("stop")
@@ -83,7 +93,7 @@ def test_an_interrupt_keeps_what_is_finished_and_the_rest_goes_on(pipe):
     # then: both had their first question answered, or are begun again
     assert not comparison.is_complete
     with pytest.raises(InvalidField, match="resume"):
-        comparison.at(hooks="model:interrupt", steps=3)
+        comparison.at(steps=3)
     comparison.resume()
     assert comparison.is_complete
     alone = pipe.run(PROMPT, seed=7, steps=3)
