@@ -18,8 +18,8 @@ from torch import Tensor
 
 from sdnb.training.world import SIDE, Scene, draw, is_held_out, sample_scene
 
-SINGLE_SHARE = 0.7
-"""Share of scenes with one thing in the U-Net's training: kinds are learned sooner on them."""
+SINGLE_SHARE = 0.4
+"""Share of scenes with one thing in the U-Net's training: pairs have more to be learned."""
 
 CHUNK = 500
 """Scenes that a worker process renders at a time."""

@@ -1,7 +1,8 @@
 """The U-Net and its text encoder, trained together to predict velocities.
 
 Here are their sizes and their loss on latents. The VAE is in ``autoencoder``, what a
-velocity is in ``loss``, where in a picture errors count more in ``emphasis``.
+velocity is in ``loss``, where in a picture errors count more in ``emphasis``, where words
+are to look in ``grounding``.
 """
 
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from random import Random
 from typing import Any
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from sdnb.diffusion.noise_schedules import scaled_linear
@@ -19,6 +20,8 @@ from sdnb.shapes import Latents, TrainingSteps
 from sdnb.training.captions import write_caption
 from sdnb.training.computing import precision
 from sdnb.training.dataset import numbered_scene, scene_odds
+from sdnb.training.emphasis import weigh_places
+from sdnb.training.grounding import Shares, TellingAttention, grounding_loss, name_things
 from sdnb.training.loop import LossOfStep
 from sdnb.training.loss import v_loss, velocity, weigh_levels
 from sdnb.training.tokenizer import POSITIONS, Tokenizer
@@ -32,6 +35,9 @@ LOG_SIGMA = (0.8, 1.1)
 
 Up to sigma = 3 the noised latents themselves tell kind and background; text decides above.
 """
+
+GROUNDING = 0.05
+"""Weight of where words look, beside the error of the velocity."""
 
 EMPTY_SHARE = 0.1
 """Share of captions left empty, for classifier-free guidance (arXiv:2207.12598)."""
@@ -47,17 +53,22 @@ class Diffusion(nn.Module):
         super().__init__()
         self.text_encoder = text_encoder
         self.unet = unet
+        unet.set_attn_processor(TellingAttention())
 
     def forward(
         self,
         x: Latents,
         t: Int[Tensor, " B"],
         ids: Int[Tensor, "B L"],
-    ) -> Latents:
-        """Predict the velocity at ``x``, given at the variance-preserving scale."""
+    ) -> tuple[Latents, list[Shares]]:
+        """Predict the velocity at ``x``, given at the variance-preserving scale.
+
+        Beside it stand the shares of each layer that reads the text.
+        """
         embeds = self.text_encoder(ids).last_hidden_state
-        predicted: Tensor = self.unet(x, t, embeds).sample
-        return predicted
+        shares: list[Shares] = []
+        told = self.unet(x, t, embeds, cross_attention_kwargs={"shares": shares})
+        return told.sample, shares
 
 
 def make_text_encoder(tokenizer: Tokenizer, width: int = 192, layers: int = 3) -> Network:
@@ -147,15 +158,18 @@ class NoiseExamples:
         Training timesteps.
     ids : Tensor [B, L]
         Token ids of the captions.
-    weight : Tensor [B, 1, h, w]
-        How much each place counts.
+    covers : Tensor [B, T, h, w]
+        Where each thing stands.
+    named : Tensor [B, T, L]
+        Which positions of the captions name it.
     share : float
         This part's share of the step.
     """
 
     x0: Latents
     eps: Latents
-    weight: Float[Tensor, "B 1 h w"]
+    covers: Float[Tensor, "B T h w"]
+    named: Bool[Tensor, "B T L"]
     t: Int[Tensor, " B"]
     ids: Int[Tensor, "B L"]
     share: float
@@ -165,12 +179,12 @@ class NoiseExamples:
 class CaptionedLatents:
     """The data set as the U-Net sees it: latents of numbered scenes, worded anew each time.
 
-    ``weights`` tells how much each place of each scene counts. ``batch`` images make a
-    step; they are split into ``parts``.
+    ``covers`` tells where the things of each scene stand. ``batch`` images make a step; they
+    are split into ``parts``.
     """
 
     latents: Latents
-    weights: Float[Tensor, "N 1 h w"]
+    covers: Float[Tensor, "N T h w"]
     tokenizer: Tokenizer
     seed: int
     batch: int = 32
@@ -189,7 +203,8 @@ class CaptionedLatents:
         ids = encode_ids(self.tokenizer, sample_captions(numbers, random))
         offset = torch.rand(1, generator=noise)
         spread = (torch.arange(self.batch) + offset) / self.batch
-        t, x0, weight = timesteps_of(spread), self.latents[numbers], self.weights[numbers]
+        t, x0, covers = timesteps_of(spread), self.latents[numbers], self.covers[numbers]
+        named = name_things(self.tokenizer, ids, [numbered_scene(number) for number in numbers])
         eps = torch.randn(x0.shape, generator=noise)
         return [
             NoiseExamples(
@@ -197,7 +212,8 @@ class CaptionedLatents:
                 eps=eps[i],
                 t=t[i],
                 ids=ids[i],
-                weight=weight[i],
+                covers=covers[i],
+                named=named[i],
                 share=len(t[i]) / self.batch,
             )
             for i in (slice(first, None, self.parts) for first in range(self.parts))
@@ -212,7 +228,7 @@ def diffusion_loss(model: Diffusion, data: CaptionedLatents) -> LossOfStep:
 
 
 def velocity_loss(model: Diffusion, examples: NoiseExamples) -> Float[Tensor, ""]:
-    """Weighted velocity error of some examples, times their share of the step.
+    """Weighted velocity error of some examples and where words look, times their share.
 
     The latents are noised on the variance-preserving scale, as the U-Net expects.
     Source: Ho et al. 2020 (arXiv:2006.11239), Eq. 4.
@@ -223,6 +239,8 @@ def velocity_loss(model: Diffusion, examples: NoiseExamples) -> Float[Tensor, ""
     x = x.to(device).contiguous(memory_format=torch.channels_last)
     v = velocity(examples.x0, examples.eps, kept).to(device)
     with precision(device):
-        predicted = model(x, examples.t.to(device), examples.ids.to(device))
+        predicted, shares = model(x, examples.t.to(device), examples.ids.to(device))
     weight = weigh_levels(((1 - kept) / kept).sqrt().flatten())[:, None, None, None]
-    return examples.share * v_loss(predicted, v, (weight * examples.weight).to(device))
+    error = v_loss(predicted, v, (weight * weigh_places(examples.covers)).to(device))
+    missed = grounding_loss(shares, examples.covers.to(device), examples.named.to(device))
+    return examples.share * (error + GROUNDING * missed)

@@ -1,4 +1,4 @@
-"""Where in a picture errors count more: around the things of its scene.
+"""Where things stand on the latents, and how much more errors count there.
 
 Things cover a small part of most pictures, so a plain mean would mostly ask about the
 background. A weight that depends on the place alone leaves the optimum where it is, the
@@ -11,6 +11,9 @@ from torch import Tensor
 
 from sdnb.training.dataset import numbered_scene
 from sdnb.training.world import SIDE, Scene, Thing
+
+THINGS = 2
+"""Things of a scene, at most."""
 
 FACTOR = 8
 """Pixels of a picture along one latent."""
@@ -30,13 +33,20 @@ def cover_thing(thing: Thing) -> Float[Tensor, "h w"]:
     return ((thing.extent / 2 + MARGIN - distance) / FACTOR + 0.5).clamp(0, 1)
 
 
-def weigh_places(scene: Scene) -> Float[Tensor, "1 h w"]:
-    """Weight of each latent of a scene; their mean is 1."""
-    inside = torch.stack([cover_thing(thing) for thing in scene.things]).amax(0, keepdim=True)
-    weight = 1 + EMPHASIS * inside
-    return weight / weight.mean()
+def cover_things(scene: Scene) -> Float[Tensor, "T h w"]:
+    """The discs of a scene's things; empty ones for the things that it has less than `THINGS`."""
+    covers = torch.zeros(THINGS, SIDE // FACTOR, SIDE // FACTOR)
+    for cover, thing in zip(covers, scene.things, strict=False):
+        cover.copy_(cover_thing(thing))
+    return covers
 
 
-def weigh_numbered(count: int) -> Float[Tensor, "N 1 h w"]:
-    """Weights of the scenes 0 to ``count`` - 1."""
-    return torch.stack([weigh_places(numbered_scene(number)) for number in range(count)])
+def cover_numbered(count: int) -> Float[Tensor, "N T h w"]:
+    """The discs of the scenes 0 to ``count`` - 1."""
+    return torch.stack([cover_things(numbered_scene(number)) for number in range(count)])
+
+
+def weigh_places(covers: Float[Tensor, "N T h w"]) -> Float[Tensor, "N 1 h w"]:
+    """Weight of each latent of some scenes; their mean in a scene is 1."""
+    weight = 1 + EMPHASIS * covers.amax(1, keepdim=True)
+    return weight / weight.mean((1, 2, 3), keepdim=True)

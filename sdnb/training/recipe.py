@@ -38,7 +38,7 @@ from sdnb.training.diffusion import (
     make_text_encoder,
     make_unet,
 )
-from sdnb.training.emphasis import weigh_numbered
+from sdnb.training.emphasis import cover_numbered, weigh_places
 from sdnb.training.export import export_model, load_autoencoder, load_diffusion, load_tokenizer
 from sdnb.training.loop import LossOfStep, TrainEvent, TrainPlan, TrainState, by_seconds, train
 from sdnb.training.tokenizer import Tokenizer, train_tokenizer
@@ -123,7 +123,7 @@ def train_diffusion(
     """Train U-Net and text encoder; yields checkpoints."""
     data = CaptionedLatents(
         latents=latents,
-        weights=weigh_numbered(len(latents)),
+        covers=cover_numbered(len(latents)),
         tokenizer=tokenizer,
         seed=recipe.seed,
         batch=recipe.batch,
@@ -144,7 +144,7 @@ def train_decoder(
     data = PicturedLatents(
         latents=latents,
         pictures=pictures,
-        weights=weigh_numbered(len(latents)),
+        weights=weigh_places(cover_numbered(len(latents))),
         seed=recipe.seed,
         parts=recipe.parts,
     )

@@ -11,7 +11,7 @@ from sdnb.training.autoencoder import (
 )
 from sdnb.training.computing import seeded
 from sdnb.training.dataset import render_numbers, to_images, to_pictures
-from sdnb.training.emphasis import weigh_numbered
+from sdnb.training.emphasis import cover_numbered, weigh_places
 from sdnb.training.whitening import whiten_latents
 
 
@@ -51,7 +51,7 @@ def test_parts_of_a_step_add_up_to_its_loss_with_the_same_crops():
 def test_the_decoders_loss_is_the_same_in_parts_and_falls_with_its_weights():
     # given
     model, pictures = small_autoencoder(), render_numbers(range(4))
-    latents, weights = encode_pictures(model, pictures), weigh_numbered(4)
+    latents, weights = encode_pictures(model, pictures), weigh_places(cover_numbered(4))
 
     def loss(weights, parts):
         data = PicturedLatents(

@@ -8,7 +8,7 @@ from sdnb.training.diffusion import (
     timesteps_of,
     training_alphas_cumprod,
 )
-from sdnb.training.emphasis import weigh_numbered
+from sdnb.training.emphasis import cover_numbered
 from sdnb.training.tokenizer import train_tokenizer
 
 
@@ -39,7 +39,7 @@ def test_the_parts_of_a_step_share_its_images_and_spread_its_timesteps():
     generator = torch.Generator().manual_seed(0)
     data = CaptionedLatents(
         latents=torch.randn(6, 4, 16, 16, generator=generator),
-        weights=weigh_numbered(6),
+        covers=cover_numbered(6),
         tokenizer=train_tokenizer(["a red circle in the snow"], vocabulary=600),
         seed=0,
         batch=8,
@@ -50,7 +50,8 @@ def test_the_parts_of_a_step_share_its_images_and_spread_its_timesteps():
     t = torch.cat([part.t for part in parts]).sort().values
     # then
     assert sum(part.share for part in parts) == 1
-    assert all(part.weight.shape == (2, 1, 16, 16) for part in parts)
+    assert all(part.covers.shape == (2, 2, 16, 16) for part in parts)
+    assert all(part.named.shape == (2, 2, 77) for part in parts)
     assert all(torch.equal(a.eps, b.eps) for a, b in zip(parts, again, strict=True))
     edges = timesteps_of(torch.arange(9) / 8)
     assert torch.all(edges[:-1] <= t) and torch.all(t <= edges[1:])

@@ -1,7 +1,14 @@
 import pytest
 import torch
 
-from sdnb.training.emphasis import EMPHASIS, FACTOR, cover_thing, weigh_numbered, weigh_places
+from sdnb.training.emphasis import (
+    EMPHASIS,
+    FACTOR,
+    cover_numbered,
+    cover_thing,
+    cover_things,
+    weigh_places,
+)
 from sdnb.training.world import Scene, Thing
 
 
@@ -34,16 +41,25 @@ def test_weights_have_mean_one_and_are_highest_on_each_thing():
     # given
     scene = Scene("sea", (thing((30.0, 64.0)), thing((98.0, 64.0))), "left of")
     # when
-    weight = weigh_places(scene)
+    weight = weigh_places(cover_things(scene)[None])
     # then
     assert weight.mean() == pytest.approx(1)
-    assert weight[0, 8, 3] == weight[0, 8, 12] == weight.max()
+    assert weight[0, 0, 8, 3] == weight[0, 0, 8, 12] == weight.max()
     assert weight.max() == pytest.approx((1 + EMPHASIS) * weight.min().item())
 
 
-def test_numbered_scenes_have_their_weights_in_order():
-    # given, when
-    few, more = weigh_numbered(3), weigh_numbered(5)
+def test_a_scene_of_one_thing_has_no_second_disc():
+    # given
+    scene = Scene("sea", (thing((64.0, 64.0)),))
+    # when
+    covers = cover_things(scene)
     # then
-    assert more.shape == (5, 1, 16, 16)
+    assert torch.equal(covers[0], cover_thing(scene.things[0])) and not covers[1].any()
+
+
+def test_numbered_scenes_have_their_discs_in_order():
+    # given, when
+    few, more = cover_numbered(3), cover_numbered(5)
+    # then
+    assert more.shape == (5, 2, 16, 16)
     assert torch.equal(few, more[:3])
