@@ -91,6 +91,11 @@ class Run:
         return tuple(self._lane.sigmas)
 
     @property
+    def index(self) -> int:
+        """How many steps are made."""
+        return self._lane.index
+
+    @property
     def evaluations(self) -> int:
         """How often the network was asked so far."""
         return self._lane.evaluations

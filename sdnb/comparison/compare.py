@@ -1,26 +1,22 @@
 """Many runs that differ in a few fields, computed together and laid side by side."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from html import escape
-from itertools import product
-from secrets import randbelow
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sdnb.comparison.plan import NO_HOOKS, Axis, Plan, cross, pair
+from sdnb.comparison.grid import TO_COME, draw_error, draw_grid, draw_pictures, draw_result
+from sdnb.comparison.plan import NO_HOOKS, Plan, cross, pair
 from sdnb.errors import InvalidField, SdnbError, UnknownName
 from sdnb.lockstep import Round, lockstep
 from sdnb.models.denoiser import Denoiser
 from sdnb.models.networks import Networks
 from sdnb.pipeline import Pipeline
 from sdnb.request import GenerationRequest
-from sdnb.result import Result, picture_row, quiet_line
+from sdnb.result import Result, quiet_line
 from sdnb.run import Run
 
-NO_AXIS = Axis(name="", settings=({},))
-
-SHOWN_WIDTH = 128
-"""Pictures of a grid are drawn at least this wide, in CSS pixels."""
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 
 @dataclass(eq=False)
@@ -36,11 +32,15 @@ class Comparison:
     calls : list of tuple of int
         Which cells shared each round of network calls. Pictures of such a batch differ from
         those of lone runs by rounding.
+    exact : bool
+        Whether each cell has its calls for itself: equal to its lone run to the last bit, and
+        as slow.
     """
 
     pipe: Pipeline
     plan: Plan
     keep: str = "all"
+    exact: bool = False
     results: list[Result | None] = field(init=False)
     errors: dict[int, SdnbError] = field(init=False, default_factory=dict)
     calls: list[tuple[int, ...]] = field(init=False, default_factory=list)
@@ -68,8 +68,29 @@ class Comparison:
         """Compute what is left, round by round; the results fill up meanwhile."""
         for number in self._open():
             self._begin(number)
-        numbers = list(self._runs)
-        rounds = lockstep(self._networks, list(self._runs.values()))
+        waiting = list(self._runs)
+        for numbers in [[number] for number in waiting] if self.exact else [waiting]:
+            yield from self._together(numbers)
+
+    def previews(self) -> "dict[int, list[Image]]":
+        """Decode what the cells that are at work would give if they ended now."""
+        return {number: run.preview() for number, run in self._runs.items()}
+
+    @property
+    def steps(self) -> tuple[int, int]:
+        """How many steps are made and how many are asked for; those of equal cells count once."""
+        asked = {number: self.plan.cells[number].request.steps for number in self._first.values()}
+        at_work = {number: min(run.index, asked[number]) for number, run in self._runs.items()}
+        done = sum(at_work.get(number, asked[number]) for number in asked.keys() - self._unbegun())
+        return done, sum(asked.values())
+
+    def draw(self, previews: "Mapping[int, Sequence[Image]] | None" = None) -> str:
+        """Return the grid as HTML; cells without a result show their preview, if there is one."""
+        cells = [self._cell(number, previews or {}) for number in range(len(self.results))]
+        return draw_grid(self.plan, cells)
+
+    def _together(self, numbers: Sequence[int]) -> Iterator[Round]:
+        rounds = lockstep(self._networks, [self._runs[number] for number in numbers])
         while (each := self._next(rounds)) is not None:
             self.calls.append(tuple(numbers[which] for which in each.asked))
             for which, error in each.failed.items():
@@ -102,7 +123,11 @@ class Comparison:
 
     # IPython's display protocol: it passes what it wants included and excluded.
     def _repr_mimebundle_(self, **_wishes: Any) -> dict[str, str]:
-        return {"text/plain": repr(self), "text/html": self._html()}
+        html = self.draw() + quiet_line(repr(self)[1:-1])
+        return {"text/plain": repr(self), "text/html": html}
+
+    def _unbegun(self) -> set[int]:
+        return {number for number in self._open() if number not in self._runs}
 
     def _open(self) -> list[int]:
         firsts = self._first.values()
@@ -150,27 +175,15 @@ class Comparison:
             )
         return found[0]
 
-    def _html(self) -> str:
-        """Draw tables: the last axis across, the one before it down, a table for the others."""
-        *above, down, across = (NO_AXIS, NO_AXIS, *self.plan.axes)
-        pictures = iter([self._picture(number) for number in range(len(self.results))])
-        tables = [
-            _table(", ".join(filter(None, labels)), down, across, pictures)
-            for labels in product(*(_captions(axis) for axis in above))
-        ]
-        return "".join(tables) + quiet_line(repr(self)[1:-1])
-
-    def _picture(self, number: int) -> str:
+    def _cell(self, number: int, previews: "Mapping[int, Sequence[Image]]") -> str:
         cell, result = self.plan.cells[number], self.results[number]
-        error = self.errors.get(self._first[cell.work])
-        if error is not None:
-            return f"{escape(type(error).__name__)}: {escape(error.what)}"
-        if result is None:
-            return "…"
-        names = (axis.name for axis in self.plan.axes)
-        alt = ", ".join(f"{name} {label}" for name, label in zip(names, cell.labels, strict=True))
-        pictures = picture_row(result.images, [alt] * len(result.images), width=SHOWN_WIDTH)
-        return pictures + quiet_line(f"{result.evaluations} evaluations")
+        first = self._first[cell.work]
+        if first in self.errors:
+            return draw_error(self.errors[first])
+        if result is not None:
+            return draw_result(self.plan, cell, result)
+        images = previews.get(first)
+        return draw_pictures(self.plan, cell, images) if images else TO_COME
 
 
 def compare(
@@ -179,6 +192,7 @@ def compare(
     *,
     zipped: bool = False,
     keep: str = "all",
+    exact: bool = False,
     **fields: Any,
 ) -> Comparison:
     """Run a request for all combinations of some of its fields' values, side by side.
@@ -195,9 +209,11 @@ def compare(
         Whether lists go side by side (first values, second values, ...) in place of crossing.
     keep : str
         What traces keep, as in `Pipeline.start`.
+    exact : bool
+        Whether each cell runs alone: equal to its lone run to the last bit, and as slow.
     **fields
         Fields of `GenerationRequest`, and ``hooks`` (`Hooks`): a list is an axis, anything else
-        holds for all.
+        holds for all. A value of the axis ``hooks`` is `Hooks`, or a tuple of `HookUse`.
 
     Returns
     -------
@@ -208,25 +224,10 @@ def compare(
     request = GenerationRequest(prompt=prompt) if isinstance(prompt, str) else prompt
     axes = {name: each for name, each in fields.items() if isinstance(each, list)}
     fixed = {name: each for name, each in fields.items() if name not in axes}
-    if request.seed is None and fields.get("seed") is None:
-        fixed["seed"] = randbelow(2**32)
     hooks = fixed.pop("hooks", NO_HOOKS)
     plan = (pair if zipped else cross)(request.changed(**fixed), axes, hooks)
-    comparison = Comparison(pipe, plan, keep)
+    comparison = Comparison(pipe, plan, keep, exact)
     try:
         return comparison.resume()
     except KeyboardInterrupt:
         return comparison
-
-
-def _captions(axis: Axis) -> list[str]:
-    return [f"{axis.name} {label}".strip() for label in axis.labels]
-
-
-def _table(caption: str, down: Axis, across: Axis, pictures: Iterator[str]) -> str:
-    head = "".join(f"<th>{escape(label)}</th>" for label in _captions(across))
-    rows = ""
-    for label in _captions(down):
-        cells = "".join(f"<td>{next(pictures)}</td>" for _ in across.labels)
-        rows += f"<tr><th>{escape(label)}</th>{cells}</tr>"
-    return f"<table><caption>{escape(caption)}</caption><tr><th></th>{head}</tr>{rows}</table>"

@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
+from secrets import randbelow
 
 from sdnb.errors import InvalidField
 from sdnb.events import During, Hooks
-from sdnb.request import GenerationRequest
+from sdnb.request import GenerationRequest, HookUse
 
 NO_HOOKS = Hooks()
 
@@ -56,7 +57,8 @@ class Plan:
 def cross(request: GenerationRequest, values: Values, hooks: Hooks = NO_HOOKS) -> Plan:
     """Plan a cell for each combination of the values; each field is an axis.
 
-    ``hooks`` are those of all cells, unless they are an axis. Raises `InvalidField` or
+    ``hooks`` are those of all cells, unless they are an axis. Without a seed one is drawn, the
+    same for all. Raises `InvalidField` or
     `UnknownName` for what no request can be.
     """
     axes = tuple(
@@ -90,6 +92,8 @@ def _plan(request: GenerationRequest, axes: tuple[Axis, ...], hooks: Hooks) -> P
             raise InvalidField(
                 "an axis has values.", given=f"{axis.name}=[]", fix=f"leave {axis.name} out"
             )
+    if request.seed is None:
+        request = request.changed(seed=randbelow(2**32))
     cells = (
         _cell(request, dict(item for each in chosen for item in each.items()), labels, hooks)
         for chosen, labels in zip(
@@ -107,18 +111,24 @@ def _cell(
     labels: tuple[str, ...],
     hooks: Hooks,
 ) -> Cell:
-    chosen = settings.pop("hooks", hooks)
-    if not isinstance(chosen, Hooks):
-        raise InvalidField(
-            "hooks takes Hooks.", given=chosen, fix="sdnb.Hooks(on_step=(my_function,))"
-        )
-    return Cell(labels=labels, request=request.changed(**settings), hooks=chosen)
+    match settings.pop("hooks", hooks):
+        case Hooks() as hooks:
+            pass
+        case tuple() as uses if all(isinstance(use, HookUse) for use in uses):
+            settings["hooks"], hooks = uses, NO_HOOKS
+        case other:
+            raise InvalidField(
+                "hooks takes Hooks.", given=other, fix="sdnb.Hooks(on_step=(my_function,))"
+            )
+    return Cell(labels=labels, request=request.changed(**settings), hooks=hooks)
 
 
 def _label(value: object) -> str:
     if isinstance(value, Hooks):
         names = (f"{point}:{_name(hook)}" for point, hook in value.at_points())
         return ", ".join(names) or "no hooks"
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value)) or "no hooks"
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 

@@ -27,6 +27,38 @@ def test_every_cell_is_its_lone_run(pipe):
     assert len(comparison.calls[0]) == 8
 
 
+def test_an_exact_comparison_is_equal_to_its_lone_runs_to_the_last_bit(pipe):
+    axes = {"sampler": ["euler", "heun"], "steps": [2, 3]}
+    comparison = sdnb.compare(pipe, PROMPT, seed=7, exact=True, **axes)
+
+    for cell, result in zip(comparison.plan.cells, comparison.results, strict=True):
+        assert torch.equal(result.latents, pipe.run(cell.request).latents)
+    assert all(len(asked) <= 1 for asked in comparison.calls)
+
+
+def test_it_can_be_watched_while_it_fills(pipe):
+    # given
+    request = GenerationRequest(prompt=PROMPT, seed=7)
+    comparison = Comparison(pipe, cross(request, {"steps": [1, 3, 1]}))
+    # when: until the short run has ended
+    rounds = comparison.rounds()
+    progress = [comparison.steps]
+    while comparison.results[0] is None:
+        next(rounds)
+        progress.append(comparison.steps)
+    previews = comparison.previews()
+    drawn = comparison.draw(previews)
+    # then
+    assert progress == sorted(progress)
+    assert progress[0] == (0, 4)
+    assert set(previews) == {1}
+    assert drawn.count("<img") == 3
+    assert drawn.count("evaluations") == 2
+    for _ in rounds:
+        continue
+    assert comparison.steps == (4, 4)
+
+
 def test_equal_cells_run_once_and_share_their_result(pipe):
     comparison = sdnb.compare(pipe, PROMPT, seed=7, steps=[2, 3, 2])
 

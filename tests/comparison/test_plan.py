@@ -6,7 +6,7 @@ import sdnb
 from sdnb.comparison.plan import cross, pair
 from sdnb.errors import InvalidField, UnknownName
 from sdnb.events import During, Hooks
-from sdnb.request import GenerationRequest
+from sdnb.request import GenerationRequest, HookUse
 
 REQUEST = GenerationRequest(prompt="a red circle", seed=7)
 
@@ -70,3 +70,12 @@ def test_what_cannot_be_planned_is_said(make, values, error, said):
 def test_comparing_is_a_public_name():
     assert "compare" in sdnb.__all__
     assert len(sdnb.__all__) <= 30
+
+
+def test_hooks_that_are_registered_are_part_of_the_request():
+    uses = (HookUse.parse("denoise:rescaled_cfg"),)
+    plan = cross(REQUEST, {"hooks": [(), uses]})
+
+    assert plan.axes[0].labels == ("no hooks", "denoise:rescaled_cfg")
+    assert [cell.request.hooks for cell in plan.cells] == [(), uses]
+    assert all(cell.hooks == Hooks() for cell in plan.cells)

@@ -1,0 +1,71 @@
+"""A comparison as it is seen: tables of pictures in plain HTML, with labels in words."""
+
+from collections.abc import Iterator, Sequence
+from html import escape
+from itertools import product
+from typing import TYPE_CHECKING
+
+from sdnb.comparison.plan import Axis, Cell, Plan
+from sdnb.errors import SdnbError
+from sdnb.result import Result, picture_row, quiet_line
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+NO_AXIS = Axis(name="", settings=({},))
+
+SHOWN_WIDTH = 128
+"""Pictures of a grid are drawn at least this wide, in CSS pixels."""
+
+TO_COME = "…"
+
+
+def draw_grid(plan: Plan, cells: Sequence[str]) -> str:
+    """Draw tables: the last axis across, the one before it down, a table for the others.
+
+    ``cells`` is the HTML of each cell of the plan, in its order.
+    """
+    *above, down, across = (NO_AXIS, NO_AXIS, *plan.axes)
+    drawn = iter(cells)
+    tables = [
+        _table(", ".join(filter(None, labels)), down, across, drawn)
+        for labels in product(*(captions(axis) for axis in above))
+    ]
+    return "".join(tables)
+
+
+def draw_result(plan: Plan, cell: Cell, result: Result) -> str:
+    """Draw a finished cell: its pictures, and what they took."""
+    took = quiet_line(f"{result.evaluations} evaluations")
+    return draw_pictures(plan, cell, result.images) + took
+
+
+def draw_pictures(plan: Plan, cell: Cell, images: Sequence["Image"]) -> str:
+    """Draw a cell's pictures; their alternative text is its place in the plan."""
+    alt = words_of(plan, cell)
+    return picture_row(images, [alt] * len(images), width=SHOWN_WIDTH)
+
+
+def draw_error(error: SdnbError) -> str:
+    """Draw what became of a cell that failed."""
+    return f"{escape(type(error).__name__)}: {escape(error.what)}"
+
+
+def words_of(plan: Plan, cell: Cell) -> str:
+    """Return a cell's place in words: ``"sampler euler, steps 10"``."""
+    pairs = zip(plan.axes, cell.labels, strict=True)
+    return ", ".join(f"{axis.name} {label}" for axis, label in pairs)
+
+
+def captions(axis: Axis) -> list[str]:
+    """Return what stands over each column of an axis: ``"steps 10"``."""
+    return [f"{axis.name} {label}".strip() for label in axis.labels]
+
+
+def _table(caption: str, down: Axis, across: Axis, cells: Iterator[str]) -> str:
+    head = "".join(f'<th scope="col">{escape(label)}</th>' for label in captions(across))
+    rows = ""
+    for label in captions(down):
+        row = "".join(f"<td>{next(cells)}</td>" for _ in across.labels)
+        rows += f'<tr><th scope="row">{escape(label)}</th>{row}</tr>'
+    return f"<table><caption>{escape(caption)}</caption><tr><td></td>{head}</tr>{rows}</table>"
