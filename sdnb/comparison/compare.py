@@ -10,7 +10,7 @@ from sdnb.errors import InvalidField, SdnbError, UnknownName
 from sdnb.lockstep import Round, lockstep
 from sdnb.models.denoiser import Denoiser
 from sdnb.models.networks import Networks
-from sdnb.pipeline import Pipeline
+from sdnb.pipeline import Pipeline, load
 from sdnb.request import GenerationRequest
 from sdnb.result import Result, quiet_line
 from sdnb.run import Run
@@ -47,7 +47,6 @@ class Comparison:
 
     def __post_init__(self) -> None:
         self.results = [None] * len(self.plan.cells)
-        self._networks = Networks(Denoiser(self.pipe.components))
         self._runs: dict[int, Run] = {}
         self._first: dict[object, int] = {}
         for number, cell in enumerate(self.plan.cells):
@@ -65,12 +64,18 @@ class Comparison:
         return self
 
     def rounds(self) -> Iterator[Round]:
-        """Compute what is left, round by round; the results fill up meanwhile."""
+        """Compute what is left, round by round; the results fill up meanwhile.
+
+        Cells of other checkpoints than the pipeline's come after its own; each of these is loaded
+        for its cells alone.
+        """
+        groups: dict[str | None, list[int]] = {}
         for number in self._open():
-            self._begin(number)
-        waiting = list(self._runs)
-        for numbers in [[number] for number in waiting] if self.exact else [waiting]:
-            yield from self._together(numbers)
+            checkpoint = self.plan.cells[number].request.checkpoint
+            is_own = checkpoint == self.pipe.components.reference
+            groups.setdefault(None if is_own else checkpoint, []).append(number)
+        for checkpoint in sorted(groups, key=lambda name: name is not None):
+            yield from self._with(checkpoint, groups[checkpoint])
 
     def previews(self) -> "dict[int, list[Image]]":
         """Decode what the cells that are at work would give if they ended now."""
@@ -89,9 +94,25 @@ class Comparison:
         cells = [self._cell(number, previews or {}) for number in range(len(self.results))]
         return draw_grid(self.plan, cells)
 
-    def _together(self, numbers: Sequence[int]) -> Iterator[Round]:
-        rounds = lockstep(self._networks, [self._runs[number] for number in numbers])
-        while (each := self._next(rounds)) is not None:
+    def _with(self, checkpoint: str | None, numbers: Sequence[int]) -> Iterator[Round]:
+        """Compute the cells of one checkpoint; where it cannot be loaded, that is their error."""
+        try:
+            pipe = self.pipe if checkpoint is None else load(checkpoint)
+        except SdnbError as error:
+            self.errors |= dict.fromkeys(numbers, error)
+            return
+        networks = Networks(Denoiser(pipe.components))
+        for number in numbers:
+            self._begin(number, pipe)
+        begun = [number for number in numbers if number in self._runs]
+        for some in [[number] for number in begun] if self.exact else [begun]:
+            yield from self._together(pipe, networks, some)
+
+    def _together(
+        self, pipe: Pipeline, networks: Networks, numbers: Sequence[int]
+    ) -> Iterator[Round]:
+        rounds = lockstep(networks, [self._runs[number] for number in numbers])
+        while (each := _next(pipe, rounds)) is not None:
             self.calls.append(tuple(numbers[which] for which in each.asked))
             for which, error in each.failed.items():
                 self.errors[numbers[which]] = error
@@ -133,16 +154,12 @@ class Comparison:
         firsts = self._first.values()
         return [n for n in firsts if self.results[n] is None and n not in self.errors]
 
-    def _next(self, rounds: Iterator[Round]) -> Round | None:
-        with self.pipe.turn():
-            return next(rounds, None)
-
-    def _begin(self, number: int) -> None:
+    def _begin(self, number: int, pipe: Pipeline) -> None:
         run, cell = self._runs.get(number), self.plan.cells[number]
         if run is not None and not run.has_failed:
             return  # since an interrupt it waits at its question, or at its end
         try:
-            self._runs[number] = self.pipe.start(cell.request, hooks=cell.hooks, keep=self.keep)
+            self._runs[number] = pipe.start(cell.request, hooks=cell.hooks, keep=self.keep)
         except SdnbError as error:
             self.errors[number] = error
 
@@ -184,6 +201,11 @@ class Comparison:
             return draw_result(self.plan, cell, result)
         images = previews.get(first)
         return draw_pictures(self.plan, cell, images) if images else TO_COME
+
+
+def _next(pipe: Pipeline, rounds: Iterator[Round]) -> Round | None:
+    with pipe.turn():
+        return next(rounds, None)
 
 
 def compare(

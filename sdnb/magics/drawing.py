@@ -46,7 +46,12 @@ def watch(run: Run, session: Session, show: Callable[[str], None]) -> Result:
                 size, rate = prod(event.x.shape), session.decode_rate
                 live = Live(show, monotonic, size=size, decode_rate=rate)
             elif isinstance(event, StepEvent):
-                live.step(event.index + 1, event.total, event.sigma_next, run.preview)
+                live.step(
+                    event.index + 1,
+                    event.total,
+                    f"sigma {event.sigma_next:.3g}",
+                    lambda: live_view.pictures(run.preview()),
+                )
                 session.decode_rate = live.decode_rate
     except KeyboardInterrupt:
         run.cancel()

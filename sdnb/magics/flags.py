@@ -1,4 +1,4 @@
-"""The flags of the magic, made from the request's fields and four of the notebook's own.
+"""The flags of the magic, made from the request's fields and five of the notebook's own.
 
 A new field of `GenerationRequest` is a new flag without a line here. How a line of flags is
 read and written is in `options`.
@@ -30,7 +30,7 @@ class Flag:
     Parameters
     ----------
     sets : tuple of str
-        The options it sets: a field of the request, or ``mask``, ``after``, ``name``.
+        The options it sets: a field of the request, or ``mask``, ``after``, ``name``, ``axes``.
     takes : str
         What follows it, as the help writes it.
     read : callable
@@ -39,6 +39,8 @@ class Flag:
         The texts to propose for it; called late, since a user can register names.
     many : bool
         Whether it may come several times; its values are gathered in a tuple.
+    more : callable
+        Whether one more word belongs to it, behind its first.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Flag:
     help: str
     values: Callable[[], Sequence[str]] = tuple
     many: bool = False
+    more: Callable[[str], bool] = lambda _text: False
 
 
 def find_flag(name: str) -> Flag:
@@ -108,6 +111,10 @@ def _read_size(text: str) -> tuple[object, ...]:
     return int(match[1]), int(match[2] or match[1])
 
 
+def _is_axis(text: str) -> bool:
+    return re.match(r"[a-z][\w-]*=", text) is not None
+
+
 def _read_name(text: str) -> tuple[object, ...]:
     if not text.isidentifier() or iskeyword(text):
         raise InvalidField(
@@ -148,8 +155,18 @@ _NAME = Flag(
     read=_read_name,
     help="also put the result in this variable",
 )
+_COMPARE = Flag(
+    name="--compare",
+    sets=("axes",),
+    takes="FLAG=A,B ...",
+    read=lambda text: (text,),
+    help="draw all combinations of these values side by side; texts are separated by |",
+    values=lambda: [f"{name}=" for name in AXES],
+    many=True,
+    more=_is_axis,
+)
 
-_OWN = (_SIZE, _MASK, _AFTER, _NAME)
+_OWN = (_SIZE, _MASK, _AFTER, _NAME, _COMPARE)
 
 FLAGS: dict[str, Flag] = {
     flag.name: flag for flag in (*map(_flag_of, dataclasses.fields(GenerationRequest)), *_OWN)
@@ -171,4 +188,12 @@ _EXAMPLES = {
     "--clip-skip": "1",
     "--on": "step:my_function@3-7",
     "-o": "result",
+    "--compare": "sampler=ddim,heun steps=5,10,20",
 }
+AXES: dict[str, Flag] = {
+    name.lstrip("-"): flag
+    for name, flag in FLAGS.items()
+    if flag.sets[0] in {field.name for field in dataclasses.fields(GenerationRequest)} - {"start"}
+    and len(flag.sets) == 1
+}
+"""What can be compared: name of the axis -> its flag, which sets one field of the request."""

@@ -4,14 +4,11 @@ How it looks is in `live_view`; where it is shown, in `drawing`. Time comes from
 is passed in, so that nothing here waits.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from math import inf
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from sdnb.magics import live_view
-
-if TYPE_CHECKING:
-    import PIL.Image
 
 INTERVAL = 0.1
 """Seconds between two updates, at least: a front end drops what comes faster."""
@@ -59,7 +56,7 @@ class Live:
     clock : callable
         Seconds, rising.
     size : int
-        How many latent values a preview decodes.
+        How many latent values a preview decodes, of all images together.
     decode_rate : float or None
         Seconds a preview takes per latent value, from an earlier run; None if not known.
     """
@@ -77,7 +74,7 @@ class Live:
         self._size = size
         self._began = self._shown = self._stepped = clock()
         self._fastest = inf
-        self._pictures: Sequence[str] = ()
+        self._drawn = ""
         self._budget = PreviewBudget(clock, None if decode_rate is None else decode_rate * size)
 
     @property
@@ -90,10 +87,13 @@ class Live:
         self,
         done: int,
         total: int | None,
-        sigma: float,
-        preview: "Callable[[], Sequence[PIL.Image.Image]]",
+        about: str,
+        preview: Callable[[], str],
     ) -> None:
-        """Show that ``done`` steps are made, unless something was shown just now."""
+        """Show that ``done`` steps are made, unless something was shown just now.
+
+        ``preview`` draws, as HTML, what there is to see.
+        """
         now = self._clock()
         self._fastest = min(self._fastest, now - self._stepped)
         if now - self._shown >= INTERVAL:
@@ -102,7 +102,7 @@ class Live:
             # the first steps are slow, and an estimate that is too long would spend too much
             whole = elapsed + left * self._fastest
             if done != total and self._budget.affords(elapsed, whole=whole, guess=self._fastest):
-                self._pictures = self._budget.spend(lambda: live_view.encode(preview()))
-            self._show(live_view.progress(done, total, sigma, elapsed, self._pictures))
+                self._drawn = self._budget.spend(preview)
+            self._show(live_view.progress(done, total, about, elapsed) + self._drawn)
             self._shown = self._clock()
         self._stepped = self._clock()

@@ -27,33 +27,30 @@ def message(text: str) -> str:
     return f'<div role="status" style="{_TEXT}{_COLOUR}">{escape(text)}</div>'
 
 
-def progress(
-    done: int, total: int | None, sigma: float, elapsed: float, pictures: Sequence[str] = ()
-) -> str:
-    """Return bar, figures and preview.
+def progress(done: int, total: int | None, about: str, elapsed: float) -> str:
+    """Return bar and figures.
 
     Parameters
     ----------
     total : int or None
         How many steps there are; None where the sampler decides on the way.
+    about : str
+        What else there is to say: ``"sigma 3.14"``.
     elapsed : float
         Seconds since the first step began.
-    pictures : sequence of str
-        What `encode` gave.
     """
-    text = f"{_place(done, total)} · sigma {sigma:.3g} · {_time(done, total, elapsed)}"
-    images = "".join(
-        f'<img alt="preview of image {number}" src="{picture}" style="{_PICTURE}">'
-        for number, picture in enumerate(pictures, start=1)
-    )
-    row = f'<div style="{_ROW}">{images}</div>' if images else ""
-    inner = f"{_bar(done, total, text)}<div>{escape(text)}</div>{row}"
+    text = f"{_place(done, total)} · {about} · {_time(done, total, elapsed)}"
+    inner = f"{_bar(done, total, text)}<div>{escape(text)}</div>"
     return f'<div style="{_TEXT}{_COLOUR}">{inner}</div>'
 
 
-def encode(images: "Sequence[PIL.Image.Image]") -> list[str]:
-    """Return the first pictures as JPEG data URIs."""
-    return [_data_uri(image) for image in images[:MOST_PICTURES]]
+def pictures(images: "Sequence[PIL.Image.Image]") -> str:
+    """Return the first pictures of a batch, side by side, as light as previews may be."""
+    row = "".join(
+        f'<img alt="preview of image {number}" src="{_data_uri(image)}" style="{_PICTURE}">'
+        for number, image in enumerate(images[:MOST_PICTURES], start=1)
+    )
+    return f'<div style="{_ROW}">{row}</div>' if row else ""
 
 
 def _bar(done: int, total: int | None, text: str) -> str:

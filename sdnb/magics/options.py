@@ -4,6 +4,7 @@ Which flags there are is in `flags`; what becomes of the options, in `parse`.
 """
 
 import dataclasses
+from collections import deque
 from collections.abc import Iterable
 
 from sdnb.errors import InvalidField
@@ -12,7 +13,7 @@ from sdnb.magics.words import Word, quote
 from sdnb.request import GenerationRequest
 
 Options = dict[str, object]
-"""Field of the request, ``mask``, ``after`` or ``name`` -> value."""
+"""Field of the request, ``mask``, ``after``, ``name`` or ``axes`` -> value."""
 
 
 def read_options(words: Iterable[Word]) -> tuple[Options, list[Word]]:
@@ -22,18 +23,20 @@ def read_options(words: Iterable[Word]) -> tuple[Options, list[Word]]:
     """
     options: Options = {}
     rest: list[list[Word]] = [[]]
-    remaining = iter(words)
-    for word in remaining:
+    remaining = deque(words)
+    while remaining:
+        word = remaining.popleft()
         if not word.is_flag:
             rest[-1].append(word)
             continue
         flag = find_flag(word.text)
-        value = next(remaining, None)
-        if value is None or value.is_flag:
+        if not remaining or remaining[0].is_flag:
             raise InvalidField(
                 f"{flag.name} needs a value.", allowed=flag.help, fix=example_of(flag)
             )
-        put(options, flag, value.text)
+        put(options, flag, remaining.popleft().text)
+        while remaining and flag.more(remaining[0].text):
+            put(options, flag, remaining.popleft().text)
         rest.append([])
     return options, _only_one([part for part in rest if part])
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from sdnb.errors import InvalidField
+from sdnb.magics.axes import Axes, read_axes
 from sdnb.magics.flags import FLAGS
 from sdnb.magics.options import Options, put, read_options
 from sdnb.magics.words import Word, fill, split_words
@@ -33,11 +34,14 @@ class Order:
         What becomes of the seed after the run.
     name : str
         The variable that gets the result as well; empty for none.
+    axes : tuple of (str, tuple)
+        What is compared: fields and their values; empty where one picture is drawn.
     """
 
     request: GenerationRequest = GenerationRequest()  # noqa: RUF009  frozen all the way down
     after: str = "randomize"
     name: str = ""
+    axes: Axes = ()
 
 
 def parse_cell(line: str, body: str, defaults: Order, names: Mapping[str, object]) -> Order:
@@ -77,12 +81,13 @@ def order_of(options: Options, defaults: Order) -> Order:
     """Return the defaults, changed by what the flags set."""
     fields = dict(options)
     after, name = fields.pop("after", defaults.after), fields.pop("name", "")
+    axes = read_axes(_texts(fields.pop("axes", ())))
     mask = fields.pop("mask", None)
     request = defaults.request.changed(**fields)
     if "mask" in options:  # it joins a picture that the same line names, or the defaults hold
         start = masked(request.start, mask if isinstance(mask, Picture) else None)
         request = request.changed(start=start)
-    return Order(request, str(after), str(name))
+    return Order(request, str(after), str(name), axes)
 
 
 def split_body(body: str) -> tuple[str, str | None]:
@@ -107,3 +112,7 @@ def fill_words(words: Iterable[Word], names: Mapping[str, object]) -> list[Word]
     """Put variables into the words of a line; a variable's text is never a flag."""
     filled = ((word, fill(word.text, names)) for word in words)
     return [Word(text, word.is_quoted or text != word.text) for word, text in filled]
+
+
+def _texts(value: object) -> list[str]:
+    return [str(text) for text in value] if isinstance(value, tuple) else []

@@ -11,7 +11,7 @@ from numbers import Real
 from sdnb.errors import InvalidField, UnknownName
 
 _WORD = re.compile(
-    r"""(?P<flag>--?[A-Za-z][\w-]*=)?                        # --sampler="euler_ancestral eta=1"
+    r"""(?P<name>-{0,2}[A-Za-z][\w-]*=)?                     # --sampler="euler_ancestral eta=1"
         (?: "(?P<double>(?:[^"\\]|\\.)*)" | '(?P<single>[^']*)' ) (?=\s|$)
       | (?P<plain>\S+)""",
     re.VERBOSE,
@@ -46,10 +46,12 @@ def split_words(line: str) -> list[Word]:
 
 
 def _words_of(match: re.Match[str]) -> list[Word]:
-    flag, double, single, plain = match.group("flag", "double", "single", "plain")
+    name, double, single, plain = match.group("name", "double", "single", "plain")
     if plain is None:
         value = single if double is None else re.sub(r'\\(["\\])', r"\1", double)
-        return [*([Word(flag[:-1])] if flag else []), Word(value, is_quoted=True)]
+        if name and name.startswith("-"):
+            return [Word(name[:-1]), Word(value, is_quoted=True)]
+        return [Word((name or "") + value, is_quoted=True)]  # sampler="heun,dpm_2" of --compare
     name, equals, value = plain.partition("=")
     if equals and _FLAG.fullmatch(name):
         _check_closed(value)

@@ -1,5 +1,7 @@
 """A comparison computes each cell as if alone, once, and keeps what is finished."""
 
+from shutil import copytree
+
 import pytest
 import torch
 
@@ -9,6 +11,7 @@ from sdnb.comparison.plan import cross
 from sdnb.errors import HookError, InvalidField, UnknownName
 from sdnb.events import Hooks
 from sdnb.request import GenerationRequest
+from sdnb.training.evaluate import TINY
 
 PROMPT = "a large blue house on a meadow"
 
@@ -149,3 +152,18 @@ def test_cells_to_come_are_shown_as_such(pipe):
 
     assert "…" in comparison._repr_mimebundle_()["text/html"]
     assert repr(comparison) == "<Comparison: 0 of 3 cells>"
+
+
+def test_other_checkpoints_are_computed_with_their_own_networks(pipe, tmp_path):
+    # given: the embedded model under another name, and one that is not there
+    other, missing = tmp_path / "other", tmp_path / "missing"
+    copytree(TINY, other)
+    # when
+    comparison = sdnb.compare(
+        pipe, PROMPT, seed=7, steps=2, checkpoint=["tiny", str(other), str(missing)]
+    )
+    # then
+    assert [result is not None for result in comparison.results] == [True, True, False]
+    assert torch.equal(comparison.results[0].latents, comparison.results[1].latents)
+    assert comparison.results[1].request.checkpoint == str(other)
+    assert "missing" in str(comparison.errors[2])
