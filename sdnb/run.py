@@ -178,6 +178,11 @@ class Run:
             self.seconds += perf_counter() - began
 
     @property
+    def has_pictures(self) -> bool:
+        """Whether it went to its end."""
+        return self._images is not None
+
+    @property
     def has_failed(self) -> bool:
         """Whether an error ended it, or an interrupt within a hook or its sampler."""
         return self._ended_by is not None

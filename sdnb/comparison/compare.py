@@ -112,14 +112,20 @@ class Comparison:
         self, pipe: Pipeline, networks: Networks, numbers: Sequence[int]
     ) -> Iterator[Round]:
         rounds = lockstep(networks, [self._runs[number] for number in numbers])
-        while (each := _next(pipe, rounds)) is not None:
-            self.calls.append(tuple(numbers[which] for which in each.asked))
-            for which, error in each.failed.items():
-                self.errors[numbers[which]] = error
-                del self._runs[numbers[which]]
-            for which in each.ended:
-                self._end(numbers[which])
-            yield each
+        try:
+            while (each := _next(pipe, rounds)) is not None:
+                self.calls.append(tuple(numbers[which] for which in each.asked))
+                for which, error in each.failed.items():
+                    self.errors[numbers[which]] = error
+                    del self._runs[numbers[which]]
+                for which in each.ended:
+                    self._end(numbers[which])
+                yield each
+        except KeyboardInterrupt:
+            for number in self._runs.keys() & set(numbers):
+                if self._runs[number].has_pictures:  # ended in the round that was cut off
+                    self._end(number)
+            raise
 
     def at(self, **values: object) -> Result:
         """Return the result of the one cell with these values: ``at(sampler="euler", steps=10)``.

@@ -57,9 +57,9 @@ class Plan:
 def cross(request: GenerationRequest, values: Values, hooks: Hooks = NO_HOOKS) -> Plan:
     """Plan a cell for each combination of the values; each field is an axis.
 
-    ``hooks`` are those of all cells, unless they are an axis. Without a seed one is drawn, the
-    same for all. Raises `InvalidField` or
-    `UnknownName` for what no request can be.
+    ``hooks`` are those of all cells, beside the request's; an axis of hooks replaces both.
+    Without a seed one is drawn, the same for all. Raises `InvalidField` or `UnknownName` for
+    what no request can be.
     """
     axes = tuple(
         Axis(name=name, settings=tuple({name: value} for value in each))
@@ -111,11 +111,11 @@ def _cell(
     labels: tuple[str, ...],
     hooks: Hooks,
 ) -> Cell:
-    match settings.pop("hooks", hooks):
+    match settings.get("hooks", ()):
         case Hooks() as hooks:
-            pass
+            settings["hooks"] = ()
         case tuple() as uses if all(isinstance(use, HookUse) for use in uses):
-            settings["hooks"], hooks = uses, NO_HOOKS
+            hooks = NO_HOOKS if "hooks" in settings else hooks
         case other:
             raise InvalidField(
                 "hooks takes Hooks.", given=other, fix="sdnb.Hooks(on_step=(my_function,))"

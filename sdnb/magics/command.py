@@ -74,12 +74,15 @@ class Command:
         What it does, in one line.
     flags : tuple of CommandFlag
         Flags of its own; `read_flags` reads them.
+    example : str
+        Words that work; empty where a flag's own example says enough.
     """
 
     run: Callable[[Call], object]
     takes: str
     help: str
     flags: tuple[CommandFlag, ...] = ()
+    example: str = ""
 
 
 def read_flags(call: Call, name: str, flags: Sequence[CommandFlag]) -> dict[str, object]:

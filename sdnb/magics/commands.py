@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from sdnb.errors import InvalidField
 from sdnb.magics.command import Call, Command
+from sdnb.magics.comparing import COMPARE_FLAGS, resume_comparison, show_comparison
 from sdnb.magics.help import explain, overview
 from sdnb.magics.looking import (
     ATTENTION_FLAGS,
@@ -65,11 +66,11 @@ def set_defaults(call: Call) -> Page:
     """Change the defaults of this notebook; ``--keep``: of later ones too."""
     words = [word for word in call.words if word != Word("--keep")]
     options, rest = read_options(words)
-    if rest or "name" in options:
+    if rest or {"name", "axes"} & options.keys():
         raise InvalidField(
             "%sd set takes flags of the request.",
             given=" ".join(word.text for word in (rest or call.words)),
-            allowed="every flag but -o, and --keep",
+            allowed="every flag but -o and --compare, and --keep",
             fix="%sd set --steps 30",
         )
     session = call.session
@@ -112,8 +113,8 @@ def _explained(name: str) -> str:
     lines = [f"%sd {name} {command.takes}".strip(), command.help]
     if command.flags:
         lines += ["", aligned({flag.usage: flag.help for flag in command.flags}, "  ")]
-        used = next(flag for flag in command.flags if flag.example)
-        lines += ["", f"for example %sd {name} {used.name} {used.example}"]
+        used = (f"{flag.name} {flag.example}" for flag in command.flags if flag.example)
+        lines += ["", f"for example %sd {name} {command.example or next(used)}"]
     return "\n".join(lines)
 
 
@@ -131,6 +132,14 @@ COMMANDS: dict[str, Command] = {
     "convergence": Command(
         show_convergence, "[FLAGS]", "error against the number of evaluations", CONVERGENCE_FLAGS
     ),
+    "compare": Command(
+        show_comparison,
+        "FLAG=A,B ... [FLAGS]",
+        "the last picture's request with all combinations of these values",
+        COMPARE_FLAGS,
+        example="sampler=ddim,heun steps=5,10,20",
+    ),
+    "resume": Command(resume_comparison, "", "what an interrupt left of the last comparison"),
     "film": Command(show_film, "[FLAGS]", "the last picture forming, step by step", FILM_FLAGS),
     "latents": Command(
         show_latents, "[FLAGS]", "the channels of the last picture's latents", LATENTS_FLAGS

@@ -11,7 +11,7 @@ from IPython.core.completer import CompletionContext, SimpleCompletion, SimpleMa
 
 from sdnb.magics.command import CommandFlag
 from sdnb.magics.commands import COMMANDS
-from sdnb.magics.flags import FLAGS
+from sdnb.magics.flags import AXES, FLAGS
 from sdnb.magics.notebook_hooks import functions_in
 from sdnb.registry import HOOKS, SAMPLERS, SCHEDULES
 
@@ -75,6 +75,11 @@ def _of_choice(choice: re.Match[str], word: str) -> Iterable[str]:
 
 
 def _candidates(word: str, before: list[str], names: Mapping[str, object]) -> Iterable[str]:
+    if before[:1] == ["compare"] or _last_flag(before) == "--compare":
+        flags = (
+            [flag.name for flag in COMMANDS["compare"].flags] if before[0] == "compare" else FLAGS
+        )
+        return [*_of_axes(word), *(flags if word.startswith("-") else ())]
     if before and before[0] in COMMANDS and COMMANDS[before[0]].flags:
         return _of_command(COMMANDS[before[0]].flags, word, before[-1])
     if before and before[-1] in FLAGS:
@@ -93,6 +98,19 @@ def _of_command(flags: Sequence[CommandFlag], word: str, last: str) -> Iterable[
         return [*known]
     begun = word[: word.rfind(",") + 1]
     return [begun + value for value in known[last].values()]
+
+
+def _of_axes(word: str) -> Iterable[str]:
+    """Complete what is compared: ``sampler=ddim,he``; a value goes on after the last comma."""
+    name, equals, _ = word.partition("=")
+    if not equals:
+        return [f"{axis}=" for axis in AXES]
+    begun = word[: max(word.rfind(","), word.rfind("=")) + 1]
+    return [begun + value for value in AXES[name].values()] if name in AXES else []
+
+
+def _last_flag(before: list[str]) -> str | None:
+    return next((word for word in reversed(before) if word.startswith("-")), None)
 
 
 def _values(flag: str, word: str, names: Mapping[str, object]) -> Iterable[str]:

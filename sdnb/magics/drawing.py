@@ -1,4 +1,4 @@
-"""From an order to a result, watched: load if need be, run, show, stop at an interrupt.
+"""From an order to what it gives, watched: load if need be, run, show, stop at an interrupt.
 
 This module is imported when something is first drawn: it loads torch.
 """
@@ -7,20 +7,27 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from math import prod
 from time import monotonic
+from typing import cast
 from uuid import uuid4
 
 from IPython.display import display
 
-from sdnb.events import StartEvent, StepEvent
+from sdnb.comparison.compare import Comparison
+from sdnb.comparison.plan import cross, pair
+from sdnb.events import Hooks, StartEvent, StepEvent
 from sdnb.magics import live_view
 from sdnb.magics.live import Live
 from sdnb.magics.notebook_hooks import join_hooks, split_hooks
 from sdnb.magics.parse import Order
 from sdnb.magics.session import Run, Session
+from sdnb.pipeline import Pipeline
+from sdnb.request import GenerationRequest, HookUse
 from sdnb.result import Result
 
+Names = Mapping[str, object]
 
-def draw(order: Order, session: Session, names: Mapping[str, object]) -> Result:
+
+def draw(order: Order, session: Session, names: Names) -> Result:
     """Run what a cell asks for and show it forming; an interrupt ends it early.
 
     Parameters
@@ -56,6 +63,55 @@ def watch(run: Run, session: Session, show: Callable[[str], None]) -> Result:
     except KeyboardInterrupt:
         run.cancel()
     return run.finish()
+
+
+def compare(
+    order: Order, session: Session, names: Names, *, zipped: bool = False, exact: bool = False
+) -> Comparison:
+    """Draw what an order compares, and show the grid filling; an interrupt leaves what there is."""
+    request, functions = split_hooks(order.request, names)
+    axes = {field: _values(field, values, names) for field, values in order.axes}
+    plan = (pair if zipped else cross)(
+        request.changed(checkpoint=None), axes, join_hooks(functions)
+    )
+    with replaced_output() as show:
+        if missing := session.missing(request.checkpoint):
+            show(live_view.message(f"loading {missing} …"))
+        pipe = cast("Pipeline", session.pipeline(request.checkpoint))
+        session.comparison = Comparison(pipe, plan, exact=exact)
+        fill(session.comparison, show)
+    return session.comparison
+
+
+def fill(comparison: Comparison, show: Callable[[str], None]) -> None:
+    """Compute what is left of a comparison, showing it; an interrupt leaves what there is."""
+    live = Live(show, monotonic, size=1, decode_rate=None)
+    try:
+        for _ in comparison.rounds():
+            done, total = comparison.steps
+            if done:
+                live.step(
+                    done, total, _about(comparison), lambda: comparison.draw(comparison.previews())
+                )
+    except KeyboardInterrupt:
+        return
+
+
+def _about(comparison: Comparison) -> str:
+    ready = sum(result is not None for result in comparison.results)
+    return f"{ready} of {len(comparison.results)} cells"
+
+
+def _values(field: str, values: tuple[object, ...], names: Names) -> list[object]:
+    """Return an axis' values; notebook functions become what a pipeline takes."""
+    if field != "hooks":
+        return list(values)
+    return [_hooks(cast("tuple[HookUse, ...]", uses), names) for uses in values]
+
+
+def _hooks(uses: tuple[HookUse, ...], names: Names) -> Hooks | tuple[HookUse, ...]:
+    _, functions = split_hooks(GenerationRequest(hooks=uses), names)
+    return join_hooks(functions) if functions else uses
 
 
 def say(text: str) -> None:

@@ -57,9 +57,7 @@ class SdMagics(Magics):
         return command.run(Call(self.session, fill_words(words, names), names))
 
     def _draw(self, order: Order, names: Mapping[str, object]) -> object:
-        from sdnb.magics.drawing import draw  # loads torch
-
-        result = draw(order, self.session, names)
+        result = _result(order, self.session, names)
         self._shell.user_ns["_sd"] = result
         if order.name:
             self._shell.user_ns[order.name] = result
@@ -79,6 +77,13 @@ class SdMagics(Magics):
     def match(self, context: CompletionContext) -> SimpleMatcherResult:
         """Propose subcommands, flags and values on the magic's own lines."""
         return complete(context, self._names(None))
+
+
+def _result(order: Order, session: Session, names: Mapping[str, object]) -> object:
+    """Return a picture's result, or a comparison where the order has axes."""
+    from sdnb.magics.drawing import compare, draw  # load torch
+
+    return (compare if order.axes else draw)(order, session, names)
 
 
 SdMagics.sd.__doc__ = overview(usages())  # what %sd? shows: made from the request's fields

@@ -14,6 +14,7 @@ from sdnb.request import GenerationRequest
 if TYPE_CHECKING:
     import PIL.Image
 
+    import sdnb.comparison.compare
     import sdnb.events
     import sdnb.result
 
@@ -73,6 +74,8 @@ class Session:
         What the next run takes unless it names a seed; None: the default, or drawn.
     result : Result or None
         The last one.
+    comparison : Comparison or None
+        The last one; an interrupt may have left it unfinished.
     decode_rate : float or None
         Seconds that decoding a preview takes per latent value, as last measured.
     """
@@ -85,6 +88,7 @@ class Session:
         self._defaults: Order | None = None
         self.next_seed: int | None = None
         self.result: sdnb.result.Result | None = None
+        self.comparison: sdnb.comparison.compare.Comparison | None = None
         self._drawn: WeakValueDictionary[str, sdnb.result.Result] = WeakValueDictionary()
         self.decode_rate: float | None = None
 

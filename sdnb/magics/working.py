@@ -18,10 +18,15 @@ def given(call: Call, name: str, flags: tuple[CommandFlag, ...]) -> dict[str, An
     return read_flags(call, name, flags)
 
 
-def request_of(call: Call) -> GenerationRequest:
-    """Return what the last picture was asked by, else the defaults: one image, seed given."""
+def last_request(call: Call) -> GenerationRequest:
+    """Return what the last picture was asked by, else the defaults."""
     session = call.session
-    request = session.defaults.request if session.result is None else session.result.request
+    return session.defaults.request if session.result is None else session.result.request
+
+
+def request_of(call: Call) -> GenerationRequest:
+    """Return the last request for one image: seed given, no hooks."""
+    request = last_request(call)
     return request.changed(seed=request.seed or 0, batch_size=1, hooks=())
 
 

@@ -11,6 +11,7 @@ from sdnb.magics import live_view
 from sdnb.magics.live import INTERVAL, SHARE, Live
 
 RED = Image.new("RGB", (8, 8), "red")
+PICTURE = live_view.pictures([RED])
 
 
 class Clock:
@@ -37,15 +38,15 @@ class Watched:
 
         live = Live(show, clock, size=1, decode_rate=expected)
 
-        def decode() -> list[Image.Image]:
+        def draw() -> str:
             clock.now += preview
             self.spent += preview
             self.previews += 1
-            return [RED]
+            return PICTURE
 
         for done, seconds in enumerate(steps, start=1):
             clock.now += seconds
-            live.step(done, len(steps), 1.0, decode)
+            live.step(done, len(steps), "", draw)
         self.seconds = clock.now - 100
         self.decode_rate = live.decode_rate
 
@@ -125,14 +126,14 @@ def test_the_rate_of_decoding_is_known_in_the_next_run() -> None:
     # given
     clock = Clock()
 
-    def decode() -> list[Image.Image]:
+    def draw() -> str:
         clock.now += 0.5
-        return [RED]
+        return PICTURE
 
     first = Live([].append, clock, size=100, decode_rate=None)
     for done in range(1, 20):
         clock.now += 1
-        first.step(done, 20, 1.0, decode)
+        first.step(done, 20, "", draw)
     # when
     second = Live([].append, clock, size=200, decode_rate=first.decode_rate)
     # then
@@ -172,7 +173,7 @@ class Reader(HTMLParser):
 
 def test_progress_can_be_read_by_all() -> None:
     # when
-    page = Reader(live_view.progress(7, 20, 3.14159, 1.4, live_view.encode([RED, RED])))
+    page = Reader(live_view.progress(7, 20, "sigma 3.14", 1.4) + live_view.pictures([RED, RED]))
     # then
     assert page.text == "step 7 of 20 · sigma 3.14 · 2.6 s left"
     (bar,) = (element for element in page.all("div") if element.get("role") == "progressbar")
@@ -188,7 +189,7 @@ def test_progress_can_be_read_by_all() -> None:
 
 def test_a_run_without_a_known_end_has_no_value() -> None:
     # when
-    page = Reader(live_view.progress(7, None, 0.5, 1.4))
+    page = Reader(live_view.progress(7, None, "sigma 0.5", 1.4))
     # then
     assert page.text == "step 7 · sigma 0.5 · 1.4 s so far"
     (bar,) = (element for element in page.all("div") if element.get("role") == "progressbar")
@@ -199,11 +200,11 @@ def test_a_run_without_a_known_end_has_no_value() -> None:
     ("elapsed", "text"), [(0.04, "0.4 s left"), (3.0, "30 s left"), (60.0, "10 min left")]
 )
 def test_the_time_left_is_no_more_exact_than_it_can_be(elapsed: float, text: str) -> None:
-    assert text in live_view.progress(1, 11, 1.0, elapsed)
+    assert text in live_view.progress(1, 11, "", elapsed)
 
 
 def test_a_big_batch_shows_its_first_pictures() -> None:
-    assert len(live_view.encode([RED] * 9)) == live_view.MOST_PICTURES
+    assert live_view.pictures([RED] * 9).count("<img") == live_view.MOST_PICTURES
 
 
 def test_text_is_escaped() -> None:
@@ -216,7 +217,7 @@ def test_text_is_escaped() -> None:
 
 def test_colours_follow_the_theme_with_a_fallback() -> None:
     # when
-    html = live_view.progress(1, 2, 1.0, 1.0)
+    html = live_view.progress(1, 2, "", 1.0) + PICTURE
     # then
     assert html.count("var(--jp-") == html.count("var(")
     assert all("," in part.split(")")[0] for part in html.split("var(")[1:])

@@ -86,7 +86,7 @@ def test_every_field_of_a_request_has_a_flag() -> None:
     # when
     reached = {option for flag in FLAGS.values() for option in flag.sets}
     # then
-    assert reached == fields | {"mask", "after", "name"}
+    assert reached == fields | {"mask", "after", "name", "axes"}
 
 
 def test_every_example_in_the_help_works(tmp_path: Path, monkeypatch) -> None:
