@@ -150,7 +150,10 @@ class Comparison:
 
     # IPython's display protocol: it passes what it wants included and excluded.
     def _repr_mimebundle_(self, **_wishes: Any) -> dict[str, str]:
-        html = self.draw() + quiet_line(repr(self)[1:-1])
+        said = repr(self)[1:-1]
+        if not self.is_complete:
+            said += "; resume() computes the rest"
+        html = self.draw() + quiet_line(said)
         return {"text/plain": repr(self), "text/html": html}
 
     def _unbegun(self) -> set[int]:

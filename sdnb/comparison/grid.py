@@ -19,6 +19,8 @@ SHOWN_WIDTH = 128
 
 TO_COME = "…"
 
+_CENTRE = 'style="text-align:center"'
+
 
 def draw_grid(plan: Plan, cells: Sequence[str]) -> str:
     """Draw tables: the last axis across, the one before it down, a table for the others.
@@ -63,9 +65,9 @@ def captions(axis: Axis) -> list[str]:
 
 
 def _table(caption: str, down: Axis, across: Axis, cells: Iterator[str]) -> str:
-    head = "".join(f'<th scope="col">{escape(label)}</th>' for label in captions(across))
+    head = "".join(f'<th scope="col" {_CENTRE}>{escape(label)}</th>' for label in captions(across))
     rows = ""
     for label in captions(down):
-        row = "".join(f"<td>{next(cells)}</td>" for _ in across.labels)
-        rows += f'<tr><th scope="row">{escape(label)}</th>{row}</tr>'
+        row = "".join(f"<td {_CENTRE}>{next(cells)}</td>" for _ in across.labels)
+        rows += f'<tr style="background:none"><th scope="row">{escape(label)}</th>{row}</tr>'
     return f"<table><caption>{escape(caption)}</caption><tr><td></td>{head}</tr>{rows}</table>"
