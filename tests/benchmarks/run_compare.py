@@ -2,24 +2,24 @@
 
 ``python -m tests.benchmarks.run_compare [--json FILE]``: nine samplers, one prompt, 20 steps; a
 row of guidance scales; a grid of step counts and samplers. Each in lockstep, then one after
-another with sdnb, and the samplers with diffusers too, in one process, in turn.
+another with sdnb and with diffusers, in one process, in turn.
 """
 
 import argparse
 import json
-from collections.abc import Callable
 from pathlib import Path
 from statistics import median
-from time import perf_counter
 
 import torch
 from diffusers import StableDiffusionPipeline, schedulers
 
 import sdnb
 from sdnb.comparison.compare import Comparison
-from sdnb.models.checkpoint import locate
+from sdnb.comparison.plan import Plan, cross
 from sdnb.pipeline import Pipeline
+from sdnb.request import GenerationRequest
 from sdnb.result import Result
+from tests.benchmarks.contest import diffusers_pipeline, ratio, take_turns
 
 PROMPT, ROUNDS = "a large blue house on a meadow", 3
 
@@ -50,12 +50,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", type=Path, help="where the figures go, too")
     target = parser.parse_args().json
-    pipe = sdnb.load("tiny")
-    theirs = StableDiffusionPipeline.from_pretrained(locate("tiny"), local_files_only=True)
-    theirs.set_progress_bar_config(disable=True)
-    figures = {name: measure(pipe, axes) for name, axes in GRIDS.items()}
-    seconds = median(timed(lambda: draw_theirs(theirs)) for _ in range(ROUNDS))
-    figures["nine samplers"]["to diffusers"] = figures["nine samplers"]["lockstep, s"] / seconds
+    pipe, theirs = sdnb.load("tiny"), diffusers_pipeline()
+    figures = {name: measure(pipe, theirs, axes) for name, axes in GRIDS.items()}
     print(f"{torch.get_num_threads()} threads, median of {ROUNDS} after one more")
     for name, row in figures.items():
         print(f"{name:28}", "  ".join(f"{key} {value:.3g}" for key, value in row.items()))
@@ -63,24 +59,27 @@ def main() -> None:
         target.write_text(json.dumps(figures, indent=2) + "\n")
 
 
-def measure(pipe: Pipeline, axes: dict[str, list[object]]) -> dict[str, float]:
+def measure(
+    pipe: Pipeline, theirs: StableDiffusionPipeline, axes: dict[str, list[object]]
+) -> dict[str, float]:
     """Draw a grid together and one after another, in turn; compare times and pictures."""
-    seconds: dict[str, list[float]] = {"together": [], "alone": []}
-    for _ in range(ROUNDS + 1):
-        began = perf_counter()
-        comparison = sdnb.compare(pipe, PROMPT, seed=9, keep="none", **axes)
-        seconds["together"].append(perf_counter() - began)
-        began = perf_counter()
-        alone = [pipe.run(cell.request, keep="none") for cell in comparison.plan.cells]
-        seconds["alone"].append(perf_counter() - began)
-    ratios = zip(seconds["together"][1:], seconds["alone"][1:], strict=True)
+    plan = cross(GenerationRequest(prompt=PROMPT, seed=9), axes)
+    together: list[Comparison] = []
+    alone: list[list[Result]] = []
+    contestants = {
+        "together": lambda: together.append(Comparison(pipe, plan, keep="none").resume()),
+        "alone": lambda: alone.append([pipe.run(c.request, keep="none") for c in plan.cells]),
+        "diffusers": lambda: draw_theirs(theirs, plan),
+    }
+    seconds = take_turns(contestants, ROUNDS)
     return {
-        "cells": len(alone),
-        "calls": len(comparison.calls),
-        "evaluations": sum(result.evaluations for result in alone),
-        "lockstep, s": median(seconds["together"][1:]),
-        "to one after another": median(a / b for a, b in ratios),
-        "worst difference": worst_difference(comparison, alone),
+        "cells": len(plan.cells),
+        "calls": len(together[0].calls),
+        "evaluations": sum(result.evaluations for result in alone[0]),
+        "lockstep, s": median(seconds["together"]),
+        "to one after another": ratio(seconds["together"], seconds["alone"]),
+        "to diffusers": ratio(seconds["together"], seconds["diffusers"]),
+        "worst difference": worst_difference(together[0], alone[0]),
     }
 
 
@@ -92,17 +91,13 @@ def worst_difference(comparison: Comparison, alone: list[Result]) -> float:
     )
 
 
-def draw_theirs(theirs: StableDiffusionPipeline) -> None:
+def draw_theirs(theirs: StableDiffusionPipeline, plan: Plan) -> None:
+    """Draw the cells one after another with diffusers' own samplers."""
     config = theirs.scheduler.config
-    for name in PEERS.values():
-        theirs.scheduler = getattr(schedulers, name).from_config(config)
-        theirs(PROMPT, num_inference_steps=20, guidance_scale=4.0)
-
-
-def timed(work: Callable[[], None]) -> float:
-    began = perf_counter()
-    work()
-    return perf_counter() - began
+    for cell in plan.cells:
+        asked = cell.request
+        theirs.scheduler = getattr(schedulers, PEERS[asked.sampler.name]).from_config(config)
+        theirs(PROMPT, num_inference_steps=asked.steps, guidance_scale=asked.cfg_scale)
 
 
 if __name__ == "__main__":

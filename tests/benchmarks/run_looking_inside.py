@@ -5,23 +5,18 @@ diffusers' pipeline and by sdnb with more and more of it looked at, in turn.
 """
 
 from statistics import median
-from time import perf_counter
 
 import torch
-from diffusers import EulerDiscreteScheduler, StableDiffusionPipeline
 
 import sdnb
 from sdnb.events import Hooks
-from sdnb.models.checkpoint import locate
+from tests.benchmarks.contest import PROMPT, STEPS, diffusers_pipeline, ratio, take_turns
 
-PROMPT, STEPS, ROUNDS = "a red circle on a meadow", 20, 9
+ROUNDS = 9
 
 
 def main() -> None:
-    pipe = sdnb.load("tiny")
-    theirs = StableDiffusionPipeline.from_pretrained(locate("tiny"), local_files_only=True)
-    theirs.scheduler = EulerDiscreteScheduler.from_config(theirs.scheduler.config)
-    theirs.set_progress_bar_config(disable=True)
+    pipe, theirs = sdnb.load("tiny"), diffusers_pipeline()
     look = (lambda _event: None,)
     points = Hooks(look, look, look, look, look, look)
     inside = points + sdnb.on_module("mid_block", look[0])
@@ -38,20 +33,14 @@ def main() -> None:
         "full trace, hooks, a tap": lambda: ours(hooks=inside),
         "full trace, attention": lambda: ours(attention=True),
     }
-    seconds = {name: [] for name in contestants}
-    for _ in range(ROUNDS + 1):
-        for name, draw in contestants.items():
-            began = perf_counter()
-            draw()
-            seconds[name].append(perf_counter() - began)
+    seconds = take_turns(contestants, ROUNDS)
     print(f"{STEPS} steps, {torch.get_num_threads()} threads, median of {ROUNDS} after one more")
     for name, times in seconds.items():
         to_theirs, to_bare = (
-            median(a / b for a, b in zip(times[1:], seconds[other][1:], strict=True))
-            for other in ("diffusers", "sdnb, nothing kept")
+            ratio(times, seconds[other]) for other in ("diffusers", "sdnb, nothing kept")
         )
         print(
-            f"{name:36} {median(times[1:]):6.3f} s  {to_theirs:5.3f} x diffusers  "
+            f"{name:36} {median(times):6.3f} s  {to_theirs:5.3f} x diffusers  "
             f"{to_bare:5.3f} x nothing kept"
         )
 
