@@ -1,21 +1,18 @@
 """Many runs that differ in a few fields, computed together and laid side by side."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from html import escape
 from itertools import product
-from secrets import randbelow
 from typing import Any
 
-from sdnb.comparison.plan import NO_HOOKS, Axis, Plan, cross, pair
+from sdnb.comparison.engine import Engine, Lockstep, Progress
+from sdnb.comparison.plan import Axis, Plan, plan_fields
 from sdnb.errors import InvalidField, SdnbError, UnknownName
-from sdnb.lockstep import Round, lockstep
-from sdnb.models.denoiser import Denoiser
-from sdnb.models.networks import Networks
 from sdnb.pipeline import Pipeline
 from sdnb.request import GenerationRequest
 from sdnb.result import Result, picture_row, quiet_line
-from sdnb.run import Run
 
 NO_AXIS = Axis(name="", settings=({},))
 
@@ -25,10 +22,12 @@ SHOWN_WIDTH = 128
 
 @dataclass(eq=False)
 class Comparison:
-    """A plan's runs: those that have ended, and those that `resume` goes on with.
+    """A plan's cells: those that have ended, and those that `resume` goes on with.
 
     Attributes
     ----------
+    engine : Engine
+        Who computes: this process (`sdnb.compare`), or a cluster's (`sdnb.sweep`).
     results : list of Result or None
         One for each cell of the plan; of equal cells the same.
     errors : dict
@@ -38,17 +37,14 @@ class Comparison:
         those of lone runs by rounding.
     """
 
-    pipe: Pipeline
     plan: Plan
-    keep: str = "all"
+    engine: Engine
     results: list[Result | None] = field(init=False)
     errors: dict[int, SdnbError] = field(init=False, default_factory=dict)
     calls: list[tuple[int, ...]] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
         self.results = [None] * len(self.plan.cells)
-        self._networks = Networks(Denoiser(self.pipe.components))
-        self._runs: dict[int, Run] = {}
         self._first: dict[object, int] = {}
         for number, cell in enumerate(self.plan.cells):
             self._first.setdefault(cell.work, number)
@@ -60,24 +56,22 @@ class Comparison:
 
     def resume(self) -> "Comparison":
         """Compute what is left; returns itself. An interrupt leaves what there is."""
-        for _ in self.rounds():
-            continue
+        with closing(self.rounds()) as rounds:
+            for _ in rounds:
+                continue
         return self
 
-    def rounds(self) -> Iterator[Round]:
+    def rounds(self) -> Generator[Progress, None, None]:
         """Compute what is left, round by round; the results fill up meanwhile."""
-        for number in self._open():
-            self._begin(number)
-        numbers = list(self._runs)
-        rounds = lockstep(self._networks, list(self._runs.values()))
-        while (each := self._next(rounds)) is not None:
-            self.calls.append(tuple(numbers[which] for which in each.asked))
-            for which, error in each.failed.items():
-                self.errors[numbers[which]] = error
-                del self._runs[numbers[which]]
-            for which in each.ended:
-                self._end(numbers[which])
-            yield each
+        cells = {number: self.plan.cells[number] for number in self._open()}
+        with closing(self.engine.rounds(cells)) as rounds:
+            for each in rounds:
+                if each.asked:
+                    self.calls.append(each.asked)
+                self.errors |= each.failed
+                for number, result in each.ended.items():
+                    self._fill(number, result)
+                yield each
 
     def at(self, **values: object) -> Result:
         """Return the result of the one cell with these values: ``at(sampler="euler", steps=10)``.
@@ -108,21 +102,7 @@ class Comparison:
         firsts = self._first.values()
         return [n for n in firsts if self.results[n] is None and n not in self.errors]
 
-    def _next(self, rounds: Iterator[Round]) -> Round | None:
-        with self.pipe.turn():
-            return next(rounds, None)
-
-    def _begin(self, number: int) -> None:
-        run, cell = self._runs.get(number), self.plan.cells[number]
-        if run is not None and not run.has_failed:
-            return  # since an interrupt it waits at its question, or at its end
-        try:
-            self._runs[number] = self.pipe.start(cell.request, hooks=cell.hooks, keep=self.keep)
-        except SdnbError as error:
-            self.errors[number] = error
-
-    def _end(self, number: int) -> None:
-        result = self._runs.pop(number).finish()
+    def _fill(self, number: int, result: Result) -> None:
         for other, cell in enumerate(self.plan.cells):
             if self._first[cell.work] == number:
                 self.results[other] = result
@@ -205,14 +185,13 @@ def compare(
         After an interrupt with what there is: ``resume()`` computes the rest. A cell that
         fails leaves the others.
     """
-    request = GenerationRequest(prompt=prompt) if isinstance(prompt, str) else prompt
-    axes = {name: each for name, each in fields.items() if isinstance(each, list)}
-    fixed = {name: each for name, each in fields.items() if name not in axes}
-    if request.seed is None and fields.get("seed") is None:
-        fixed["seed"] = randbelow(2**32)
-    hooks = fixed.pop("hooks", NO_HOOKS)
-    plan = (pair if zipped else cross)(request.changed(**fixed), axes, hooks)
-    comparison = Comparison(pipe, plan, keep)
+    plan = plan_fields(prompt, fields, zipped=zipped)
+    return computed(plan, Lockstep(pipe, keep))
+
+
+def computed(plan: Plan, engine: Engine) -> Comparison:
+    """Return a plan with its cells computed; an interrupt leaves what there is."""
+    comparison = Comparison(plan, engine)
     try:
         return comparison.resume()
     except KeyboardInterrupt:

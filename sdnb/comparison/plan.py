@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
+from secrets import randbelow
 
 from sdnb.errors import InvalidField
 from sdnb.events import During, Hooks
@@ -84,6 +85,23 @@ def pair(request: GenerationRequest, values: Values, hooks: Hooks = NO_HOOKS) ->
     return _plan(request, (Axis(name=" + ".join(values), settings=settings),), hooks)
 
 
+def plan_fields(
+    prompt: GenerationRequest | str, fields: Mapping[str, object], *, zipped: bool
+) -> Plan:
+    """Plan a request's cells from fields: a list is an axis, anything else holds for all.
+
+    ``zipped`` pairs the lists, else they are crossed. Without a seed one is drawn, the same for
+    all cells.
+    """
+    request = GenerationRequest(prompt=prompt) if isinstance(prompt, str) else prompt
+    axes = {name: each for name, each in fields.items() if isinstance(each, list)}
+    fixed = {name: each for name, each in fields.items() if name not in axes}
+    if request.seed is None and fields.get("seed") is None:
+        fixed["seed"] = randbelow(2**32)
+    hooks = fixed.pop("hooks", NO_HOOKS)
+    return (pair if zipped else cross)(request.changed(**fixed), axes, _checked(hooks))
+
+
 def _plan(request: GenerationRequest, axes: tuple[Axis, ...], hooks: Hooks) -> Plan:
     for axis in axes:
         if not axis.settings:
@@ -107,12 +125,16 @@ def _cell(
     labels: tuple[str, ...],
     hooks: Hooks,
 ) -> Cell:
-    chosen = settings.pop("hooks", hooks)
-    if not isinstance(chosen, Hooks):
-        raise InvalidField(
-            "hooks takes Hooks.", given=chosen, fix="sdnb.Hooks(on_step=(my_function,))"
-        )
+    chosen = _checked(settings.pop("hooks", hooks))
     return Cell(labels=labels, request=request.changed(**settings), hooks=chosen)
+
+
+def _checked(hooks: object) -> Hooks:
+    if not isinstance(hooks, Hooks):
+        raise InvalidField(
+            "hooks takes Hooks.", given=hooks, fix="sdnb.Hooks(on_step=(my_function,))"
+        )
+    return hooks
 
 
 def _label(value: object) -> str:

@@ -5,6 +5,7 @@ import torch
 
 import sdnb
 from sdnb.comparison.compare import Comparison
+from sdnb.comparison.engine import Lockstep
 from sdnb.comparison.plan import cross
 from sdnb.errors import HookError, InvalidField, UnknownName
 from sdnb.events import Hooks
@@ -103,7 +104,7 @@ def test_an_interrupt_keeps_what_is_finished_and_the_rest_goes_on(pipe):
 def test_it_draws_itself_as_tables_with_alternative_texts(pipe):
     request = GenerationRequest(prompt="<b>", seed=7, steps=1)
     plan = cross(request, {"prompt": ["<i>", "a cat"], "seed": [1, 2], "steps": [1, 2]})
-    html = Comparison(pipe, plan).resume()._repr_mimebundle_()["text/html"]
+    html = Comparison(plan, Lockstep(pipe)).resume()._repr_mimebundle_()["text/html"]
 
     assert html.count("<table>") == 2
     assert html.count("<img") == 8
@@ -113,7 +114,7 @@ def test_it_draws_itself_as_tables_with_alternative_texts(pipe):
 
 
 def test_cells_to_come_are_shown_as_such(pipe):
-    comparison = Comparison(pipe, cross(GenerationRequest(seed=1), {"steps": [1, 2, 3]}))
+    comparison = Comparison(cross(GenerationRequest(seed=1), {"steps": [1, 2, 3]}), Lockstep(pipe))
 
     assert "…" in comparison._repr_mimebundle_()["text/html"]
     assert repr(comparison) == "<Comparison: 0 of 3 cells>"
