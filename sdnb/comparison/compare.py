@@ -1,19 +1,17 @@
 """Many runs that differ in a few fields, computed together and laid side by side."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from sdnb.comparison.engine import Engine, Lockstep, Progress
 from sdnb.comparison.grid import TO_COME, draw_error, draw_grid, draw_pictures, draw_result
-from sdnb.comparison.plan import NO_HOOKS, Plan, cross, pair
+from sdnb.comparison.plan import Plan, plan_fields
 from sdnb.errors import InvalidField, SdnbError, UnknownName
-from sdnb.lockstep import Round, lockstep
-from sdnb.models.denoiser import Denoiser
-from sdnb.models.networks import Networks
-from sdnb.pipeline import Pipeline, load
+from sdnb.pipeline import Pipeline
 from sdnb.request import GenerationRequest
 from sdnb.result import Result, quiet_line
-from sdnb.run import Run
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -21,10 +19,12 @@ if TYPE_CHECKING:
 
 @dataclass(eq=False)
 class Comparison:
-    """A plan's runs: those that have ended, and those that `resume` goes on with.
+    """A plan's cells: those that have ended, and those that `resume` goes on with.
 
     Attributes
     ----------
+    engine : Engine
+        Who computes: this process (`sdnb.compare`), or a cluster's (`sdnb.sweep`).
     results : list of Result or None
         One for each cell of the plan; of equal cells the same.
     errors : dict
@@ -32,22 +32,16 @@ class Comparison:
     calls : list of tuple of int
         Which cells shared each round of network calls. Pictures of such a batch differ from
         those of lone runs by rounding.
-    exact : bool
-        Whether each cell has its calls for itself: equal to its lone run to the last bit, and
-        as slow.
     """
 
-    pipe: Pipeline
     plan: Plan
-    keep: str = "all"
-    exact: bool = False
+    engine: Engine
     results: list[Result | None] = field(init=False)
     errors: dict[int, SdnbError] = field(init=False, default_factory=dict)
     calls: list[tuple[int, ...]] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
         self.results = [None] * len(self.plan.cells)
-        self._runs: dict[int, Run] = {}
         self._first: dict[object, int] = {}
         for number, cell in enumerate(self.plan.cells):
             self._first.setdefault(cell.work, number)
@@ -59,73 +53,39 @@ class Comparison:
 
     def resume(self) -> "Comparison":
         """Compute what is left; returns itself. An interrupt leaves what there is."""
-        for _ in self.rounds():
-            continue
+        with closing(self.rounds()) as rounds:
+            for _ in rounds:
+                continue
         return self
 
-    def rounds(self) -> Iterator[Round]:
-        """Compute what is left, round by round; the results fill up meanwhile.
-
-        Cells of other checkpoints than the pipeline's come after its own; each of these is loaded
-        for its cells alone.
-        """
-        groups: dict[str | None, list[int]] = {}
-        for number in self._open():
-            checkpoint = self.plan.cells[number].request.checkpoint
-            is_own = checkpoint == self.pipe.components.reference
-            groups.setdefault(None if is_own else checkpoint, []).append(number)
-        for checkpoint in sorted(groups, key=lambda name: name is not None):
-            yield from self._with(checkpoint, groups[checkpoint])
+    def rounds(self) -> Generator[Progress, None, None]:
+        """Compute what is left, round by round; the results fill up meanwhile."""
+        cells = {number: self.plan.cells[number] for number in self._open()}
+        with closing(self.engine.rounds(cells)) as rounds:
+            for each in rounds:
+                if each.asked:
+                    self.calls.append(each.asked)
+                self.errors |= each.failed
+                for number, result in each.ended.items():
+                    self._fill(number, result)
+                yield each
 
     def previews(self) -> "dict[int, list[Image]]":
         """Decode what the cells that are at work would give if they ended now."""
-        return {number: run.preview() for number, run in self._runs.items()}
+        return {number: run.preview() for number, run in self.engine.runs.items()}
 
     @property
     def steps(self) -> tuple[int, int]:
         """How many steps are made and how many are asked for; those of equal cells count once."""
         asked = {number: self.plan.cells[number].request.steps for number in self._first.values()}
-        at_work = {number: min(run.index, asked[number]) for number, run in self._runs.items()}
-        done = sum(at_work.get(number, asked[number]) for number in asked.keys() - self._unbegun())
-        return done, sum(asked.values())
+        made = dict.fromkeys(self._open(), 0)
+        made |= {number: min(run.index, asked[number]) for number, run in self.engine.runs.items()}
+        return sum((asked | made).values()), sum(asked.values())
 
     def draw(self, previews: "Mapping[int, Sequence[Image]] | None" = None) -> str:
         """Return the grid as HTML; cells without a result show their preview, if there is one."""
         cells = [self._cell(number, previews or {}) for number in range(len(self.results))]
         return draw_grid(self.plan, cells)
-
-    def _with(self, checkpoint: str | None, numbers: Sequence[int]) -> Iterator[Round]:
-        """Compute the cells of one checkpoint; where it cannot be loaded, that is their error."""
-        try:
-            pipe = self.pipe if checkpoint is None else load(checkpoint)
-        except SdnbError as error:
-            self.errors |= dict.fromkeys(numbers, error)
-            return
-        networks = Networks(Denoiser(pipe.components))
-        for number in numbers:
-            self._begin(number, pipe)
-        begun = [number for number in numbers if number in self._runs]
-        for some in [[number] for number in begun] if self.exact else [begun]:
-            yield from self._together(pipe, networks, some)
-
-    def _together(
-        self, pipe: Pipeline, networks: Networks, numbers: Sequence[int]
-    ) -> Iterator[Round]:
-        rounds = lockstep(networks, [self._runs[number] for number in numbers])
-        try:
-            while (each := _next(pipe, rounds)) is not None:
-                self.calls.append(tuple(numbers[which] for which in each.asked))
-                for which, error in each.failed.items():
-                    self.errors[numbers[which]] = error
-                    del self._runs[numbers[which]]
-                for which in each.ended:
-                    self._end(numbers[which])
-                yield each
-        except KeyboardInterrupt:
-            for number in self._runs.keys() & set(numbers):
-                if self._runs[number].has_pictures:  # ended in the round that was cut off
-                    self._end(number)
-            raise
 
     def at(self, **values: object) -> Result:
         """Return the result of the one cell with these values: ``at(sampler="euler", steps=10)``.
@@ -156,24 +116,11 @@ class Comparison:
         html = self.draw() + quiet_line(said)
         return {"text/plain": repr(self), "text/html": html}
 
-    def _unbegun(self) -> set[int]:
-        return {number for number in self._open() if number not in self._runs}
-
     def _open(self) -> list[int]:
         firsts = self._first.values()
         return [n for n in firsts if self.results[n] is None and n not in self.errors]
 
-    def _begin(self, number: int, pipe: Pipeline) -> None:
-        run, cell = self._runs.get(number), self.plan.cells[number]
-        if run is not None and not run.has_failed:
-            return  # since an interrupt it waits at its question, or at its end
-        try:
-            self._runs[number] = pipe.start(cell.request, hooks=cell.hooks, keep=self.keep)
-        except SdnbError as error:
-            self.errors[number] = error
-
-    def _end(self, number: int) -> None:
-        result = self._runs.pop(number).finish()
+    def _fill(self, number: int, result: Result) -> None:
         for other, cell in enumerate(self.plan.cells):
             if self._first[cell.work] == number:
                 self.results[other] = result
@@ -212,11 +159,6 @@ class Comparison:
         return draw_pictures(self.plan, cell, images) if images else TO_COME
 
 
-def _next(pipe: Pipeline, rounds: Iterator[Round]) -> Round | None:
-    with pipe.turn():
-        return next(rounds, None)
-
-
 def compare(
     pipe: Pipeline,
     prompt: GenerationRequest | str = "",
@@ -252,12 +194,13 @@ def compare(
         After an interrupt with what there is: ``resume()`` computes the rest. A cell that
         fails leaves the others.
     """
-    request = GenerationRequest(prompt=prompt) if isinstance(prompt, str) else prompt
-    axes = {name: each for name, each in fields.items() if isinstance(each, list)}
-    fixed = {name: each for name, each in fields.items() if name not in axes}
-    hooks = fixed.pop("hooks", NO_HOOKS)
-    plan = (pair if zipped else cross)(request.changed(**fixed), axes, hooks)
-    comparison = Comparison(pipe, plan, keep, exact)
+    plan = plan_fields(prompt, fields, zipped=zipped)
+    return computed(plan, Lockstep(pipe, keep, exact=exact))
+
+
+def computed(plan: Plan, engine: Engine) -> Comparison:
+    """Return a plan with its cells computed; an interrupt leaves what there is."""
+    comparison = Comparison(plan, engine)
     try:
         return comparison.resume()
     except KeyboardInterrupt:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from secrets import randbelow
+from typing import Any
 
 from sdnb.errors import InvalidField
 from sdnb.events import During, Hooks
@@ -84,6 +85,20 @@ def pair(request: GenerationRequest, values: Values, hooks: Hooks = NO_HOOKS) ->
     rows = zip(*values.values(), strict=True)
     settings = tuple(dict(zip(values, row, strict=True)) for row in rows)
     return _plan(request, (Axis(name=" + ".join(values), settings=settings),), hooks)
+
+
+def plan_fields(
+    prompt: GenerationRequest | str, fields: Mapping[str, Any], *, zipped: bool
+) -> Plan:
+    """Plan a request's cells from fields: a list is an axis, anything else holds for all.
+
+    ``zipped`` pairs the lists, else they are crossed.
+    """
+    request = GenerationRequest(prompt=prompt) if isinstance(prompt, str) else prompt
+    axes = {name: each for name, each in fields.items() if isinstance(each, list)}
+    fixed = {name: each for name, each in fields.items() if name not in axes}
+    hooks = fixed.pop("hooks", NO_HOOKS)
+    return (pair if zipped else cross)(request.changed(**fixed), axes, hooks)
 
 
 def _plan(request: GenerationRequest, axes: tuple[Axis, ...], hooks: Hooks) -> Plan:

@@ -13,6 +13,7 @@ from uuid import uuid4
 from IPython.display import display
 
 from sdnb.comparison.compare import Comparison
+from sdnb.comparison.engine import Lockstep
 from sdnb.comparison.plan import cross, pair
 from sdnb.events import Hooks, StartEvent, StepEvent
 from sdnb.magics import live_view
@@ -78,7 +79,7 @@ def compare(
         if missing := session.missing(request.checkpoint):
             show(live_view.message(f"loading {missing} …"))
         pipe = cast("Pipeline", session.pipeline(request.checkpoint))
-        session.comparison = Comparison(pipe, plan, exact=exact)
+        session.comparison = Comparison(plan, Lockstep(pipe, exact=exact))
         fill(session.comparison, show)
     return session.comparison
 

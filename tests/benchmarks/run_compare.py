@@ -15,6 +15,7 @@ from diffusers import StableDiffusionPipeline, schedulers
 
 import sdnb
 from sdnb.comparison.compare import Comparison
+from sdnb.comparison.engine import Lockstep
 from sdnb.comparison.plan import Plan, cross
 from sdnb.pipeline import Pipeline
 from sdnb.request import GenerationRequest
@@ -67,7 +68,7 @@ def measure(
     together: list[Comparison] = []
     alone: list[list[Result]] = []
     contestants = {
-        "together": lambda: together.append(Comparison(pipe, plan, keep="none").resume()),
+        "together": lambda: together.append(Comparison(plan, Lockstep(pipe, "none")).resume()),
         "alone": lambda: alone.append([pipe.run(c.request, keep="none") for c in plan.cells]),
         "diffusers": lambda: draw_theirs(theirs, plan),
     }

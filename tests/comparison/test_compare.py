@@ -7,6 +7,7 @@ import torch
 
 import sdnb
 from sdnb.comparison.compare import Comparison
+from sdnb.comparison.engine import Lockstep
 from sdnb.comparison.plan import cross
 from sdnb.errors import HookError, InvalidField, UnknownName
 from sdnb.events import Hooks
@@ -42,7 +43,7 @@ def test_an_exact_comparison_is_equal_to_its_lone_runs_to_the_last_bit(pipe):
 def test_it_can_be_watched_while_it_fills(pipe):
     # given
     request = GenerationRequest(prompt=PROMPT, seed=7)
-    comparison = Comparison(pipe, cross(request, {"steps": [1, 3, 1]}))
+    comparison = Comparison(cross(request, {"steps": [1, 3, 1]}), Lockstep(pipe))
     # when: until the short run has ended
     rounds = comparison.rounds()
     progress = [comparison.steps]
@@ -138,7 +139,7 @@ def test_an_interrupt_keeps_what_is_finished_and_the_rest_goes_on(pipe):
 def test_it_draws_itself_as_tables_with_alternative_texts(pipe):
     request = GenerationRequest(prompt="<b>", seed=7, steps=1)
     plan = cross(request, {"prompt": ["<i>", "a cat"], "seed": [1, 2], "steps": [1, 2]})
-    html = Comparison(pipe, plan).resume()._repr_mimebundle_()["text/html"]
+    html = Comparison(plan, Lockstep(pipe)).resume()._repr_mimebundle_()["text/html"]
 
     assert html.count("<table>") == 2
     assert html.count("<img") == 8
@@ -148,7 +149,7 @@ def test_it_draws_itself_as_tables_with_alternative_texts(pipe):
 
 
 def test_cells_to_come_are_shown_as_such(pipe):
-    comparison = Comparison(pipe, cross(GenerationRequest(seed=1), {"steps": [1, 2, 3]}))
+    comparison = Comparison(cross(GenerationRequest(seed=1), {"steps": [1, 2, 3]}), Lockstep(pipe))
 
     assert "…" in comparison._repr_mimebundle_()["text/html"]
     assert repr(comparison) == "<Comparison: 0 of 3 cells>"
