@@ -23,12 +23,15 @@ def split_hooks(
 ) -> tuple[GenerationRequest, list[tuple[HookUse, Function]]]:
     """Return the request with its registered hooks, and the notebook's functions beside it.
 
+    A function that was given to a recorded run is looked up again, whatever is registered.
+
     Raises
     ------
     UnknownName
         For a hook that is neither; lists the functions at hand.
     """
-    registered = tuple(use for use in request.hooks if use.hook.name in HOOKS.names())
+    known = HOOKS.names()
+    registered = tuple(u for u in request.hooks if u.hook.name in known and not u.given)
     others = [use for use in request.hooks if use not in registered]
     return request.changed(hooks=registered), [(use, _function(use, names)) for use in others]
 

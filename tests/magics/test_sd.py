@@ -1,11 +1,15 @@
 """The magic in a real IPython shell."""
 
+import dataclasses
+
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
 from sdnb.choice import Choice
 from sdnb.errors import HookError, InvalidField, SdnbError, UnknownName
+from sdnb.magics.notebook_hooks import split_hooks
 from sdnb.registry import HOOKS
+from sdnb.request import GenerationRequest, HookUse
 from sdnb.result import Result
 from tests.magics.conftest import DRAWN_SEED, Notebook
 
@@ -232,6 +236,17 @@ def test_registered_hooks_stay_in_the_request(
     # then
     assert [use.hook for use in notebook.pipe.request.hooks] == [Choice("ready_made")]
     assert notebook.pipe.runs[-1].hooks.on_step == ()
+
+
+def test_a_function_of_a_recorded_run_is_the_notebook_s_again() -> None:
+    # given: a function that was called as a registered hook is
+    use = dataclasses.replace(HookUse.parse("denoise:rescaled_cfg"), given=True)
+    functions = {"rescaled_cfg": print}
+    # when
+    request, found = split_hooks(GenerationRequest(hooks=(use,)), functions)
+    # then
+    assert request.hooks == ()
+    assert found == [(use, functions["rescaled_cfg"])]
 
 
 @pytest.mark.parametrize(
