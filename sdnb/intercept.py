@@ -125,16 +125,9 @@ def _check_branches(old: Branches, new: object, place: str) -> None:
             allowed='a mapping of names to Conditioning, "cond" among them',
             fix='{**event.branches, "cond": other}',
         )
-    before, lengths = old["cond"].embeds, {cond.embeds.shape[1] for cond in named.values()}
+    before = old["cond"].embeds
     for name, cond in named.items():
         _fitting_text(before, cond.embeds, f"{place} gave a branch {name!r}")
-    if len(lengths) > 1:
-        raise HookError(
-            f"{place} gave branches of several lengths.",
-            given=sorted(lengths),
-            allowed="one number of text positions",
-            fix="encode all prompts in one way",
-        )
 
 
 def _fitting_text(old: Tensor, new: Tensor, what: str) -> None:

@@ -22,6 +22,7 @@ from sdnb.models.attention import AttentionRecorder
 from sdnb.models.denoiser import Denoiser
 from sdnb.models.networks import Decode, Encode
 from sdnb.past import Past
+from sdnb.prompt import edited
 from sdnb.registry import SAMPLERS
 from sdnb.request import GenerationRequest
 from sdnb.shapes import Latents, State
@@ -73,7 +74,7 @@ class Lane:
         self._asking = Asking(denoiser, hooks, request.cfg_scale, self.opening, self.attention)
         self._components = denoiser.components
         self._hooks = hooks
-        self._branches: dict[str, Conditioning] = {}
+        self._texts: dict[str, dict[int, Conditioning]] = {}  # from which step on
         self._finite: list[Tensor] = []
         self._sampler: Sampler = SAMPLERS[request.sampler.name]
         self.sigmas = plan_levels(self._components, request)
@@ -120,13 +121,22 @@ class Lane:
         if request.cfg_scale != 1 or self._sampler.asks_both:
             prompts = {"uncond": request.negative_prompt, **prompts}
         for name, prompt in prompts.items():
-            cond = yield Encode((prompt,) * request.batch_size, request.clip_skip)
-            if not isinstance(cond, Conditioning):
-                raise TypeError("a wish for vectors must be sent them")
-            event = TextEvent(prompt, cond.tokens, cond.embeds)
-            event = apply_hooks(event, self._hooks.on_text)
-            self._branches[name] = replace(cond, embeds=event.embeds)
-            yield event
+            for step, text in edited(prompt, len(self.sigmas) - 1, request.syntax):
+                wish = Encode((text,) * request.batch_size, request.clip_skip, request.syntax)
+                cond = yield wish
+                if not isinstance(cond, Conditioning):
+                    raise TypeError("a wish for vectors must be sent them")
+                event = TextEvent(text, cond.tokens, cond.embeds)
+                event = apply_hooks(event, self._hooks.on_text)
+                self._texts.setdefault(name, {})[step] = replace(cond, embeds=event.embeds)
+                yield event
+
+    def _branches(self) -> dict[str, Conditioning]:
+        """Return what the network is told at the step to come."""
+        return {
+            name: texts[max(step for step in texts if step <= self.index)]
+            for name, texts in self._texts.items()
+        }
 
     def _begin(self) -> Generator[Yielded, Sent, Latents]:
         x = self.opening.noised(self.sigmas[0])
@@ -194,7 +204,7 @@ class Lane:
 
     def _evaluate(self, asked: loop.Question) -> Generator[Yielded, Sent, loop.Answer]:
         place = Place(self.index, self.total, self._questions)
-        event = yield from self._asking.ask(asked, self._branches, place)
+        event = yield from self._asking.ask(asked, self._branches(), place)
         self._questions += 1
         self.denoised = event.denoised
         answer: loop.Answer = event.denoised

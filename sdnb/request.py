@@ -16,9 +16,12 @@ from typing import Any, no_type_check
 from sdnb.choice import Choice
 from sdnb.errors import InvalidField, UnknownName
 from sdnb.picture import FromImage, FromNoise, Inpaint, Picture, Start
+from sdnb.prompt import SYNTAXES
 from sdnb.registry import SAMPLERS, SCHEDULES
 
-SCHEMA = 1
+SCHEMA = 2
+"""Version of the JSON form. Requests of version 1 knew no meaning of brackets."""
+
 POINTS = ("text", "start", "model", "denoise", "step", "image")
 """The six points of a run where a hook can stand."""
 
@@ -157,6 +160,10 @@ class GenerationRequest:
     clip_skip: int = field(
         default=0, metadata=_flag("--clip-skip", int, "last text layers left out")
     )
+    syntax: str = field(
+        default="comfyui",
+        metadata=_flag("--syntax", str, f"what brackets in prompts mean: {', '.join(SYNTAXES)}"),
+    )
     hooks: tuple[HookUse, ...] = field(
         default=(),
         metadata=_flag(
@@ -177,6 +184,8 @@ class GenerationRequest:
         object.__setattr__(self, "hooks", tuple(self.hooks))
         for name in ("prompt", "negative_prompt"):
             _check(isinstance(getattr(self, name), str), name, getattr(self, name), "text")
+        if self.syntax not in SYNTAXES:
+            raise UnknownName.among("syntax of prompts", self.syntax, SYNTAXES)
         _check(isinstance(self.checkpoint, str | None), "checkpoint", self.checkpoint, "text")
         starts = "FromNoise(), FromImage.read(path), Inpaint.read(path, mask)"
         _check(isinstance(self.start, Start), "start", self.start, starts)
@@ -241,6 +250,8 @@ class GenerationRequest:
                 allowed="what GenerationRequest.to_json gives",
                 fix="read it from the file again",
             ) from error
+        if schema < 2:
+            fields.setdefault("syntax", "plain")
         if schema > SCHEMA:
             raise InvalidField(
                 "this request was written by a newer sdnb.",

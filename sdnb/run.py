@@ -20,7 +20,7 @@ from sdnb.models.attention import AttentionRecorder
 from sdnb.models.components import Components
 from sdnb.models.denoiser import Denoiser
 from sdnb.models.networks import Asked, Networks, Told
-from sdnb.models.text import truncated_text, unknown_words
+from sdnb.models.text import unknown_words
 from sdnb.models.vae import decode_latents, to_pil
 from sdnb.past import Past
 from sdnb.picture import Inpaint
@@ -294,8 +294,6 @@ def notices(components: Components, request: GenerationRequest) -> tuple[str, ..
     if unknown and components.words is not None:
         known = ", ".join(sorted(components.words))
         said.append(f"This model has never seen: {', '.join(unknown)}. It knows: {known}.")
-    for cut in filter(None, (truncated_text(components, prompt) for prompt in prompts)):
-        said.append(f"The text encoder has no room for the end of the prompt: {cut!r}.")
     if isinstance(request.start, Inpaint) and request.start.mask.is_black:
         said.append("The mask is black everywhere: nothing was repainted. White repaints.")
     return tuple(said)

@@ -203,7 +203,6 @@ def test_nothing_in_an_event_can_be_changed_unseen(pipe, point, change, complain
         (lambda embeds: embeds[..., :8], "does not fit"),
         (lambda embeds: embeds.double(), "does not fit"),
         (lambda embeds: embeds * float("nan"), "NaN"),
-        (lambda embeds: embeds.repeat(1, 2, 1), "several lengths"),
     ],
 )
 def test_a_branch_that_does_not_fit_is_refused_by_its_hook_s_name(pipe, change, complaint):

@@ -1,5 +1,6 @@
 """Runs of the embedded model: the same picture however it is asked for, and nothing left behind."""
 
+import dataclasses
 import pickle
 import subprocess
 import sys
@@ -454,3 +455,45 @@ def test_every_public_name_is_there():
 
 def _look(event):
     """Look at a step and change nothing."""
+
+
+def test_a_text_that_stands_there_twice_is_read_as_once(pipe):
+    # given: a prompt beside a negative one as long, then twice as long
+    def twice(event):
+        cond = event.branches["cond"]
+        again = dataclasses.replace(cond, embeds=cond.embeds.repeat(1, 2, 1))
+        return dataclasses.replace(event, branches={**event.branches, "cond": again})
+
+    once = pipe.run("a red cat", seed=3, steps=2, attention=True)
+    # when
+    seen = pipe.run("a red cat", seed=3, steps=2, hooks=Hooks(on_model=(twice,)), attention=True)
+    # then
+    assert torch.allclose(seen.latents, once.latents, atol=1e-4)
+    assert torch.allclose(seen.attention.map("cat"), once.attention.map("cat"), atol=1e-3)
+
+
+def test_words_change_on_the_way(pipe):
+    # given
+    prompt = "a [red:blue:0.5] circle"
+    texts = []
+    hooks = Hooks(on_text=(lambda event: texts.append(event.prompt),))
+    # when
+    result = pipe.run(prompt, seed=3, steps=4, cfg_scale=1, hooks=hooks)
+    early, late = (
+        pipe.run(f"a {colour} circle", seed=3, steps=4, cfg_scale=1) for colour in ("red", "blue")
+    )
+    # then
+    assert texts == ["a red circle", "a blue circle"]
+    assert torch.equal(result.trace.x[2], early.trace.x[2])
+    assert not torch.equal(result.trace.x[3], early.trace.x[3])
+    branched = pipe.branch(early, step=2, prompt="a blue circle").finish()
+    assert torch.allclose(result.latents, branched.latents, atol=1e-5)
+    assert not torch.allclose(result.latents, late.latents, atol=1e-3)
+
+
+def test_a_long_prompt_and_a_short_one_are_asked_together(pipe):
+    long = "a red circle on a meadow " * 20
+    result = pipe.run(long, negative_prompt="snow", seed=3, steps=2)
+    comparison = sdnb.compare(pipe, seed=3, steps=2, prompt=[long, "a cat"], negative_prompt="snow")
+    apart = (comparison.results[0].latents - result.latents).norm() / result.latents.norm()
+    assert apart < 1e-4

@@ -161,7 +161,7 @@ class Comparison:
 
 def compare(
     pipe: Pipeline,
-    prompt: GenerationRequest | str = "",
+    prompt: GenerationRequest | str | list[str] = "",
     *,
     zipped: bool = False,
     keep: str = "all",

@@ -8,6 +8,7 @@ from sdnb.models.components import Components
 from sdnb.models.denoiser import Answer, Denoiser, Question
 from sdnb.models.text import encode_text
 from sdnb.pipeline import Pipeline
+from sdnb.prompt import edited
 from sdnb.request import GenerationRequest
 from sdnb.shapes import Latents, State
 from sdnb.start import Opening
@@ -17,7 +18,10 @@ Both = Callable[[State, float], tuple[State, State]]
 
 
 def ask_network(
-    pipe: Pipeline, prompts: Mapping[str, Sequence[str]], clip_skip: int = 0
+    pipe: Pipeline,
+    prompts: Mapping[str, Sequence[str]],
+    clip_skip: int = 0,
+    syntax: str = "comfyui",
 ) -> Callable[[Latents, float], Answer]:
     """Return the checkpoint as a function that gives each branch's noise.
 
@@ -34,7 +38,9 @@ def ask_network(
     """
     parts = pipe.components
     with pipe.turn():
-        branches = {name: encode_text(parts, texts, clip_skip) for name, texts in prompts.items()}
+        branches = {
+            name: encode_text(parts, texts, clip_skip, syntax) for name, texts in prompts.items()
+        }
     denoiser = Denoiser(parts)
 
     def ask(x: Latents, sigma: float) -> Answer:
@@ -47,13 +53,15 @@ def ask_network(
 def as_denoiser(pipe: Pipeline, request: GenerationRequest) -> Both:
     """Return the checkpoint as a denoiser with the request's prompt and guidance.
 
-    Hooks are not called, and no part of a picture is kept. At cfg_scale 1 there is no negative
+    Hooks are not called, no part of a picture is kept, and words that change on the way stay the
+    first ones. At cfg_scale 1 there is no negative
     prompt to answer: both halves of the pair are the same then.
     """
-    prompts = {"cond": [request.prompt] * request.batch_size}
+    prompts = {"cond": [_first(request, request.prompt)] * request.batch_size}
     if request.cfg_scale != 1:
-        prompts = {"uncond": [request.negative_prompt] * request.batch_size, **prompts}
-    ask = ask_network(pipe, prompts, request.clip_skip)
+        uncond = [_first(request, request.negative_prompt)] * request.batch_size
+        prompts = {"uncond": uncond, **prompts}
+    ask = ask_network(pipe, prompts, request.clip_skip, request.syntax)
 
     def denoiser(x: Latents, sigma: float) -> tuple[Latents, Latents]:
         eps = ask(x, sigma)
@@ -61,6 +69,10 @@ def as_denoiser(pipe: Pipeline, request: GenerationRequest) -> Both:
         return denoised, (x - sigma * eps["uncond"] if "uncond" in eps else denoised)
 
     return denoiser
+
+
+def _first(request: GenerationRequest, prompt: str) -> str:
+    return edited(prompt, request.steps, request.syntax)[0][1]
 
 
 class Counted:

@@ -88,13 +88,15 @@ def pair(request: GenerationRequest, values: Values, hooks: Hooks = NO_HOOKS) ->
 
 
 def plan_fields(
-    prompt: GenerationRequest | str, fields: Mapping[str, Any], *, zipped: bool
+    prompt: GenerationRequest | str | list[str], fields: Mapping[str, Any], *, zipped: bool
 ) -> Plan:
     """Plan a request's cells from fields: a list is an axis, anything else holds for all.
 
     ``zipped`` pairs the lists, else they are crossed.
     """
-    request = GenerationRequest(prompt=prompt) if isinstance(prompt, str) else prompt
+    request = prompt if isinstance(prompt, GenerationRequest) else GenerationRequest()
+    if not isinstance(prompt, GenerationRequest):
+        fields = {"prompt": prompt, **fields}
     axes = {name: each for name, each in fields.items() if isinstance(each, list)}
     fixed = {name: each for name, each in fields.items() if name not in axes}
     hooks = fixed.pop("hooks", NO_HOOKS)

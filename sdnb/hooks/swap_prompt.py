@@ -9,7 +9,9 @@ from sdnb.models.text import encode_text
 from sdnb.pipeline import Pipeline
 
 
-def swap_prompt(pipe: Pipeline, prompt: str, *, at: int, clip_skip: int = 0) -> Hook:
+def swap_prompt(
+    pipe: Pipeline, prompt: str, *, at: int, clip_skip: int = 0, syntax: str = "comfyui"
+) -> Hook:
     """Ask about another prompt from step ``at`` on; on ``model``.
 
     Early steps decide where things are, late ones what they look like.
@@ -19,7 +21,7 @@ def swap_prompt(pipe: Pipeline, prompt: str, *, at: int, clip_skip: int = 0) -> 
 
     @cache
     def encoded(batch_size: int) -> Conditioning:
-        return encode_text(pipe.components, [prompt] * batch_size, clip_skip)
+        return encode_text(pipe.components, [prompt] * batch_size, clip_skip, syntax)
 
     def swapped(event: ModelEvent) -> ModelEvent | None:
         if event.index < at:

@@ -12,6 +12,7 @@ from keyword import iskeyword
 from sdnb.errors import InvalidField, SdnbError, UnknownName
 from sdnb.magics.seeds import AFTER, read_after
 from sdnb.picture import FromNoise, Picture
+from sdnb.prompt import SYNTAXES
 from sdnb.registry import SAMPLERS, SCHEDULES
 from sdnb.request import MODULE, POINTS, GenerationRequest
 
@@ -19,6 +20,7 @@ _NUMBERS: dict[object, str] = {int: "a whole number", float: "a number"}
 _VALUES: dict[str, Callable[[], Sequence[str]]] = {
     "--sampler": SAMPLERS.names,
     "--schedule": SCHEDULES.names,
+    "--syntax": lambda: list(SYNTAXES),
     "--on": lambda: [*(f"{point}:" for point in POINTS), MODULE],
 }
 

@@ -51,20 +51,21 @@ class AttentionRecorder:
                 question.branches.items(), question.rows.values(), strict=True
             )
         }
-        kept = {name: max(map(len, self._tokens[name])) for name in names}
-        seen: dict[str, LayerMaps] = {}
+        lengths = [cond.embeds.shape[1] for cond in question.branches.values()]
+        seen: dict[str, dict[str, LayerMaps]] = {name: {} for name in names}
+
+        def see(path: str, shares: Float[Tensor, "R N L"]) -> None:
+            for (name, rows), length in zip(names.items(), lengths, strict=True):
+                own = shares[rows].unflatten(-1, (-1, length)).sum(-2)  # a short text comes twice
+                kept = own[..., : max(map(len, self._tokens[name]))]
+                seen[name][path] = kept.mT.unflatten(-1, _grid(shares.shape[1], self._size))
+
         with ExitStack() as stack:
             for path, layer in cross_attention_layers(network):
-                see = partial(self._see, seen, path, max(kept.values()))
-                stack.enter_context(watching(layer, see))
+                stack.enter_context(watching(layer, partial(see, path)))
             yield
-        for name, rows in names.items():
-            self._add(name, {path: maps[rows, : kept[name]] for path, maps in seen.items()}, index)
-
-    def _see(
-        self, seen: dict[str, LayerMaps], path: str, columns: int, shares: Float[Tensor, "R N L"]
-    ) -> None:
-        seen[path] = shares[..., :columns].mT.unflatten(-1, _grid(shares.shape[1], self._size))
+        for name, maps in seen.items():
+            self._add(name, maps, index)
 
     def attention(self) -> Attention | None:
         """Return the means of what was gathered, on the CPU; None if nothing was asked."""

@@ -7,8 +7,10 @@ timestep for each row. Guidance and hooks come before and after, one run at a ti
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from math import lcm
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from sdnb.conditioning import Branches
@@ -81,7 +83,7 @@ class Denoiser:
         rows = [len(question.x) for question, _ in asked]
         sigma = _column([question.sigma for question, _ in asked], rows, x)
         t = _column([float(round(question.t)) for question, _ in asked], rows, x)
-        embeds = torch.cat([cond.embeds for _, cond in asked])
+        embeds = _together([cond.embeds for _, cond in asked])
         dtype = self.components.dtype
         network, first = self.components.unet, questions[0]
         with first.taps(network, first), first.watch(network, first):
@@ -93,6 +95,15 @@ class Denoiser:
         eps = PREDICTIONS[self.components.prediction](output.to(x.dtype), x, sigma)
         answers = iter(torch.split(eps, rows))
         return [{name: next(answers) for name in question.branches} for question in questions]
+
+
+def _together(embeds: Sequence[Float[Tensor, "_b _l D"]]) -> Float[Tensor, "rows L D"]:
+    """Join texts of different lengths: shorter ones are repeated.
+
+    Attention to a text that stands there twice is attention to it once: its shares halve.
+    """
+    length = lcm(*(each.shape[1] for each in embeds))
+    return torch.cat([each.repeat(1, length // each.shape[1], 1) for each in embeds])
 
 
 def _column(values: Sequence[float], rows: Sequence[int], x: Latents) -> Tensor:

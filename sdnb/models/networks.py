@@ -29,6 +29,7 @@ class Encode:
 
     prompts: tuple[str, ...]
     clip_skip: int
+    syntax: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +91,9 @@ class Networks:
     def _encoded(self, wish: Encode) -> Conditioning | SdnbError:
         if wish not in self.texts:
             try:
-                self.texts[wish] = encode_text(self.components, wish.prompts, wish.clip_skip)
+                self.texts[wish] = encode_text(
+                    self.components, wish.prompts, wish.clip_skip, wish.syntax
+                )
             except SdnbError as error:
                 return error
         return self.texts[wish]

@@ -1,30 +1,51 @@
-"""Text to vectors: tokens, and what cross-attention reads."""
+"""Text to vectors: tokens in chunks, and what cross-attention reads.
+
+A text encoder has room for 75 tokens between its two marks. Longer prompts are encoded chunk by
+chunk, and the network reads all chunks one behind the other.
+"""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 
 import torch
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from sdnb.conditioning import Conditioning, Token
 from sdnb.errors import InvalidField
 from sdnb.models.components import Components, Network
+from sdnb.prompt import Piece, read_chunks
+from sdnb.shapes import Embeds, Pooled
+
+Tokens = tuple[Token, ...]
+
+NOWHERE = (0, 0)
+"""Span of a mark that is no text."""
 
 
-def encode_text(components: Components, prompts: Sequence[str], clip_skip: int = 0) -> Conditioning:
+def encode_text(
+    components: Components,
+    prompts: Sequence[str],
+    clip_skip: int = 0,
+    syntax: str = "comfyui",
+) -> Conditioning:
     """Encode one prompt for each image.
 
     Parameters
     ----------
     prompts : sequence of str
-        B texts; what goes beyond the encoder's positions (75 and two marks) is cut off.
+        B texts of any length.
     clip_skip : int
         How many of the encoder's last layers are left out.
+    syntax : str
+        What brackets mean: one of `sdnb.prompt.SYNTAXES`.
 
     Returns
     -------
     Conditioning
-        ``embeds`` [B, 77, D] after the final layer norm, float32.
+        ``embeds`` [B, 77 n, D] after the final layer norm, float32, of n chunks: as many as
+        the longest prompt has. ``pooled`` is the first chunk's.
     """
     encoder = components.text_encoder
     if clip_skip >= encoder.config.num_hidden_layers:
@@ -33,47 +54,118 @@ def encode_text(components: Components, prompts: Sequence[str], clip_skip: int =
             given=clip_skip,
             allowed=f"0 … {encoder.config.num_hidden_layers - 1}",
         )
-    ids, tokens = tokenize(components, prompts)
+    rows = tokenize(components, prompts, syntax)
+    ids = torch.tensor([[token.id for token in tokens] for tokens in rows])
+    room = components.tokenizer.model_max_length
+    embeds, pooled = _vectors(components, ids.reshape(-1, room), clip_skip)
+    weights = torch.tensor([[token.weight for token in tokens] for tokens in rows])
+    if not bool((weights == 1).all()):
+        weights = weights.reshape(-1, room, 1).to(embeds)
+        embeds = WEIGHINGS[syntax](components, embeds, weights, clip_skip)
+    chunks = ids.shape[1] // room
+    return Conditioning(embeds.unflatten(0, (-1, chunks)).flatten(1, 2), pooled[::chunks], rows)
+
+
+def _vectors(
+    components: Components, ids: Int[Tensor, "N L"], clip_skip: int
+) -> tuple[Embeds, Pooled]:
+    """Ask the text encoder about some chunks."""
+    encoder = components.text_encoder
     with torch.no_grad():
         output = encoder(ids.to(components.device), output_hidden_states=True)
     # transformers moved the norm out of an inner module in 5.6
     inner: Network = getattr(encoder, "text_model", encoder)
     embeds = inner.final_layer_norm(output.hidden_states[-1 - clip_skip]).detach()
-    return Conditioning(embeds.float(), output.pooler_output.float(), tokens)
+    return embeds.float(), output.pooler_output.float()
+
+
+def from_nothing(
+    components: Components, embeds: Embeds, weights: Float[Tensor, "N L 1"], clip_skip: int
+) -> Embeds:
+    """Move each vector away from the one that no text at all has there: ComfyUI's meaning."""
+    ids = torch.tensor([[token.id for token in _padded(components, [])]])
+    nothing, _ = _vectors(components, ids, clip_skip)
+    return nothing + weights * (embeds - nothing)
+
+
+def from_zero(
+    _components: Components, embeds: Embeds, weights: Float[Tensor, "N L 1"], _clip_skip: int
+) -> Embeds:
+    """Scale each vector, then all of a chunk back to their mean: A1111's meaning."""
+    scaled = embeds * weights
+    return scaled * embeds.mean((1, 2), keepdim=True) / scaled.mean((1, 2), keepdim=True)
+
+
+WEIGHINGS = {"comfyui": from_nothing, "a1111": from_zero}
 
 
 def tokenize(
-    components: Components, prompts: Sequence[str]
-) -> tuple[Tensor, tuple[tuple[Token, ...], ...]]:
-    """Split prompts into the encoder's tokens, padded to its positions: ids [B, 77], tokens."""
+    components: Components, prompts: Sequence[str], syntax: str = "comfyui"
+) -> tuple[Tokens, ...]:
+    """Split prompts into the encoder's tokens: as many chunks of 77 for each, with their marks."""
+    parted = [_chunks(components, prompt, syntax) for prompt in prompts]
+    count = max(map(len, parted), default=1)
+    return tuple(
+        tuple(
+            token
+            for chunk in [*chunks, *[[]] * (count - len(chunks))]
+            for token in _padded(components, chunk)
+        )
+        for chunks in parted
+    )
+
+
+def _chunks(components: Components, prompt: str, syntax: str) -> list[list[Token]]:
+    """Part a prompt's tokens; a word begins a new chunk where it would be cut, if it fits there."""
+    room = components.tokenizer.model_max_length - 2
+    chunks: list[list[Token]] = []
+    for pieces in read_chunks(prompt, syntax):
+        chunks.append([])
+        for word in _words(chain.from_iterable(_tokens(components, piece) for piece in pieces)):
+            if len(chunks[-1]) + len(word) > room and len(word) <= room:
+                chunks.append([])
+            for token in word:
+                if len(chunks[-1]) == room:
+                    chunks.append([])
+                chunks[-1].append(token)
+    return chunks
+
+
+def _tokens(components: Components, piece: Piece) -> Iterator[Token]:
+    """Give the tokens of a piece, with their places in the prompt that it is from."""
     tokenizer = components.tokenizer
     encoded = tokenizer(
-        list(prompts),
-        padding="max_length",
-        max_length=tokenizer.model_max_length,
-        truncation=True,
-        return_offsets_mapping=True,
-        return_tensors="pt",
+        piece.text, add_special_tokens=False, return_offsets_mapping=True, verbose=False
     )
-    ids, spans = encoded["input_ids"], encoded["offset_mapping"].tolist()
-    tokens = tuple(
-        tuple(
-            Token(id, text, (start, end), piece=prompt[start:end])
-            for id, text, (start, end) in zip(
-                row, tokenizer.convert_ids_to_tokens(row), row_spans, strict=True
-            )
-        )
-        for prompt, row, row_spans in zip(prompts, ids.tolist(), spans, strict=True)
-    )
-    return ids, tokens
+    ids = encoded["input_ids"]
+    names = tokenizer.convert_ids_to_tokens(ids)
+    for id, name, (start, end) in zip(ids, names, encoded["offset_mapping"], strict=True):
+        span = (piece.start + start, piece.start + end)
+        yield Token(id, name, span, piece.weight, piece.text[start:end])
 
 
-def truncated_text(components: Components, prompt: str) -> str:
-    """Return the end of a prompt that the encoder will not see; empty if all fits."""
-    encoded = components.tokenizer(prompt, return_offsets_mapping=True, verbose=False)
-    room = components.tokenizer.model_max_length
-    spans = encoded["offset_mapping"]
-    return prompt[spans[room - 1][0] :] if len(spans) > room else ""
+def _words(tokens: Iterable[Token]) -> Iterator[list[Token]]:
+    """Gather the tokens of each word: its last one says so, in CLIP's manner."""
+    word: list[Token] = []
+    for token in tokens:
+        word.append(token)
+        if token.text.endswith("</w>"):
+            yield word
+            word = []
+    if word:
+        yield word
+
+
+def _padded(components: Components, tokens: Sequence[Token]) -> list[Token]:
+    """Return a chunk with its marks, filled up to the encoder's positions."""
+    tokenizer = components.tokenizer
+    marks = {
+        id: Token(id, tokenizer.convert_ids_to_tokens(id), NOWHERE)
+        for id in (tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id)
+    }
+    begun = [marks[tokenizer.bos_token_id], *tokens, marks[tokenizer.eos_token_id]]
+    padding = [marks[tokenizer.pad_token_id]] * (tokenizer.model_max_length - len(begun))
+    return [*begun, *padding]
 
 
 def unknown_words(components: Components, prompt: str) -> tuple[str, ...]:

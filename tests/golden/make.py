@@ -33,6 +33,7 @@ REQUEST = GenerationRequest(
     start=Inpaint(Picture(PIXEL), Picture(PIXEL)),
     checkpoint="tiny",
     clip_skip=1,
+    syntax="plain",
     hooks=(HookUse("step", Choice("my_function"), 3, 7), HookUse("image", Choice("g"))),
 )
 """Every field is set to something else than its default."""

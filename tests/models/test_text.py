@@ -4,13 +4,13 @@ import pytest
 import torch
 
 from sdnb.errors import InvalidField
-from sdnb.models.text import encode_text, tokenize, truncated_text, unknown_words
+from sdnb.models.text import encode_text, tokenize, unknown_words
 
 
 def test_the_vectors_are_the_encoders_own(pipe):
     # given
     parts = pipe.components
-    ids, _ = tokenize(parts, ["a blue star"])
+    ids = torch.tensor([[token.id for token in row] for row in tokenize(parts, ["a blue star"])])
 
     # when
     cond = encode_text(parts, ["a blue star"])
@@ -22,7 +22,7 @@ def test_the_vectors_are_the_encoders_own(pipe):
 
 def test_every_token_knows_its_place_in_the_prompt(pipe):
     # when
-    _, ((start, *words), *_) = tokenize(pipe.components, ["a blue star"])
+    ((start, *words),) = tokenize(pipe.components, ["a blue star"])
 
     # then
     assert start.span == (0, 0)
@@ -47,14 +47,81 @@ def test_unknown_words_are_told_once_in_their_order(pipe):
     assert unknown_words(pipe.components, "") == ()
 
 
-def test_text_beyond_the_encoders_room_is_told(pipe):
-    long = "red " * 75 + "circle star"
-    assert truncated_text(pipe.components, long) == "circle star"
-    assert truncated_text(pipe.components, "red " * 75) == ""
+def test_the_tokens_are_those_of_the_tokenizer(pipe):
+    # given
+    text = "a blue star left of zebra-striped ünïcödé 3 things"
+    encoded = pipe.components.tokenizer(text, padding="max_length", max_length=77)
+    # when
+    (row,) = tokenize(pipe.components, [text])
+    # then
+    assert [token.id for token in row] == encoded["input_ids"]
+
+
+def test_what_does_not_fit_goes_on_in_another_chunk(pipe):
+    # given: 74 words, then one of several tokens that would be cut
+    tokenizer = pipe.components.tokenizer
+    long = "red " * 74 + "zebra"
+    pieces = tokenizer("zebra", add_special_tokens=False)["input_ids"]
+    # when
+    (row,) = tokenize(pipe.components, [long])
+    cond = encode_text(pipe.components, [long, "a cat"])
+    # then
+    assert len(pieces) > 1 and len(row) == 154
+    assert [row[0].id, row[77].id] == [tokenizer.bos_token_id] * 2
+    assert [token.id for token in row[78 : 78 + len(pieces)]] == pieces
+    assert long[slice(row[78].span[0], row[77 + len(pieces)].span[1])] == "zebra"
+    assert cond.embeds.shape[:2] == (2, 154)
+    short = encode_text(pipe.components, ["a cat"])
+    assert torch.allclose(cond.embeds[1, :77], short.embeds[0], atol=1e-5)
+    assert torch.allclose(cond.pooled[1], short.pooled[0], atol=1e-5)
+
+
+def test_a_word_longer_than_a_chunk_is_cut(pipe):
+    (row,) = tokenize(pipe.components, ["z" * 300])
+    assert len(row) > 77
+    assert "".join(token.piece for token in row) == "z" * 300
+
+
+def test_a_break_begins_a_chunk(pipe):
+    # given
+    both = encode_text(pipe.components, ["a red cat BREAK a blue dog"])
+    # when
+    parts = [encode_text(pipe.components, [text]) for text in ("a red cat", "a blue dog")]
+    # then
+    joined = torch.cat([part.embeds for part in parts], dim=1)
+    assert torch.allclose(both.embeds, joined, atol=1e-5)
+
+
+def test_weights_move_vectors_away_from_those_of_no_text(pipe):
+    # given
+    bare, nothing = (encode_text(pipe.components, [text]).embeds for text in ("a red cat", ""))
+    # when
+    cond = encode_text(pipe.components, ["a (red:1.5) cat"])
+    # then
+    assert [token.weight for token in cond.tokens[0][:5]] == [1, 1, 1.5, 1, 1]
+    expected = bare.clone()
+    expected[:, 2] = nothing[:, 2] + 1.5 * (bare - nothing)[:, 2]
+    assert torch.allclose(cond.embeds, expected, atol=1e-5)
+
+
+def test_weights_in_a1111_s_meaning_keep_the_mean(pipe):
+    # given
+    bare = encode_text(pipe.components, ["a red cat"]).embeds
+    # when
+    weighed = encode_text(pipe.components, ["a [red] cat"], syntax="a1111").embeds
+    # then
+    assert weighed.mean().item() == pytest.approx(bare.mean().item(), rel=1e-4)
+    ratio = weighed / bare
+    assert torch.allclose(ratio[:, 2] * 1.1, ratio[:, 3], rtol=1e-3)
+
+
+def test_brackets_are_text_where_they_mean_nothing(pipe):
+    plain = encode_text(pipe.components, ["(cat)"], syntax="plain")
+    assert [token.piece for token in plain.tokens[0][1:4]] == ["(", "cat", ")"]
+    assert {token.weight for token in plain.tokens[0]} == {1}
 
 
 def test_what_the_user_should_know_stands_under_the_picture(pipe):
-    result = pipe.run("a zebra " + "red " * 80, steps=1)
+    result = pipe.run("a zebra", steps=1)
     assert "zebra" in result.notices[0]
-    assert "no room" in result.notices[1]
     assert "zebra" in result._repr_mimebundle_()["text/html"]
