@@ -290,7 +290,9 @@ def notices(components: Components, request: GenerationRequest) -> tuple[str, ..
     """Return what the user of a request should know, one sentence each."""
     said = []
     prompts = (request.prompt, request.negative_prompt)
-    unknown = unknown_words(components, " ".join(prompts))
+    unknown = dict.fromkeys(
+        word for prompt in prompts for word in unknown_words(components, prompt, request.syntax)
+    )
     if unknown and components.words is not None:
         known = ", ".join(sorted(components.words))
         said.append(f"This model has never seen: {', '.join(unknown)}. It knows: {known}.")

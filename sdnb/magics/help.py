@@ -22,7 +22,8 @@ Draw a picture from a prompt.
 
 The lines below %%sd are the prompt, as typed. A line "negative: ..." is the negative prompt; so
 are all lines below a line "---". {{name}} stands for a variable of the notebook (a text or a
-number), in the prompt and in flags; nothing else is replaced or evaluated. A ";" at the very end
+number), in the prompt and in flags; nothing else is replaced or evaluated. (word:1.3), BREAK and
+[red:blue:0.5] weigh, part and change words; --syntax says in whose meaning. A ";" at the very end
 shows nothing. The result is the value of the cell (_, x = %sd ...), and _sd holds the last one."""
 
 _SEEDS = """\

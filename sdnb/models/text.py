@@ -168,9 +168,10 @@ def _padded(components: Components, tokens: Sequence[Token]) -> list[Token]:
     return [*begun, *padding]
 
 
-def unknown_words(components: Components, prompt: str) -> tuple[str, ...]:
+def unknown_words(components: Components, prompt: str, syntax: str = "comfyui") -> tuple[str, ...]:
     """Return the words of a prompt that a small model has never seen, in their order."""
     if components.words is None:
         return ()
-    words = dict.fromkeys(re.findall(r"[^\W\d_]+", prompt.lower()))
+    said = " ".join(piece.text for chunk in read_chunks(prompt, syntax) for piece in chunk)
+    words = dict.fromkeys(re.findall(r"[^\W\d_]+", said.lower()))
     return tuple(word for word in words if word not in components.words)

@@ -45,6 +45,8 @@ def test_skipping_layers_gives_other_vectors_as_far_as_there_are_layers(pipe):
 def test_unknown_words_are_told_once_in_their_order(pipe):
     assert unknown_words(pipe.components, "A zebra, a red Zebra & 3 lions") == ("zebra", "lions")
     assert unknown_words(pipe.components, "") == ()
+    assert unknown_words(pipe.components, "a cat BREAK a dog") == ("dog",)
+    assert unknown_words(pipe.components, "a cat BREAK", "plain") == ("break",)
 
 
 def test_the_tokens_are_those_of_the_tokenizer(pipe):
