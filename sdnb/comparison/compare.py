@@ -5,16 +5,17 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from html import escape
 from itertools import product
+from pathlib import Path
 from typing import Any
 
+from sdnb.comparison import poster
 from sdnb.comparison.engine import Engine, Lockstep, Progress
-from sdnb.comparison.plan import Axis, Plan, plan_fields
+from sdnb.comparison.plan import NO_AXIS, Axis, Plan, plan_fields
+from sdnb.comparison.record import Outcome
 from sdnb.errors import InvalidField, SdnbError, UnknownName
 from sdnb.pipeline import Pipeline
 from sdnb.request import GenerationRequest
 from sdnb.result import Result, picture_row, quiet_line
-
-NO_AXIS = Axis(name="", settings=({},))
 
 SHOWN_WIDTH = 128
 """Pictures of a grid are drawn at least this wide, in CSS pixels."""
@@ -80,14 +81,35 @@ class Comparison:
         it failed, `InvalidField` where several cells fit or this one is still to come.
         """
         number = self._number(values)
-        if (first := self._first[self.plan.cells[number].work]) in self.errors:
-            raise self.errors[first]
-        result = self.results[number]
-        if result is None:
-            raise InvalidField(
-                "this cell is not computed yet.", given=values, fix="comparison.resume()"
-            )
-        return result
+        match self.outcome(number):
+            case Result() as result:
+                return result
+            case SdnbError() as error:
+                raise error
+            case None:
+                raise InvalidField(
+                    "this cell is not computed yet.", given=values, fix="comparison.resume()"
+                )
+
+    def outcome(self, number: int) -> Outcome:
+        """Return what became of a cell: its result, its error, or None while it is to come."""
+        error = self.errors.get(self._first[self.plan.cells[number].work])
+        return self.results[number] or error
+
+    def save(self, path: str | Path) -> list[Path]:
+        """Save all cells as one labelled picture; returns where it is.
+
+        Every cell's request is in the file: `sdnb.comparison.record.read_comparison`. What has
+        no picture says why. A picture too large for a file is cut into ``name-r0-c0.png``, ….
+
+        Parameters
+        ----------
+        path : str or Path
+            Ends in ``.png`` or ``.webp``. A file that exists is never overwritten: a number is
+            added.
+        """
+        outcomes = [self.outcome(number) for number in range(len(self.plan.cells))]
+        return poster.write(self.plan, outcomes, path)
 
     def __repr__(self) -> str:
         done = sum(result is not None for result in self.results)
@@ -136,7 +158,7 @@ class Comparison:
         pictures = iter([self._picture(number) for number in range(len(self.results))])
         tables = [
             _table(", ".join(filter(None, labels)), down, across, pictures)
-            for labels in product(*(_captions(axis) for axis in above))
+            for labels in product(*(axis.captions for axis in above))
         ]
         return "".join(tables) + quiet_line(repr(self)[1:-1])
 
@@ -198,14 +220,10 @@ def computed(plan: Plan, engine: Engine) -> Comparison:
         return comparison
 
 
-def _captions(axis: Axis) -> list[str]:
-    return [f"{axis.name} {label}".strip() for label in axis.labels]
-
-
 def _table(caption: str, down: Axis, across: Axis, pictures: Iterator[str]) -> str:
-    head = "".join(f"<th>{escape(label)}</th>" for label in _captions(across))
+    head = "".join(f"<th>{escape(label)}</th>" for label in across.captions)
     rows = ""
-    for label in _captions(down):
+    for label in down.captions:
         cells = "".join(f"<td>{next(pictures)}</td>" for _ in across.labels)
         rows += f"<tr><th>{escape(label)}</th>{cells}</tr>"
     return f"<table><caption>{escape(caption)}</caption><tr><th></th>{head}</tr>{rows}</table>"

@@ -25,7 +25,16 @@ class Axis:
     @property
     def labels(self) -> tuple[str, ...]:
         """The settings in words."""
-        return tuple(" + ".join(map(_label, each.values())) for each in self.settings)
+        return tuple(" + ".join(map(label, each.values())) for each in self.settings)
+
+    @property
+    def captions(self) -> tuple[str, ...]:
+        """The settings in words, after the axis's name."""
+        return tuple(f"{self.name} {each}".strip() for each in self.labels)
+
+
+NO_AXIS = Axis(name="", settings=({},))
+"""One setting that changes nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,7 +146,8 @@ def _checked(hooks: object) -> Hooks:
     return hooks
 
 
-def _label(value: object) -> str:
+def label(value: object) -> str:
+    """Return a setting's value in words; of hooks, where they stand and their names."""
     if isinstance(value, Hooks):
         names = (f"{point}:{_name(hook)}" for point, hook in value.at_points())
         return ", ".join(names) or "no hooks"
