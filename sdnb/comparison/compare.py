@@ -177,7 +177,7 @@ class Comparison:
 
 def compare(
     pipe: Pipeline,
-    prompt: GenerationRequest | str = "",
+    request: GenerationRequest | str = "",
     *,
     zipped: bool = False,
     keep: str = "all",
@@ -193,6 +193,8 @@ def compare(
 
     Parameters
     ----------
+    request : GenerationRequest or str
+        A request, or its prompt.
     zipped : bool
         Whether lists go side by side (first values, second values, ...) in place of crossing.
     keep : str
@@ -207,7 +209,7 @@ def compare(
         After an interrupt with what there is: ``resume()`` computes the rest. A cell that
         fails leaves the others.
     """
-    plan = plan_fields(prompt, fields, zipped=zipped)
+    plan = plan_fields(request, fields, zipped=zipped)
     return computed(plan, Lockstep(pipe, keep))
 
 

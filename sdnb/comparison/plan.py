@@ -95,14 +95,15 @@ def pair(request: GenerationRequest, values: Values, hooks: Hooks = NO_HOOKS) ->
 
 
 def plan_fields(
-    prompt: GenerationRequest | str, fields: Mapping[str, object], *, zipped: bool
+    request: GenerationRequest | str, fields: Mapping[str, object], *, zipped: bool
 ) -> Plan:
     """Plan a request's cells from fields: a list is an axis, anything else holds for all.
 
     ``zipped`` pairs the lists, else they are crossed. Without a seed one is drawn, the same for
     all cells.
     """
-    request = GenerationRequest(prompt=prompt) if isinstance(prompt, str) else prompt
+    if isinstance(request, str):
+        request = GenerationRequest(prompt=request)
     axes = {name: each for name, each in fields.items() if isinstance(each, list)}
     fixed = {name: each for name, each in fields.items() if name not in axes}
     if request.seed is None and fields.get("seed") is None:
