@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sdnb.comparison.convergence import measure_convergence as measure_convergence
     from sdnb.comparison.microscope import error_curve as error_curve
     from sdnb.comparison.microscope import inspect as inspect
-    from sdnb.comparison.samplers import measure_costs as measure_costs
+    from sdnb.comparison.sweep import sweep as sweep
     from sdnb.comparison.tree import tree as tree
     from sdnb.diffusion.analytic import GaussianMixture as GaussianMixture
     from sdnb.diffusion.noise_schedules import noise_schedule as noise_schedule
@@ -71,7 +71,6 @@ _HOMES = {
     "load": "pipeline",
     "load_ipython_extension": "magics.extension",
     "measure_convergence": "comparison.convergence",
-    "measure_costs": "comparison.samplers",
     "on_module": "events",
     "noise_schedule": "diffusion.noise_schedules",
     "observe": "models.observe",
@@ -79,6 +78,7 @@ _HOMES = {
     "sampler": "diffusion.samplers.contract",
     "schedule": "diffusion.sigma_schedules",
     "sigmas": "diffusion.sigma_schedules",
+    "sweep": "comparison.sweep",
     "tree": "comparison.tree",
     "unload_ipython_extension": "magics.extension",
 }

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
 from sdnb.errors import InvalidField
@@ -80,7 +80,7 @@ def write(
         append_images=list(frames[1:]),
         duration=[round(1000 * each) for each in seconds],
         loop=0,
-        **(_webp(said) if is_webp else {"comment": said.encode()}),
+        **({"quality": 90, "xmp": xmp(said)} if is_webp else {"comment": said.encode()}),
     )
     return save_new(path, film.getvalue())
 
@@ -95,8 +95,9 @@ def _check_size(frame: "Image", suffix: str) -> None:
         )
 
 
-def _webp(description: str) -> dict[str, Any]:
-    return {"quality": 90, "xmp": _XMP.format(escape(description)).encode()}
+def xmp(description: str) -> bytes:
+    """Return an XMP packet with a description; `ElementTree` gives it back as the only text."""
+    return _XMP.format(escape(_NOT_TEXT.sub("", description))).encode()
 
 
 _XMP = (

@@ -157,12 +157,17 @@ def _chunks(request: GenerationRequest, index: int, facts: Mapping[str, str]) ->
         "request": request.to_json(),
         "index": index,
         "facts": dict(facts),
-        "software": {library: _version(library) for library in _LIBRARIES},
+        "software": software(),
     }
     chunks = PngInfo()
     chunks.add_text("parameters", parameters(request, index=index))
     chunks.add_text("sdnb", json.dumps(values))
     return chunks
+
+
+def software() -> dict[str, str]:
+    """Return the versions of what makes the pictures, by library."""
+    return {library: _version(library) for library in _LIBRARIES}
 
 
 def _encoded(image: "PIL.Image.Image", chunks: "PngInfo") -> bytes:

@@ -3,11 +3,14 @@
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sdnb.comparison import poster
 from sdnb.comparison.engine import Engine, Lockstep, Progress
 from sdnb.comparison.grid import TO_COME, draw_error, draw_grid, draw_pictures, draw_result
 from sdnb.comparison.plan import Plan, plan_fields
+from sdnb.comparison.record import Outcome
 from sdnb.errors import InvalidField, SdnbError, UnknownName
 from sdnb.pipeline import Pipeline
 from sdnb.request import GenerationRequest
@@ -94,14 +97,35 @@ class Comparison:
         it failed, `InvalidField` where several cells fit or this one is still to come.
         """
         number = self._number(values)
-        if (first := self._first[self.plan.cells[number].work]) in self.errors:
-            raise self.errors[first]
-        result = self.results[number]
-        if result is None:
-            raise InvalidField(
-                "this cell is not computed yet.", given=values, fix="comparison.resume()"
-            )
-        return result
+        match self.outcome(number):
+            case Result() as result:
+                return result
+            case SdnbError() as error:
+                raise error
+            case None:
+                raise InvalidField(
+                    "this cell is not computed yet.", given=values, fix="comparison.resume()"
+                )
+
+    def outcome(self, number: int) -> Outcome:
+        """Return what became of a cell: its result, its error, or None while it is to come."""
+        error = self.errors.get(self._first[self.plan.cells[number].work])
+        return self.results[number] or error
+
+    def save(self, path: str | Path) -> list[Path]:
+        """Save all cells as one labelled picture; returns where it is.
+
+        Every cell's request is in the file: `sdnb.comparison.record.read_comparison`. What has
+        no picture says why. A picture too large for a file is cut into ``name-r0-c0.png``, ….
+
+        Parameters
+        ----------
+        path : str or Path
+            Ends in ``.png`` or ``.webp``. A file that exists is never overwritten: a number is
+            added.
+        """
+        outcomes = [self.outcome(number) for number in range(len(self.plan.cells))]
+        return poster.write(self.plan, outcomes, path)
 
     def __repr__(self) -> str:
         done = sum(result is not None for result in self.results)
@@ -149,19 +173,20 @@ class Comparison:
         return found[0]
 
     def _cell(self, number: int, previews: "Mapping[int, Sequence[Image]]") -> str:
-        cell, result = self.plan.cells[number], self.results[number]
-        first = self._first[cell.work]
-        if first in self.errors:
-            return draw_error(self.errors[first])
-        if result is not None:
-            return draw_result(self.plan, cell, result)
-        images = previews.get(first)
-        return draw_pictures(self.plan, cell, images) if images else TO_COME
+        cell = self.plan.cells[number]
+        match self.outcome(number):
+            case Result() as result:
+                return draw_result(self.plan, cell, result)
+            case SdnbError() as error:
+                return draw_error(error)
+            case None:
+                images = previews.get(self._first[cell.work])
+                return draw_pictures(self.plan, cell, images) if images else TO_COME
 
 
 def compare(
     pipe: Pipeline,
-    prompt: GenerationRequest | str | list[str] = "",
+    request: GenerationRequest | str = "",
     *,
     zipped: bool = False,
     keep: str = "all",
@@ -178,6 +203,8 @@ def compare(
 
     Parameters
     ----------
+    request : GenerationRequest or str
+        A request, or its prompt.
     zipped : bool
         Whether lists go side by side (first values, second values, ...) in place of crossing.
     keep : str
@@ -194,7 +221,7 @@ def compare(
         After an interrupt with what there is: ``resume()`` computes the rest. A cell that
         fails leaves the others.
     """
-    plan = plan_fields(prompt, fields, zipped=zipped)
+    plan = plan_fields(request, fields, zipped=zipped)
     return computed(plan, Lockstep(pipe, keep, exact=exact))
 
 

@@ -5,14 +5,12 @@ from html import escape
 from itertools import product
 from typing import TYPE_CHECKING
 
-from sdnb.comparison.plan import Axis, Cell, Plan
+from sdnb.comparison.plan import NO_AXIS, Axis, Cell, Plan
 from sdnb.errors import SdnbError
 from sdnb.result import Result, picture_row, quiet_line
 
 if TYPE_CHECKING:
     from PIL.Image import Image
-
-NO_AXIS = Axis(name="", settings=({},))
 
 SHOWN_WIDTH = 128
 """Pictures of a grid are drawn at least this wide, in CSS pixels."""
@@ -31,7 +29,7 @@ def draw_grid(plan: Plan, cells: Sequence[str]) -> str:
     drawn = iter(cells)
     tables = [
         _table(", ".join(filter(None, labels)), down, across, drawn)
-        for labels in product(*(captions(axis) for axis in above))
+        for labels in product(*(axis.captions for axis in above))
     ]
     return "".join(tables)
 
@@ -59,15 +57,10 @@ def words_of(plan: Plan, cell: Cell) -> str:
     return ", ".join(f"{axis.name} {label}" for axis, label in pairs)
 
 
-def captions(axis: Axis) -> list[str]:
-    """Return what stands over each column of an axis: ``"steps 10"``."""
-    return [f"{axis.name} {label}".strip() for label in axis.labels]
-
-
 def _table(caption: str, down: Axis, across: Axis, cells: Iterator[str]) -> str:
-    head = "".join(f'<th scope="col" {_CENTRE}>{escape(label)}</th>' for label in captions(across))
+    head = "".join(f'<th scope="col" {_CENTRE}>{escape(label)}</th>' for label in across.captions)
     rows = ""
-    for label in captions(down):
+    for label in down.captions:
         row = "".join(f"<td {_CENTRE}>{next(cells)}</td>" for _ in across.labels)
         rows += f'<tr style="background:none"><th scope="row">{escape(label)}</th>{row}</tr>'
     return f"<table><caption>{escape(caption)}</caption><tr><td></td>{head}</tr>{rows}</table>"

@@ -26,7 +26,16 @@ class Axis:
     @property
     def labels(self) -> tuple[str, ...]:
         """The settings in words."""
-        return tuple(" + ".join(map(_label, each.values())) for each in self.settings)
+        return tuple(" + ".join(map(label, each.values())) for each in self.settings)
+
+    @property
+    def captions(self) -> tuple[str, ...]:
+        """The settings in words, after the axis's name."""
+        return tuple(f"{self.name} {each}".strip() for each in self.labels)
+
+
+NO_AXIS = Axis(name="", settings=({},))
+"""One setting that changes nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,15 +97,14 @@ def pair(request: GenerationRequest, values: Values, hooks: Hooks = NO_HOOKS) ->
 
 
 def plan_fields(
-    prompt: GenerationRequest | str | list[str], fields: Mapping[str, Any], *, zipped: bool
+    request: GenerationRequest | str, fields: Mapping[str, Any], *, zipped: bool
 ) -> Plan:
     """Plan a request's cells from fields: a list is an axis, anything else holds for all.
 
     ``zipped`` pairs the lists, else they are crossed.
     """
-    request = prompt if isinstance(prompt, GenerationRequest) else GenerationRequest()
-    if not isinstance(prompt, GenerationRequest):
-        fields = {"prompt": prompt, **fields}
+    if isinstance(request, str):
+        request = GenerationRequest(prompt=request)
     axes = {name: each for name, each in fields.items() if isinstance(each, list)}
     fixed = {name: each for name, each in fields.items() if name not in axes}
     hooks = fixed.pop("hooks", NO_HOOKS)
@@ -140,7 +148,8 @@ def _cell(
     return Cell(labels=labels, request=request.changed(**settings), hooks=hooks)
 
 
-def _label(value: object) -> str:
+def label(value: object) -> str:
+    """Return a setting's value in words; of hooks, where they stand and their names."""
     if isinstance(value, Hooks):
         names = (f"{point}:{_name(hook)}" for point, hook in value.at_points())
         return ", ".join(names) or "no hooks"

@@ -89,6 +89,17 @@ def test_a_cell_is_found_by_its_values(pipe):
         comparison.at(sampler="heun", cfg_scale=3.0)
 
 
+def test_the_prompt_may_be_an_axis_over_a_request(pipe):
+    request = GenerationRequest(prompt=PROMPT, seed=7, steps=1, width=64, height=64)
+    alone = sdnb.compare(pipe, prompt=["a cat", "a dog"], steps=1, width=64, height=64)
+    over = sdnb.compare(pipe, request, prompt=["a cat", "a dog"])
+
+    for comparison in (alone, over):
+        prompts = [result.request.prompt for result in comparison.results]
+        assert prompts == ["a cat", "a dog"]
+    assert over.results[0].seeds == (7,)
+
+
 @pytest.mark.parametrize("zipped", [False, True])
 def test_hooks_that_hold_for_all_are_no_axis(pipe, zipped):
     seen = []

@@ -1,0 +1,288 @@
+"""A comparison's cells on other processes and machines, by Dask: the only file that knows it.
+
+Requests travel as plain values, results as data. A worker is a process with sdnb and the
+checkpoint, however its cluster starts it; it loads the checkpoint once, and computes the cells
+of a task side by side, as `sdnb.comparison.engine.Lockstep` does here.
+"""
+
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from concurrent.futures import CancelledError
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from math import ceil
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import torch
+
+from sdnb.comparison.compare import Comparison, computed
+from sdnb.comparison.engine import Lockstep, Progress
+from sdnb.comparison.plan import NO_HOOKS, Cell, label, plan_fields
+from sdnb.errors import InvalidField, SdnbError
+from sdnb.pipeline import Pipeline, load
+from sdnb.request import JSON, GenerationRequest
+from sdnb.run import Run
+
+if TYPE_CHECKING:
+    from distributed import Client, Future, LocalCluster, Worker
+
+MOST_CELLS = 8
+"""Of a task: results come task by task, and a killed worker's task is computed again."""
+
+LOOPBACK = "127.0.0.1"
+
+DEAF = "import signal\n\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n"
+"""What workers of an own cluster begin with: a notebook's interrupt reaches all its processes."""
+
+
+def sweep(
+    pipe: Pipeline | str,
+    request: GenerationRequest | str = "",
+    *,
+    client: "Client | str | None" = None,
+    zipped: bool = False,
+    keep: str = "none",
+    **fields: Any,
+) -> Comparison:
+    """Run a comparison on a Dask cluster: `sdnb.compare`, past one process.
+
+        sdnb.sweep("tiny", "a red circle", sampler=["ddim", "heun"], cfg_scale=[1, 2, 4, 8])
+
+    Each worker loads the checkpoint once; results fill the grid as they come. What a killed
+    worker had not handed over is computed again by another.
+
+    Parameters
+    ----------
+    pipe : Pipeline or str
+        The checkpoint's reference, or a pipeline for its reference: workers load their own.
+    request : GenerationRequest or str
+        A request, or its prompt.
+    client : distributed.Client or str, optional
+        A cluster's client, or its scheduler's address: ``"tcp://10.0.0.1:8786"``. Workers need
+        sdnb and the checkpoint. Without one a cluster of one process per core is started on
+        this machine (one, if it has a GPU), listening on 127.0.0.1 only, and ended with the
+        sweep; a script that does this begins with ``if __name__ == "__main__":``.
+    zipped : bool
+        As in `sdnb.compare`.
+    keep : str
+        What traces keep, as in `Pipeline.start`: all of it travels from the workers.
+    **fields
+        As in `sdnb.compare`; hooks by name only, as a request's ``hooks``.
+
+    Returns
+    -------
+    Comparison
+        After an interrupt with what there is, and no task goes on: ``resume()`` computes the
+        rest. A cell that fails leaves the others.
+
+    Raises
+    ------
+    InvalidField
+        For hooks that are functions.
+    SdnbError
+        Where Dask is not installed, or no scheduler answers.
+    """
+    plan = plan_fields(request, fields, zipped=zipped)
+    for cell in plan.cells:
+        _check_plain(cell)
+    reference = pipe if isinstance(pipe, str) else pipe.components.reference
+    return computed(plan, Workers(reference, client, keep))
+
+
+def _check_plain(cell: Cell) -> None:
+    if cell.hooks != NO_HOOKS:
+        raise InvalidField(
+            "functions do not travel to the workers of a sweep.",
+            given=label(cell.hooks),
+            allowed="registered hooks, by name in the request",
+            fix='GenerationRequest(hooks=[HookUse.parse("model:guidance_interval")])',
+        )
+
+
+class Workers:
+    """Computes cells on a cluster; what is what stands at `sweep`.
+
+    Attributes
+    ----------
+    runs : mapping
+        None: runs on other machines cannot be looked at.
+    """
+
+    def __init__(self, reference: str, client: "Client | str | None", keep: str) -> None:
+        self.runs: Mapping[int, Run] = {}
+        self._client = client
+        self._job = Job(id=uuid4().hex, reference=reference, keep=keep)
+
+    def rounds(self, cells: Mapping[int, Cell]) -> Generator[Progress, None, None]:
+        """Compute cells; whoever stops iterating cancels what has not ended."""
+        if not cells:
+            return
+        with _connected(self._client) as client:
+            suspects: list[int] = []
+            parts = _parts(list(cells), len(client.nthreads()))
+            for numbers, news in self._tasks(client, cells, parts):
+                if news is None:
+                    suspects += numbers
+                else:
+                    yield from news
+            # one of these kills its workers: computed one at a time, it shows which
+            for number in suspects:
+                for _, news in self._tasks(client, cells, [[number]]):
+                    yield from [Progress(failed={number: _killed()})] if news is None else news
+
+    def _tasks(
+        self, client: "Client", cells: Mapping[int, Cell], parts: Sequence[Sequence[int]]
+    ) -> Iterator[tuple[Sequence[int], list[Progress] | None]]:
+        """Give what is new of each part, as they end; None where its workers were killed."""
+        from distributed import as_completed
+
+        tasks: dict[Future[list[Progress]], Sequence[int]] = {}
+        try:
+            for numbers in parts:
+                requests = {number: cells[number].request.to_json() for number in numbers}
+                tasks[client.submit(compute_cells, self._job, requests, pure=False)] = numbers
+            for task in as_completed(list(tasks), loop=client.loop):
+                news = _news(task, tasks[task])
+                task.release()  # a worker keeps what somebody may still want
+                yield tasks.pop(task), news
+        finally:
+            client.cancel(list(tasks))
+
+
+def _news(task: "Future[list[Progress]]", numbers: Sequence[int]) -> list[Progress] | None:
+    """Fetch what a task gave: an error ends all its cells, a cancelled one leaves them open."""
+    from distributed import KilledWorker
+
+    try:
+        return task.result()
+    except KilledWorker:
+        return None
+    except CancelledError:
+        return []
+    except SdnbError as error:
+        return [Progress(failed=dict.fromkeys(numbers, error))]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """What all tasks of a sweep have in common."""
+
+    id: str
+    reference: str
+    keep: str
+
+
+@dataclass
+class Held:
+    """A worker's one pipeline, and whose it is: a later sweep may find another checkpoint there."""
+
+    lock: Lock = field(default_factory=Lock)
+    job: str = ""
+    pipe: Pipeline | None = None
+
+    def pipeline(self, job: Job) -> Pipeline:
+        """Return the job's pipeline, loaded at its first task."""
+        with self.lock:
+            if self.pipe is None or self.job != job.id:
+                self.pipe = None  # two checkpoints may be too large for the memory
+                self.pipe, self.job = load(job.reference), job.id
+            return self.pipe
+
+
+def compute_cells(job: Job, requests: Mapping[int, JSON]) -> list[Progress]:
+    """Compute requests side by side, on a worker; a cancelled task ends between two rounds."""
+    from distributed import Reschedule, get_worker
+
+    worker: Worker = get_worker()
+    held: Held = vars(worker).setdefault("sdnb", Held())
+    task = worker.get_current_task()
+    cells, refused = _read(requests)
+    news = [Progress(failed=refused)] if refused else []
+    for each in Lockstep(held.pipeline(job), job.keep).rounds(cells):
+        if worker.state.tasks[task].state == "cancelled":
+            raise Reschedule  # nobody waits for it; if somebody does again, another begins it
+        news.append(each)
+    return news
+
+
+def _read(requests: Mapping[int, JSON]) -> tuple[dict[int, Cell], dict[int, SdnbError]]:
+    """Return the cells of requests, and the errors of those that mean nothing here."""
+    cells: dict[int, Cell] = {}
+    refused: dict[int, SdnbError] = {}
+    for number, values in requests.items():
+        try:
+            cells[number] = Cell(labels=(), request=GenerationRequest.from_json(values))
+        except SdnbError as error:
+            refused[number] = error
+    return cells, refused
+
+
+def _parts(numbers: Sequence[int], workers: int) -> list[Sequence[int]]:
+    """Cut cells into equally many tasks for each worker, of `MOST_CELLS` at most.
+
+    ``workers`` may be 0: some clusters grow when there is something to do.
+    """
+    turns = ceil(len(numbers) / (max(1, workers) * MOST_CELLS))
+    size = ceil(len(numbers) / (max(1, workers) * turns))
+    return [numbers[begin : begin + size] for begin in range(0, len(numbers), size)]
+
+
+@contextmanager
+def _connected(client: "Client | str | None") -> Iterator["Client"]:
+    """Give a client: the one given, or one of its own, ended at the end."""
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise SdnbError(
+            "a sweep needs Dask, which is not installed.", fix='pip install "sdnb[dask]"'
+        ) from error
+    if isinstance(client, Client):
+        yield client
+    elif client is None:
+        with _own_cluster() as cluster, Client(cluster, set_as_default=False) as own:
+            yield own
+    else:
+        with _client_at(client) as own:
+            yield own
+
+
+def _client_at(address: str) -> "Client":
+    from distributed import Client
+
+    try:
+        return Client(address, set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise SdnbError(
+            "no scheduler answers at this address.",
+            given=address,
+            allowed='the address that "dask scheduler" prints',
+            fix='client="tcp://HOST:8786", or leave it out for a cluster on this machine',
+        ) from error
+
+
+def _own_cluster() -> "LocalCluster":
+    """Start processes of one thread each, that only this machine can reach.
+
+    One for each core, or one for a graphics card: dask-cuda has clusters for several.
+    """
+    from distributed import LocalCluster
+
+    has_card = torch.cuda.is_available() or torch.backends.mps.is_available()
+    return LocalCluster(
+        n_workers=1 if has_card else None,
+        threads_per_worker=1,
+        processes=True,
+        host=LOOPBACK,
+        dashboard_address=None,
+        scheduler_kwargs={"dashboard_address": f"{LOOPBACK}:0"},  # its health page; else port 8787
+        preload=[DEAF],
+    )
+
+
+def _killed() -> SdnbError:
+    return SdnbError(
+        "the workers that computed this cell were killed, one after another.",
+        allowed="what fits into the memory of a worker",
+        fix="give workers more memory, or ask for fewer or smaller images",
+    )
