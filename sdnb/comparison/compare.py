@@ -1,13 +1,16 @@
 """Many runs that differ in a few fields, computed together and laid side by side."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from html import escape
 from itertools import product
 from secrets import randbelow
 from typing import Any
 
+from sdnb.comparison.best import Best, find_best
 from sdnb.comparison.plan import NO_HOOKS, Axis, Plan, cross, pair
+from sdnb.comparison.scores import Scores, score_cells
+from sdnb.comparison.solution import solution
 from sdnb.errors import InvalidField, SdnbError, UnknownName
 from sdnb.lockstep import Round, lockstep
 from sdnb.models.denoiser import Denoiser
@@ -50,6 +53,7 @@ class Comparison:
         self._networks = Networks(Denoiser(self.pipe.components))
         self._runs: dict[int, Run] = {}
         self._first: dict[object, int] = {}
+        self._solutions: Comparison | None = None
         for number, cell in enumerate(self.plan.cells):
             self._first.setdefault(cell.work, number)
 
@@ -86,14 +90,55 @@ class Comparison:
         it failed, `InvalidField` where several cells fit or this one is still to come.
         """
         number = self._number(values)
-        if (first := self._first[self.plan.cells[number].work]) in self.errors:
-            raise self.errors[first]
+        if (error := self.error(number)) is not None:
+            raise error
         result = self.results[number]
         if result is None:
             raise InvalidField(
                 "this cell is not computed yet.", given=values, fix="comparison.resume()"
             )
         return result
+
+    def error(self, number: int) -> SdnbError | None:
+        """Return what ended a cell, by its place in the plan; None where nothing did."""
+        return self.errors.get(self._first[self.plan.cells[number].work])
+
+    def solutions(self) -> list[Result | None]:
+        """Solve each finished cell's own ODE finely, once for all that start alike.
+
+        See `sdnb.comparison.solution`. An interrupt keeps what is solved; ask again to go on.
+        """
+        done = {number: result for number, result in enumerate(self.results) if result is not None}
+        cells = (
+            solution(self.pipe.components, self.plan.cells[number], result)
+            for number, result in done.items()
+        )
+        plan = Plan(axes=(), cells=tuple(cells))
+        if self._solutions is None or self._solutions.plan != plan:
+            self._solutions = Comparison(self.pipe, plan, keep="none")
+        found = dict(zip(done, self._solutions.resume().results, strict=True))
+        return [found.get(number) for number in range(len(self.results))]
+
+    def scores(self, reference: Mapping[str, object] | None = None) -> Scores:
+        """Return each cell in numbers; distances as in `sdnb.comparison.scores.score_cells`."""
+        return score_cells(self, reference)
+
+    # A DataFrame of pandas, which has no types where it is not installed.
+    def table(self, reference: Mapping[str, object] | None = None) -> Any:
+        """Return the scores as a DataFrame; where pandas is not installed, as `Scores`."""
+        return self.scores(reference).table()
+
+    def best(
+        self,
+        by: str = "distance",
+        evaluations: int | None = None,
+        reference: Mapping[str, object] | None = None,
+    ) -> Best:
+        """Return the best cell of those with at most so many evaluations, with a verdict.
+
+        See `sdnb.comparison.best.find_best`.
+        """
+        return find_best(self, by, evaluations, reference)
 
     def __repr__(self) -> str:
         done = sum(result is not None for result in self.results)
@@ -162,8 +207,7 @@ class Comparison:
 
     def _picture(self, number: int) -> str:
         cell, result = self.plan.cells[number], self.results[number]
-        error = self.errors.get(self._first[cell.work])
-        if error is not None:
+        if (error := self.error(number)) is not None:
             return f"{escape(type(error).__name__)}: {escape(error.what)}"
         if result is None:
             return "…"
