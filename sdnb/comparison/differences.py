@@ -3,6 +3,7 @@
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import sqrt
 from typing import TYPE_CHECKING
 
 from sdnb.errors import InvalidField
@@ -22,7 +23,7 @@ class Difference:
     ----------
     sigmas, rmse : tuple of float
         Falling levels, usually to 0, and the root of the mean squared distance of the latents of
-        all images there.
+        all images there, scaled by ``1 / sqrt(1 + sigma**2)``, so that all levels have one size.
     """
 
     name: str
@@ -43,7 +44,7 @@ def measure_differences(comparison: "Comparison", reference: Mapping[str, object
 
     Where the reference makes no stop at a level, its latents are those on the straight line in
     sigma between its stops before and after: just where a step of Euler's method leads. Levels
-    that it does not reach are left out. The last distance is that of the finished latents.
+    that it does not reach are left out. At level 0 the distance is that of the finished latents.
 
     Parameters
     ----------
@@ -72,7 +73,7 @@ def measure_differences(comparison: "Comparison", reference: Mapping[str, object
 def _difference(name: str, trace: Trace, goal: Trace) -> Difference:
     start = goal.sigmas[0] * (1 + 1e-5)  # of the same start, rounded
     shared = [
-        (sigma, x - _at(goal, sigma))
+        (sigma, (x - _at(goal, sigma)) / sqrt(1 + sigma**2))
         for sigma, x in zip(trace.sigmas, trace.x, strict=True)
         if goal.sigmas[-1] <= sigma <= start
     ]

@@ -22,7 +22,6 @@ from sdnb.result import Result, quiet_line
 if TYPE_CHECKING:
     from sdnb.comparison.compare import Comparison
 
-CONVERGED = f"the converged solution ({EVALUATIONS} evaluations)"
 ITSELF = "the reference itself"
 HEADINGS = {
     "evaluations": "evaluations",
@@ -109,6 +108,11 @@ class Scores:
                 best.append(row)
         return tuple(reversed(best))
 
+    def nearest(self, evaluations: int) -> Score | None:
+        """Return the nearest ranked cell with at most so many evaluations, if there is one."""
+        fitting = (row for row in self.ranked if (row.evaluations or 0) <= evaluations)
+        return next(fitting, None)
+
     @property
     def records(self) -> list[dict[str, Number]]:
         """The rows as plain values: the labels, then one entry for each of `HEADINGS`."""
@@ -167,12 +171,18 @@ def score_cells(comparison: "Comparison", reference: Mapping[str, object] | None
     reference : Mapping, optional
         The values of a cell: ``{"sampler": "heun", "steps": 40}``. Without it the ODEs are
         solved: this takes about 400 evaluations for each, and calls the hooks of its cells.
+        Cells with other prompts, seeds or guidance have other ODEs, not all equally hard.
     """
     if reference is not None:
         goal = comparison.at(**reference)
         said = ", ".join(f"{name} {value}" for name, value in reference.items())
         return Scores(_rows(comparison, [goal] * len(comparison.results)), said)
-    return Scores(_rows(comparison, comparison.solutions()), CONVERGED)
+    goals = comparison.solutions()
+    count = len({each.id for each in goals if each is not None})
+    said = f"the converged solution ({EVALUATIONS} evaluations)"
+    if count > 1:
+        said = f"the converged solution of its own ODE ({EVALUATIONS} evaluations; {count} ODEs)"
+    return Scores(_rows(comparison, goals), said)
 
 
 def score_costs(comparison: "Comparison") -> Scores:

@@ -5,6 +5,7 @@ import torch
 
 import sdnb
 from sdnb.comparison.compare import Comparison
+from sdnb.comparison.latents import project
 from sdnb.comparison.plan import cross
 from sdnb.errors import HookError, InvalidField, UnknownName
 from sdnb.events import Hooks
@@ -117,3 +118,13 @@ def test_cells_to_come_are_shown_as_such(pipe):
 
     assert "…" in comparison._repr_mimebundle_()["text/html"]
     assert repr(comparison) == "<Comparison: 0 of 3 cells>"
+
+
+def test_the_paths_of_its_runs_are_named_by_their_cells(pipe):
+    request = GenerationRequest(prompt="a red circle", seed=7, width=32, height=32)
+    comparison = sdnb.compare(pipe, request, sampler=["euler", "heun"], steps=[2, 3])
+
+    projection = project(comparison.results, comparison.plan.names)
+
+    names = ["euler, steps 2", "euler, steps 3", "heun, steps 2", "heun, steps 3"]
+    assert [each.name for each in projection.trajectories] == names

@@ -73,6 +73,14 @@ def test_noise_of_its_own_is_measured_but_not_ranked(scores):
     assert not {each.name for each in noisy} & {each.name for each in scores.ranked}
 
 
+def test_where_cells_have_different_goals_this_is_said(pipe, monkeypatch):
+    monkeypatch.setattr(solution, "STEPS", 3)
+    comparison = sdnb.compare(
+        pipe, SMALL.changed(steps=1), seed=[1, 2], schedule=["karras", "beta"]
+    )
+    assert comparison.scores().goal.endswith("its own ODE (399 evaluations; 2 ODEs)")
+
+
 def test_psnr_is_the_pixel_distance_in_decibels(scores):
     for each in scores:
         assert 10 ** (-each.psnr / 20) == pytest.approx(each.pixel_rmse)
