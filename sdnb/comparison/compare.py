@@ -207,7 +207,8 @@ class Comparison:
 
     def _picture(self, number: int) -> str:
         cell, result = self.plan.cells[number], self.results[number]
-        if (error := self.error(number)) is not None:
+        error = self.errors.get(self._first[cell.work])
+        if error is not None:
             return f"{escape(type(error).__name__)}: {escape(error.what)}"
         if result is None:
             return "…"

@@ -175,7 +175,7 @@ def score_cells(comparison: "Comparison", reference: Mapping[str, object] | None
     """
     if reference is not None:
         goal = comparison.at(**reference)
-        said = ", ".join(f"{name} {value}" for name, value in reference.items())
+        said = comparison.plan.names[comparison.results.index(goal)]
         return Scores(_rows(comparison, [goal] * len(comparison.results)), said)
     goals = comparison.solutions()
     count = len({each.id for each in goals if each is not None})

@@ -1,6 +1,8 @@
 """A cell's ODE: where it starts, who shares it, who leaves it."""
 
 import pytest
+import torch
+from PIL import Image
 
 import sdnb
 from sdnb.comparison import solution
@@ -8,11 +10,13 @@ from sdnb.comparison.compare import Comparison
 from sdnb.comparison.plan import Cell, cross
 from sdnb.comparison.solution import why_off_path
 from sdnb.events import Hooks
+from sdnb.picture import FromImage, Inpaint, Picture
 from sdnb.registry import SAMPLERS
 from sdnb.request import GenerationRequest
 from sdnb.start import plan_levels
 
 SMALL = GenerationRequest(prompt="a red circle", seed=3, width=32, height=32, cfg_scale=4)
+PICTURE = Picture.of(Image.new("RGB", (32, 32), "white"))
 
 
 @pytest.fixture
@@ -59,6 +63,29 @@ def test_a_solution_starts_from_its_cell_s_own_first_level(pipe, fields):
     assert levels[0] == pytest.approx(plan_levels(pipe.components, request)[0], rel=1e-5)
     assert len(levels) == solution.STEPS + 1
     assert levels[-2] <= pipe.components.noise_schedule.sigma_min * (1 + 1e-9)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"schedule": "ddim_uniform", "steps": 5},
+        {"start": FromImage(PICTURE), "denoise": 0.5},
+        {"start": Inpaint(PICTURE, PICTURE), "denoise": 0.7},
+        {"seed": 2, "batch_size": 2},
+    ],
+)
+def test_a_solution_starts_from_its_cell_s_own_latents(pipe, short, fields):
+    # given
+    comparison = sdnb.compare(pipe, SMALL.changed(**{"steps": 3, **fields}), cfg_scale=[4.0])
+    (result,) = comparison.results
+
+    # when
+    cell = solution.solution(pipe.components, comparison.plan.cells[0], result)
+    solved = pipe.run(cell.request)
+
+    # then
+    assert torch.allclose(solved.trace.x[0], result.trace.x[0], atol=1e-4)
+    assert solved.seeds == result.seeds
 
 
 def test_odes_are_solved_once_and_only_when_asked_for(pipe, short):
