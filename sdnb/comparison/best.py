@@ -1,20 +1,60 @@
 """Which cell of a comparison is best, and what this is based on, in words."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
+from math import inf
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-from sdnb.comparison.scores import Score, Scores, score_cells, score_costs
+from sdnb.comparison.scores import Score, score_cells, score_costs
 from sdnb.errors import InvalidField, UnknownName
 from sdnb.result import Result, picture_row
 
 if TYPE_CHECKING:
     from sdnb.comparison.compare import Comparison
 
-BY = ("distance", "prompt", "seconds")
+
+@dataclass(frozen=True)
+class _Ranking:
+    """What cells are ranked by, the least first.
+
+    ``praise`` is filled with the best ``row``, its ``asked`` evaluations, the ``goal`` of the
+    distances and the ``count`` of ranked cells; ``why_not`` gives the reason for having no rank.
+    """
+
+    key: Callable[[Score], Any]
+    praise: str
+    why_not: Callable[[Score], str]
+
+
+def _why_not_judged(row: Score) -> str:
+    if row.evaluations is None:
+        return row.left_out
+    if row.matches_prompt is None:
+        return "cannot be judged"
+    return "" if row.matches_prompt else "shows something else"
+
+
+_RANKINGS = {
+    "distance": _Ranking(
+        attrgetter("latent_rmse"),
+        "latent RMSE {row.latent_rmse:.3g} to {goal} with {asked}, the lowest of {count}",
+        attrgetter("left_out"),
+    ),
+    "prompt": _Ranking(
+        attrgetter("evaluations"),
+        "shows what the prompt says with {asked}, the fewest of {count} that do so",
+        _why_not_judged,
+    ),
+    "seconds": _Ranking(
+        attrgetter("seconds"),
+        "{row.seconds:.3g} s with {asked}, the fastest of {count}",
+        lambda row: row.left_out if row.seconds is None else "",
+    ),
+}
+BY = tuple(_RANKINGS)
 """Nearest to its goal; fewest evaluations of those that show what the prompt says; fastest."""
 
 
@@ -69,62 +109,37 @@ def find_best(
     """
     UnknownName.check("way to rank cells", by, BY)
     scores = score_cells(comparison, reference) if by == "distance" else score_costs(comparison)
-    limit = float("inf") if evaluations is None else evaluations
-    fitting = [row for row in scores if row.evaluations is None or row.evaluations <= limit]
-    ranked = _ranked(by, fitting)
+    limit = inf if evaluations is None else evaluations
+    fitting = [row for row in scores if (row.evaluations or 0) <= limit]
+    ranking = _RANKINGS[by]
+    ranked = sorted((row for row in fitting if not ranking.why_not(row)), key=ranking.key)
     if not ranked:
         raise _nothing(by, evaluations, fitting)
     result = comparison.results[scores.rows.index(ranked[0])]
     if result is None:
         raise TypeError("a cell without a result has no rank")
+    praise = ranking.praise.format(
+        row=ranked[0],
+        asked=_counted(result.evaluations, "evaluation"),
+        goal=scores.goal,
+        count=_counted(len(ranked), "cell"),
+    )
     most = "" if evaluations is None else f" with at most {evaluations}"
-    said = [f"{_praise(by, scores.goal, ranked)}{most}", *_others(by, fitting)]
-    return Best(ranked[0], result, "; ".join([*said, _basis(comparison)]))
+    said = [f"{ranked[0].name}: {praise}{most}", *_left_out(by, fitting), _basis(comparison)]
+    return Best(ranked[0], result, "; ".join(said))
 
 
-def _ranked(by: str, rows: Sequence[Score]) -> Sequence[Score]:
-    if by == "distance":
-        return Scores(tuple(rows), "").ranked
-    if by == "prompt":
-        return sorted(filter(attrgetter("matches_prompt"), rows), key=attrgetter("evaluations"))
-    timed = (row for row in rows if row.seconds is not None)
-    return sorted(timed, key=attrgetter("seconds"))
-
-
-def _praise(by: str, goal: str, ranked: Sequence[Score]) -> str:
-    best, count = ranked[0], _counted(len(ranked), "cell")
-    asked = _counted(best.evaluations or 0, "evaluation")
-    if by == "distance":
-        said = f"latent RMSE {best.latent_rmse:.3g} to {goal} with {asked}, the lowest of {count}"
-    elif by == "prompt":
-        said = f"shows what the prompt says with {asked}, the fewest of {count} that do so"
-    else:
-        said = f"{best.seconds:.3g} s with {asked}, the fastest of {count}"
-    return f"{best.name}: {said}"
-
-
-def _others(by: str, rows: Sequence[Score]) -> Iterator[str]:
-    """Say which cells have no rank, and why."""
-    if by == "distance":
-        reasons = Counter(row.left_out for row in rows if row.left_out)
-    elif by == "prompt":
-        reasons = Counter(_unmet(row) for row in rows if not row.matches_prompt)
-    else:
-        reasons = Counter(row.left_out for row in rows if row.seconds is None)
+def _left_out(by: str, rows: Sequence[Score]) -> Iterator[str]:
+    """Say how many cells have no rank, and why."""
+    reasons = Counter(filter(None, map(_RANKINGS[by].why_not, rows)))
     if reasons:
         yield "left out: " + ", ".join(f"{count} ({why})" for why, count in reasons.items())
 
 
-def _unmet(row: Score) -> str:
-    if row.evaluations is None:
-        return row.left_out
-    return "cannot be judged" if row.matches_prompt is None else "shows something else"
-
-
 def _basis(comparison: "Comparison") -> str:
-    requests = [result.request for result in comparison.results if result is not None]
-    prompts = {(request.prompt, request.negative_prompt) for request in requests}
-    seeds = {seed for result in comparison.results if result for seed in result.seeds}
+    done = [result for result in comparison.results if result is not None]
+    prompts = {(result.request.prompt, result.request.negative_prompt) for result in done}
+    seeds = {seed for result in done for seed in result.seeds}
     return f"{_counted(len(prompts), 'prompt')}, {_counted(len(seeds), 'seed')}"
 
 
@@ -135,9 +150,7 @@ def _counted(count: int, noun: str) -> str:
 def _nothing(by: str, evaluations: int | None, rows: Sequence[Score]) -> InvalidField:
     return InvalidField(
         f"no cell can be ranked by {by}.",
-        given="; ".join(_others(by, rows)) or f"evaluations={evaluations}",
-        allowed="a finished cell with no more evaluations, of a sampler without noise of its own"
-        if by == "distance"
-        else "a finished cell with no more evaluations",
-        fix=f"more evaluations, or by another one of {', '.join(BY)}",
+        given="; ".join(_left_out(by, rows)) or f"evaluations={evaluations}",
+        allowed="a finished cell that took no more evaluations, and is not left out",
+        fix=f"allow more evaluations, or rank by another one of {', '.join(BY)}",
     )

@@ -41,22 +41,7 @@ def plot_scores(scores: "sdnb.comparison.scores.Scores") -> Figure:
             fix="comparison.scores() measures to each cell's converged solution",
         )
     figure = Figure()
-    for (name, rows), mark in zip(lines.items(), run_marks(list(lines)), strict=True):
-        figure.add_scatter(
-            x=[row.evaluations for row in rows],
-            y=rounded([row.latent_rmse or 0.0 for row in rows], 4),
-            name=name,
-            mode="lines+markers",
-            line=mark.line,
-            marker={
-                "color": mark.colour,
-                "symbol": mark.symbol + "-open" * bool(rows[0].left_out),
-                "size": 8,
-            },
-            text=[_told(row) for row in rows],
-            hovertemplate="%{text}<extra></extra>",
-            showlegend=True,
-        )
+    _add_errors(figure, lines)
     _add_front(figure, scores)
     best = {budget: row for budget in BUDGETS if (row := scores.nearest(budget)) is not None}
     _add_stars(figure, list(best.values()))
@@ -95,22 +80,8 @@ def plot_differences(differences: "sdnb.comparison.differences.Differences") -> 
             allowed="two finished cells or more that differ",
             fix="sdnb.compare(pipe, prompt, sampler=[...])",
         )
-    levels = [sigma for each in differences.cells for sigma in each.sigmas if sigma > 0]
-    end = min(levels) / 3
-    figure = Figure()
-    names = [each.name for each in differences.cells]
-    for each, mark in zip(differences.cells, run_marks(names), strict=True):
-        figure.add_scatter(
-            x=rounded([sigma or end for sigma in each.sigmas], 4),
-            y=rounded(each.rmse, 4),
-            name=each.name,
-            mode="lines+markers",
-            line=mark.line,
-            marker=mark.marker,
-            customdata=rounded(each.sigmas, 4),
-            hovertemplate="<b>%{fullData.name}</b>, σ %{customdata}: %{y:.3g}<extra></extra>",
-            showlegend=True,
-        )
+    figure, end = Figure(), _end(differences)
+    _add_distances(figure, differences.cells, end)
     ticks = [tick for tick in (100, 30, 10, 3, 1, 0.3, 0.1, 0.03) if end * 2 < tick]
     figure.update_xaxes(
         type="log",
@@ -125,9 +96,31 @@ def plot_differences(differences: "sdnb.comparison.differences.Differences") -> 
         title=f"Distance to {differences.reference}, step by step",
         alt=f"Distance to {differences.reference} over the noise level: "
         + ", ".join(f"{each.name} ends at {each.rmse[-1]:.3g}" for each in differences.cells),
-        height=max(420, 150 + 22 * len(names)),
+        height=max(420, 150 + 22 * len(differences.cells)),
     )
     return figure
+
+
+def _end(differences: "sdnb.comparison.differences.Differences") -> float:
+    """Return where level 0 is drawn on a logarithmic axis: to the right of all others."""
+    return min(sigma for each in differences.cells for sigma in each.sigmas if sigma > 0) / 3
+
+
+def _add_distances(
+    figure: Figure, cells: "Sequence[sdnb.comparison.differences.Difference]", end: float
+) -> None:
+    for each, mark in zip(cells, run_marks([each.name for each in cells]), strict=True):
+        figure.add_scatter(
+            x=rounded([sigma or end for sigma in each.sigmas], 4),
+            y=rounded(each.rmse, 4),
+            name=each.name,
+            mode="lines+markers",
+            line=mark.line,
+            marker=mark.marker,
+            customdata=rounded(each.sigmas, 4),
+            hovertemplate="<b>%{fullData.name}</b>, σ %{customdata}: %{y:.3g}<extra></extra>",
+            showlegend=True,
+        )
 
 
 def _lines(
@@ -139,6 +132,25 @@ def _lines(
         if row.latent_rmse:
             found.setdefault(_line_name(row), []).append(row)
     return found
+
+
+def _add_errors(figure: Figure, lines: "dict[str, list[sdnb.comparison.scores.Score]]") -> None:
+    for (name, rows), mark in zip(lines.items(), run_marks(list(lines)), strict=True):
+        figure.add_scatter(
+            x=[row.evaluations for row in rows],
+            y=rounded([row.latent_rmse or 0.0 for row in rows], 4),
+            name=name,
+            mode="lines+markers",
+            line=mark.line,
+            marker={
+                "color": mark.colour,
+                "symbol": mark.symbol + "-open" * bool(rows[0].left_out),
+                "size": 8,
+            },
+            text=[_told(row) for row in rows],
+            hovertemplate="%{text}<extra></extra>",
+            showlegend=True,
+        )
 
 
 def _line_name(row: "sdnb.comparison.scores.Score") -> str:
