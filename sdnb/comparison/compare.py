@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sdnb.comparison import poster
+from sdnb.comparison.best import Best, find_best
 from sdnb.comparison.engine import Engine, Lockstep, Progress
 from sdnb.comparison.grid import TO_COME, draw_error, draw_grid, draw_pictures, draw_result
 from sdnb.comparison.plan import Plan, plan_fields
 from sdnb.comparison.record import Outcome
+from sdnb.comparison.scores import Scores, score_cells
+from sdnb.comparison.solution import solution
 from sdnb.errors import InvalidField, SdnbError, UnknownName
 from sdnb.pipeline import Pipeline
 from sdnb.request import GenerationRequest
@@ -46,6 +49,7 @@ class Comparison:
     def __post_init__(self) -> None:
         self.results = [None] * len(self.plan.cells)
         self._first: dict[object, int] = {}
+        self._solutions: Comparison | None = None
         for number, cell in enumerate(self.plan.cells):
             self._first.setdefault(cell.work, number)
 
@@ -87,8 +91,15 @@ class Comparison:
 
     def draw(self, previews: "Mapping[int, Sequence[Image]] | None" = None) -> str:
         """Return the grid as HTML; cells without a result show their preview, if there is one."""
-        cells = [self._cell(number, previews or {}) for number in range(len(self.results))]
+        cells = [
+            self._draw(number, name, previews or {}) for number, name in enumerate(self.plan.names)
+        ]
         return draw_grid(self.plan, cells)
+
+    @property
+    def pipe(self) -> Pipeline:
+        """A pipeline of this process, for what is computed beside the cells."""
+        return self.engine.pipe
 
     def at(self, **values: object) -> Result:
         """Return the result of the one cell with these values: ``at(sampler="euler", steps=10)``.
@@ -126,6 +137,43 @@ class Comparison:
         """
         outcomes = [self.outcome(number) for number in range(len(self.plan.cells))]
         return poster.write(self.plan, outcomes, path)
+
+    def solutions(self) -> list[Result | None]:
+        """Solve each finished cell's own ODE finely, once for all that start alike.
+
+        See `sdnb.comparison.solution`. An interrupt keeps what is solved; ask again to go on.
+        """
+        done = {number: result for number, result in enumerate(self.results) if result is not None}
+        cells = (
+            solution(self.pipe.components, self.plan.cells[number], result)
+            for number, result in done.items()
+        )
+        plan = Plan(axes=(), cells=tuple(cells))
+        if self._solutions is None or self._solutions.plan != plan:
+            self._solutions = Comparison(plan, Lockstep(self.pipe, "none"))
+        found = dict(zip(done, self._solutions.resume().results, strict=True))
+        return [found.get(number) for number in range(len(self.results))]
+
+    def scores(self, reference: Mapping[str, object] | None = None) -> Scores:
+        """Return each cell in numbers; distances as in `sdnb.comparison.scores.score_cells`."""
+        return score_cells(self, reference)
+
+    # A DataFrame of pandas, which has no types where it is not installed.
+    def table(self, reference: Mapping[str, object] | None = None) -> Any:
+        """Return the scores as a DataFrame; where pandas is not installed, as `Scores`."""
+        return self.scores(reference).table()
+
+    def best(
+        self,
+        by: str = "distance",
+        evaluations: int | None = None,
+        reference: Mapping[str, object] | None = None,
+    ) -> Best:
+        """Return the best cell of those with at most so many evaluations, with a verdict.
+
+        See `sdnb.comparison.best.find_best`.
+        """
+        return find_best(self, by, evaluations, reference)
 
     def __repr__(self) -> str:
         done = sum(result is not None for result in self.results)
@@ -172,16 +220,15 @@ class Comparison:
             )
         return found[0]
 
-    def _cell(self, number: int, previews: "Mapping[int, Sequence[Image]]") -> str:
-        cell = self.plan.cells[number]
+    def _draw(self, number: int, name: str, previews: "Mapping[int, Sequence[Image]]") -> str:
         match self.outcome(number):
             case Result() as result:
-                return draw_result(self.plan, cell, result)
+                return draw_result(result, name)
             case SdnbError() as error:
                 return draw_error(error)
             case None:
-                images = previews.get(self._first[cell.work])
-                return draw_pictures(self.plan, cell, images) if images else TO_COME
+                images = previews.get(self._first[self.plan.cells[number].work])
+                return draw_pictures(images, name) if images else TO_COME
 
 
 def compare(

@@ -41,6 +41,10 @@ class Engine(Protocol):
     """What computes cells."""
 
     @property
+    def pipe(self) -> Pipeline:
+        """A pipeline in this process, for what is computed beside the cells."""
+
+    @property
     def runs(self) -> Mapping[int, Run]:
         """Cell -> its run, of those that are at work and can be looked at."""
 

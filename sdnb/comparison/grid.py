@@ -5,7 +5,7 @@ from html import escape
 from itertools import product
 from typing import TYPE_CHECKING
 
-from sdnb.comparison.plan import NO_AXIS, Axis, Cell, Plan
+from sdnb.comparison.plan import NO_AXIS, Axis, Plan
 from sdnb.errors import SdnbError
 from sdnb.result import Result, picture_row, quiet_line
 
@@ -34,27 +34,20 @@ def draw_grid(plan: Plan, cells: Sequence[str]) -> str:
     return "".join(tables)
 
 
-def draw_result(plan: Plan, cell: Cell, result: Result) -> str:
+def draw_result(result: Result, name: str) -> str:
     """Draw a finished cell: its pictures, and what they took."""
     took = quiet_line(f"{result.evaluations} evaluations")
-    return draw_pictures(plan, cell, result.images) + took
+    return draw_pictures(result.images, name) + took
 
 
-def draw_pictures(plan: Plan, cell: Cell, images: Sequence["Image"]) -> str:
-    """Draw a cell's pictures; their alternative text is its place in the plan."""
-    alt = words_of(plan, cell)
-    return picture_row(images, [alt] * len(images), width=SHOWN_WIDTH)
+def draw_pictures(images: Sequence["Image"], name: str) -> str:
+    """Draw a cell's pictures; their alternative text is its name in the plan."""
+    return picture_row(images, [name] * len(images), width=SHOWN_WIDTH)
 
 
 def draw_error(error: SdnbError) -> str:
     """Draw what became of a cell that failed."""
     return f"{escape(type(error).__name__)}: {escape(error.what)}"
-
-
-def words_of(plan: Plan, cell: Cell) -> str:
-    """Return a cell's place in words: ``"sampler euler, steps 10"``."""
-    pairs = zip(plan.axes, cell.labels, strict=True)
-    return ", ".join(f"{axis.name} {label}" for axis, label in pairs)
 
 
 def _table(caption: str, down: Axis, across: Axis, cells: Iterator[str]) -> str:

@@ -59,6 +59,17 @@ class Plan:
     axes: tuple[Axis, ...]
     cells: tuple[Cell, ...]
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The cells in words, numbers with their axis: ``"heun, steps 10"``."""
+        return tuple(
+            ", ".join(
+                f"{axis.name} {label}" if _is_number(label) else label
+                for axis, label in zip(self.axes, cell.labels, strict=True)
+            )
+            for cell in self.cells
+        )
+
     def __repr__(self) -> str:
         axes = (f"{axis.name}: {', '.join(axis.labels)}" for axis in self.axes)
         return f"<Plan of {len(self.cells)} cells; {'; '.join(axes)}>"
@@ -146,6 +157,14 @@ def _cell(
                 "hooks takes Hooks.", given=other, fix="sdnb.Hooks(on_step=(my_function,))"
             )
     return Cell(labels=labels, request=request.changed(**settings), hooks=hooks)
+
+
+def _is_number(label: str) -> bool:
+    try:
+        float(label)
+    except ValueError:
+        return False
+    return True
 
 
 def label(value: object) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from math import ceil
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -113,6 +114,11 @@ class Workers:
         self.runs: Mapping[int, Run] = {}
         self._client = client
         self._job = Job(id=uuid4().hex, reference=reference, keep=keep)
+
+    @cached_property
+    def pipe(self) -> Pipeline:
+        """The checkpoint in this process, loaded when something asks for it."""
+        return load(self._job.reference)
 
     def rounds(self, cells: Mapping[int, Cell]) -> Generator[Progress, None, None]:
         """Compute cells; whoever stops iterating cancels what has not ended."""

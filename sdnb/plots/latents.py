@@ -10,8 +10,7 @@ from torch import Tensor
 
 from sdnb.plots.figure import Figure
 from sdnb.plots.sheet import Sheet
-from sdnb.plots.theme import PALETTE, Mark, page, place_mark, rounded, sampler_mark
-from sdnb.registry import SAMPLERS
+from sdnb.plots.theme import PALETTE, page, rounded, run_marks
 from sdnb.result import spread_text
 
 if TYPE_CHECKING:
@@ -130,7 +129,7 @@ def plot_trajectories(projection: "sdnb.comparison.latents.Projection") -> Figur
     """
     figure = Figure()
     names = [each.name for each in projection.trajectories]
-    for path, mark in zip(projection.trajectories, _marks(names), strict=True):
+    for path, mark in zip(projection.trajectories, run_marks(names), strict=True):
         xs, ys = zip(*path.points, strict=True)
         last = len(path.points) - 1
         figure.add_scatter(
@@ -161,11 +160,3 @@ def plot_trajectories(projection: "sdnb.comparison.latents.Projection") -> Figur
         height=480,
     )
     return figure
-
-
-def _marks(names: Sequence[str]) -> list[Mark]:
-    """Give runs their samplers' marks where no two have the same one, else marks by place."""
-    samplers = [name.partition(" ")[0] for name in names]
-    if len(set(samplers)) == len(samplers) and set(samplers) <= set(SAMPLERS.names()):
-        return [sampler_mark(sampler) for sampler in samplers]
-    return [place_mark(place) for place in range(len(names))]

@@ -1,13 +1,12 @@
 """How samplers compare: error against evaluations, and cost."""
 
 from collections.abc import Sequence
-from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from plotly.subplots import make_subplots
 
 from sdnb.plots.figure import Figure
-from sdnb.plots.theme import GRID, INK, PALETTE, page, rounded, sampler_mark
+from sdnb.plots.theme import GRID, INK, PALETTE, footnote, page, rounded, sampler_mark
 
 if TYPE_CHECKING:
     import sdnb.comparison.convergence
@@ -165,19 +164,10 @@ def _say_what_is_left_out(
     reasons: dict[str, list[str]] = {}
     for name, reason in dict.fromkeys(pair for study in studies for pair in study.left_out):
         reasons.setdefault(reason, []).append(name)
-    said = [f"left out, {reason}: {', '.join(names)}" for reason, names in reasons.items()]
-    lines = [line for text in said for line in wrap(text, 110)]
-    if lines:
-        figure.add_annotation(
-            text="<br>".join(lines),
-            align="left",
-            font={"size": 11},
-            showarrow=False,
-            **{"x": 0, "xref": "paper", "xanchor": "left"},
-            **{"y": 0, "yref": "paper", "yanchor": "top", "yshift": -56},
-        )
-        below = 76 + 16 * len(lines)
-        figure.update_layout(margin_b=below, height=figure.layout.height + below - 56)
+    footnote(
+        figure,
+        (f"left out, {reason}: {', '.join(names)}" for reason, names in reasons.items()),
+    )
 
 
 def _wrapped(title: str) -> str:

@@ -3,8 +3,9 @@
 A name keeps its colour, dash and symbol in every plot: no colour stands alone.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from textwrap import wrap
 from typing import Any
 from zlib import crc32
 
@@ -95,6 +96,14 @@ def place_mark(place: int) -> Mark:
     )
 
 
+def run_marks(names: Sequence[str]) -> list[Mark]:
+    """Give runs their samplers' marks where no two have the same one, else marks by place."""
+    samplers = [name.partition(" ")[0] for name in names]
+    if len(set(samplers)) == len(samplers) and set(samplers) <= set(SAMPLERS.names()):
+        return [sampler_mark(sampler) for sampler in samplers]
+    return [place_mark(place) for place in range(len(names))]
+
+
 def _mark(name: str, registry: Registry) -> Mark:
     names = registry.names()
     index = names.index(name) if name in names else crc32(name.encode())
@@ -112,6 +121,22 @@ def page(figure: go.Figure, *, title: str, alt: str, height: int) -> None:
     figure.update_layout(
         template=TEMPLATE, title_text=title, meta={"alt": alt}, height=height, dragmode="zoom"
     )
+
+
+def footnote(figure: go.Figure, sentences: Iterable[str]) -> None:
+    """Write sentences under a figure whose height is known, and make room for them."""
+    lines = [line for said in sentences for line in wrap(said, 110)]
+    if lines:
+        figure.add_annotation(
+            text="<br>".join(lines),
+            align="left",
+            font={"size": 11},
+            showarrow=False,
+            **{"x": 0, "xref": "paper", "xanchor": "left"},
+            **{"y": 0, "yref": "paper", "yanchor": "top", "yshift": -56},
+        )
+        below = 76 + 16 * len(lines)
+        figure.update_layout(margin_b=below, height=figure.layout.height + below - 56)
 
 
 def rounded(values: Iterable[int | float], digits: int = 6) -> list[float]:

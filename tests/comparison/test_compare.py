@@ -8,6 +8,7 @@ import torch
 import sdnb
 from sdnb.comparison.compare import Comparison
 from sdnb.comparison.engine import Lockstep
+from sdnb.comparison.latents import project
 from sdnb.comparison.plan import cross
 from sdnb.errors import HookError, InvalidField, UnknownName
 from sdnb.events import Hooks
@@ -154,7 +155,7 @@ def test_it_draws_itself_as_tables_with_alternative_texts(pipe):
 
     assert html.count("<table>") == 2
     assert html.count("<img") == 8
-    assert 'alt="prompt &lt;i&gt;, seed 2, steps 1"' in html
+    assert 'alt="&lt;i&gt;, seed 2, steps 1"' in html
     assert "<i>" not in html
     assert "<caption>prompt a cat</caption>" in html
 
@@ -179,3 +180,13 @@ def test_other_checkpoints_are_computed_with_their_own_networks(pipe, tmp_path):
     assert torch.equal(comparison.results[0].latents, comparison.results[1].latents)
     assert comparison.results[1].request.checkpoint == str(other)
     assert "missing" in str(comparison.errors[2])
+
+
+def test_the_paths_of_its_runs_are_named_by_their_cells(pipe):
+    request = GenerationRequest(prompt="a red circle", seed=7, width=32, height=32)
+    comparison = sdnb.compare(pipe, request, sampler=["euler", "heun"], steps=[2, 3])
+
+    projection = project(comparison.results, comparison.plan.names)
+
+    names = ["euler, steps 2", "euler, steps 3", "heun, steps 2", "heun, steps 3"]
+    assert [each.name for each in projection.trajectories] == names

@@ -67,6 +67,14 @@ def test_what_cannot_be_planned_is_said(make, values, error, said):
         make(REQUEST, values)
 
 
+def test_a_cell_s_name_says_what_its_numbers_are():
+    plan = cross(REQUEST, {"sampler": ["heun s_churn=1"], "steps": [10], "cfg_scale": [1.0, -2.5]})
+    assert plan.names == (
+        "heun s_churn=1, steps 10, cfg_scale 1",
+        "heun s_churn=1, steps 10, cfg_scale -2.5",
+    )
+
+
 def test_comparing_is_a_public_name():
     assert "compare" in sdnb.__all__
     assert len(sdnb.__all__) <= 30

@@ -15,7 +15,7 @@ from sdnb.comparison import sweep as sweeping
 from sdnb.comparison.compare import Comparison
 from sdnb.comparison.plan import cross
 from sdnb.comparison.sweep import Workers
-from sdnb.errors import InvalidField, LoadError, LoadError, SdnbError
+from sdnb.errors import InvalidField, LoadError, SdnbError
 from sdnb.events import Hooks
 from sdnb.registry import HOOKS
 from sdnb.request import GenerationRequest, HookUse

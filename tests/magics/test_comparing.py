@@ -118,7 +118,7 @@ def test_the_grid_is_seen_filling(real: Notebook, monkeypatch: pytest.MonkeyPatc
     grids = [html for html in real.html if "<table" in html]
     ready = [int(re.search(r"(\d) of 4 cells", html)[1]) for html in grids]
     assert ready == sorted(ready) and len(set(ready)) > 1
-    assert all('alt="steps 4, sampler heun"' in html for html in grids)
+    assert all('alt="steps 4, heun"' in html for html in grids)
     assert all('role="progressbar"' in html for html in grids)
 
 

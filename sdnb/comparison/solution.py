@@ -1,0 +1,65 @@
+"""Where a run's own ODE leads: the cell that solves it finely, and which runs leave it.
+
+Guided denoising follows an ordinary differential equation from the latents that a run starts
+with; a sampler and a schedule decide only how closely. The path of a cell has the cell's own
+hooks, which are called again: one that counts steps acts at other levels there.
+"""
+
+from dataclasses import replace
+from math import inf
+
+from sdnb.choice import Choice
+from sdnb.comparison.plan import Cell
+from sdnb.diffusion.samplers.contract import Sampler
+from sdnb.models.components import Components
+from sdnb.registry import SAMPLERS
+from sdnb.request import GenerationRequest
+from sdnb.result import Result
+from sdnb.start import plan_levels
+
+STEPS = 200
+EVALUATIONS = 2 * STEPS - 1
+"""Heun's method asks twice a step, and once in the last."""
+
+_RHO = 7
+
+
+def solution(components: Components, cell: Cell, result: Result) -> Cell:
+    """Return the cell that solves a finished one's ODE: cells that start alike have the same.
+
+    By Heun's method, through `STEPS` levels from the cell's first one (to six digits) to the
+    model's lowest, spaced as in Karras et al. 2022 (arXiv:2206.00364), eq. 5, and on to 0.
+    """
+    start = float(f"{plan_levels(components, cell.request)[0]:.6g}")
+    low = min(components.noise_schedule.sigma_min, start / 2)
+    fine = cell.request.changed(
+        seed=result.request.seed,
+        sampler=Choice("heun"),
+        steps=STEPS,
+        schedule=Choice("custom", (("sigmas", _between(start, low)),)),
+        denoise=1.0,  # the levels say where they begin
+    )
+    return replace(cell, labels=(), request=fine)
+
+
+def why_off_path(request: GenerationRequest) -> str:
+    """Say why a run leaves its ODE, however fine its steps; "" where it follows it.
+
+    What hooks do to it is not known here.
+    """
+    choice = request.sampler
+    entry: Sampler = SAMPLERS[choice.name]
+    options = {**SAMPLERS.options(choice.name), **dict(choice.options)}
+    if options.get("s_churn", 0) > 0 or options.get("eta", inf if entry.stochastic else 0) > 0:
+        return "noise of its own"
+    if entry.asks_both and request.cfg_scale != 1:
+        return "the path of CFG++"
+    if entry.own_levels and entry.order is None and not entry.adaptive:  # those of diffusers
+        return "a start of its own"
+    return ""
+
+
+def _between(high: float, low: float) -> tuple[float, ...]:
+    first, last = high ** (1 / _RHO), low ** (1 / _RHO)
+    ramp = (index / (STEPS - 1) for index in range(1, STEPS))
+    return high, *((first + share * (last - first)) ** _RHO for share in ramp)
