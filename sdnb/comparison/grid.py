@@ -36,7 +36,7 @@ def draw_grid(plan: Plan, cells: Sequence[str]) -> str:
 
 def draw_result(result: Result, name: str) -> str:
     """Draw a finished cell: its pictures, and what they took."""
-    took = quiet_line(f"{result.evaluations} evaluations")
+    took = quiet_line(f"{result.evaluations} evaluations, {result.seconds:.2g} s")
     return draw_pictures(result.images, name) + took
 
 

@@ -84,11 +84,7 @@ def sweep(
     SdnbError
         Where Dask is not installed, or no scheduler answers.
     """
-    plan = plan_fields(request, fields, zipped=zipped)
-    for cell in plan.cells:
-        _check_plain(cell)
-    reference = pipe if isinstance(pipe, str) else pipe.components.reference
-    return computed(plan, Workers(reference, client, keep))
+    return computed(plan_fields(request, fields, zipped=zipped), Workers(pipe, client, keep))
 
 
 def _check_plain(cell: Cell) -> None:
@@ -107,23 +103,27 @@ class Workers:
     Attributes
     ----------
     runs : mapping
-        None: runs on other machines cannot be looked at.
+        Empty: runs on other machines cannot be looked at.
     """
 
-    def __init__(self, reference: str, client: "Client | str | None", keep: str) -> None:
+    def __init__(self, pipe: Pipeline | str, client: "Client | str | None", keep: str) -> None:
         self.runs: Mapping[int, Run] = {}
+        self._given = pipe
         self._client = client
+        reference = pipe if isinstance(pipe, str) else pipe.components.reference
         self._job = Job(id=uuid4().hex, reference=reference, keep=keep)
 
     @cached_property
     def pipe(self) -> Pipeline:
         """The checkpoint in this process, loaded when something asks for it."""
-        return load(self._job.reference)
+        return load(self._given) if isinstance(self._given, str) else self._given
 
     def rounds(self, cells: Mapping[int, Cell]) -> Generator[Progress, None, None]:
         """Compute cells; whoever stops iterating cancels what has not ended."""
         if not cells:
             return
+        for cell in cells.values():
+            _check_plain(cell)
         with _connected(self._client) as client:
             suspects: list[int] = []
             parts = _parts(list(cells), len(client.nthreads()))

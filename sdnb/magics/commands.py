@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING
 
 from sdnb.errors import InvalidField
 from sdnb.magics.command import Call, Command
-from sdnb.magics.comparing import COMPARE_FLAGS, resume_comparison, show_comparison
+from sdnb.magics.comparing import (
+    COMPARE_FLAGS,
+    SCORES_FLAGS,
+    SWEEP_FLAGS,
+    resume_comparison,
+    show_comparison,
+    show_flip_book,
+    show_scores,
+    show_sweep,
+)
 from sdnb.magics.help import explain, overview
 from sdnb.magics.looking import (
     ATTENTION_FLAGS,
@@ -139,7 +148,23 @@ COMMANDS: dict[str, Command] = {
         COMPARE_FLAGS,
         example="sampler=ddim,heun steps=5,10,20",
     ),
+    "sweep": Command(
+        show_sweep,
+        "FLAG=A,B ... [FLAGS]",
+        "the same on a Dask cluster, or by one process per core",
+        SWEEP_FLAGS,
+        example="sampler=ddim,heun steps=5,10,20",
+    ),
     "resume": Command(resume_comparison, "", "what an interrupt left of the last comparison"),
+    "scores": Command(
+        show_scores,
+        "[FLAGS]",
+        "the last comparison in numbers: cost, and distance to where all cells want to go",
+        SCORES_FLAGS,
+    ),
+    "flip": Command(
+        show_flip_book, "", "the last comparison, a slider for each axis and one for the step"
+    ),
     "film": Command(show_film, "[FLAGS]", "the last picture forming, step by step", FILM_FLAGS),
     "latents": Command(
         show_latents, "[FLAGS]", "the channels of the last picture's latents", LATENTS_FLAGS

@@ -75,10 +75,10 @@ def _of_choice(choice: re.Match[str], word: str) -> Iterable[str]:
 
 
 def _candidates(word: str, before: list[str], names: Mapping[str, object]) -> Iterable[str]:
-    if before[:1] == ["compare"] or _last_flag(before) == "--compare":
-        flags = (
-            [flag.name for flag in COMMANDS["compare"].flags] if before[0] == "compare" else FLAGS
-        )
+    if _last_flag(before) == "--compare":
+        return [*_of_axes(word), *(FLAGS if word.startswith("-") else ())]
+    if before[:1] in (["compare"], ["sweep"]) and _last_flag(before) is None:
+        flags = [flag.name for flag in COMMANDS[before[0]].flags]
         return [*_of_axes(word), *(flags if word.startswith("-") else ())]
     if before and before[0] in COMMANDS and COMMANDS[before[0]].flags:
         return _of_command(COMMANDS[before[0]].flags, word, before[-1])

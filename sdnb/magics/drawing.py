@@ -13,7 +13,7 @@ from uuid import uuid4
 from IPython.display import display
 
 from sdnb.comparison.compare import Comparison
-from sdnb.comparison.engine import Lockstep
+from sdnb.comparison.engine import Engine, Lockstep
 from sdnb.comparison.plan import cross, pair
 from sdnb.events import Hooks, StartEvent, StepEvent
 from sdnb.magics import live_view
@@ -67,9 +67,17 @@ def watch(run: Run, session: Session, show: Callable[[str], None]) -> Result:
 
 
 def compare(
-    order: Order, session: Session, names: Names, *, zipped: bool = False, exact: bool = False
+    order: Order,
+    session: Session,
+    names: Names,
+    *,
+    engine: Callable[[Pipeline], Engine] = Lockstep,
+    zipped: bool = False,
 ) -> Comparison:
-    """Draw what an order compares, and show the grid filling; an interrupt leaves what there is."""
+    """Draw what an order compares, and show the grid filling; an interrupt leaves what there is.
+
+    ``engine`` makes what computes the cells, of the pipeline that is loaded.
+    """
     request, functions = split_hooks(order.request, names)
     axes = {field: _values(field, values, names) for field, values in order.axes}
     plan = (pair if zipped else cross)(
@@ -79,7 +87,7 @@ def compare(
         if missing := session.missing(request.checkpoint):
             show(live_view.message(f"loading {missing} …"))
         pipe = cast("Pipeline", session.pipeline(request.checkpoint))
-        session.comparison = Comparison(plan, Lockstep(pipe, exact=exact))
+        session.comparison = Comparison(plan, engine(pipe))
         fill(session.comparison, show)
     return session.comparison
 

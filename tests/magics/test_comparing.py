@@ -6,6 +6,7 @@ import pytest
 
 from sdnb.choice import Choice
 from sdnb.comparison.compare import Comparison
+from sdnb.comparison.engine import Lockstep
 from sdnb.errors import InvalidField, UnknownName
 from sdnb.magics.axes import read_axes
 from sdnb.magics.complete import proposals
@@ -122,6 +123,47 @@ def test_the_grid_is_seen_filling(real: Notebook, monkeypatch: pytest.MonkeyPatc
     assert all('role="progressbar"' in html for html in grids)
 
 
+def test_the_last_comparison_is_told_in_numbers(real: Notebook) -> None:
+    # given
+    real.run("%sd a red circle --seed 7 --cfg 1 --compare sampler=euler,heun steps=2,4")
+    # when
+    scores = real.run("%sd scores")
+    best = real.run("%sd scores --best 4")
+    plot = real.run("%sd scores --plot")
+    # then
+    assert [row.name for row in scores][:2] == ["euler, steps 2", "euler, steps 4"]
+    assert best.score.evaluations <= 4
+    assert "error" in plot.alt.lower() or "distance" in plot.alt.lower()
+
+
+def test_the_last_comparison_is_a_flip_book(real: Notebook) -> None:
+    # given
+    real.run("%sd a red circle --seed 7 --compare steps=2,4")
+    # when
+    book = real.run("%sd flip")
+    # then: one slider for the steps, one for the moment
+    assert len(book.layout.sliders) == 2
+
+
+def test_a_sweep_asks_a_cluster_for_the_same_cells(
+    real: Notebook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given: a cluster that is this process
+    asked = []
+
+    def workers(pipe, client, keep):
+        asked.append(client)
+        return Lockstep(pipe, keep)
+
+    monkeypatch.setattr("sdnb.comparison.sweep.Workers", workers)
+    real.run("%%sd --seed 7 --steps 2\na red circle")
+    # when
+    comparison = real.run("%sd sweep cfg=1,4 --dask tcp://127.0.0.1:8786")
+    # then
+    assert asked == ["tcp://127.0.0.1:8786"]
+    assert comparison.is_complete and len(comparison.results) == 2
+
+
 @pytest.mark.parametrize(
     ("line", "what"),
     [
@@ -131,6 +173,8 @@ def test_the_grid_is_seen_filling(real: Notebook, monkeypatch: pytest.MonkeyPatc
         ("%sd set --compare steps=2", "set takes flags"),
         ("%sd resume", "nothing was compared"),
         ("%sd resume now", "takes flags only"),
+        ("%sd scores", "nothing was compared"),
+        ("%sd sweep --zipped", "what to compare"),
     ],
 )
 def test_mistakes_are_told(notebook: Notebook, line: str, what: str) -> None:
@@ -148,6 +192,8 @@ def test_mistakes_are_told(notebook: Notebook, line: str, what: str) -> None:
         ("--compare sampler=ddim --se", ["--seed"]),
         ("compare sched", ["schedule="]),
         ("compare sampler=ddim --z", ["--zipped"]),
+        ("sweep sampler=ddim --d", ["--dask"]),
+        ("scores --b", ["--best"]),
     ],
 )
 def test_axes_are_completed(typed: str, expected: list[str]) -> None:
