@@ -9,6 +9,7 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib import import_module
 from math import ceil
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -104,7 +105,7 @@ class Workers:
 
     def __init__(self, reference: str, client: "Client | str | None", keep: str) -> None:
         self._client = client
-        self._job = Job(id=uuid4().hex, reference=reference, keep=keep)
+        self._job = (uuid4().hex, reference, keep)
 
     def rounds(self, cells: Mapping[int, Cell]) -> Generator[Progress, None, None]:
         """Compute cells; whoever stops iterating cancels what has not ended."""
@@ -133,7 +134,14 @@ class Workers:
         try:
             for numbers in parts:
                 requests = {number: cells[number].request.to_json() for number in numbers}
-                tasks[client.submit(compute_cells, self._job, requests, pure=False)] = numbers
+                # by value: a scheduler reads what passes, and needs no sdnb, nor loads torch
+                task = client.submit(
+                    lambda *asked: import_module("sdnb.comparison.sweep").compute_cells(*asked),
+                    *self._job,
+                    requests,
+                    key=f"sdnb-{uuid4().hex}",
+                )
+                tasks[task] = numbers
             for task in as_completed(list(tasks), loop=client.loop):
                 news = _news(task, tasks[task])
                 task.release()  # a worker keeps what somebody may still want
@@ -154,15 +162,8 @@ def _news(task: "Future[list[Progress]]", numbers: Sequence[int]) -> list[Progre
         return []
     except SdnbError as error:
         return [Progress(failed=dict.fromkeys(numbers, error))]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Job:
-    """What all tasks of a sweep have in common."""
-
-    id: str
-    reference: str
-    keep: str
+    except (ImportError, MemoryError, OSError, RuntimeError) as error:
+        return [Progress(failed=dict.fromkeys(numbers, _broken(error)))]
 
 
 @dataclass
@@ -173,17 +174,25 @@ class Held:
     job: str = ""
     pipe: Pipeline | None = None
 
-    def pipeline(self, job: Job) -> Pipeline:
+    def pipeline(self, job: str, reference: str) -> Pipeline:
         """Return the job's pipeline, loaded at its first task."""
         with self.lock:
-            if self.pipe is None or self.job != job.id:
+            if self.pipe is None or self.job != job:
                 self.pipe = None  # two checkpoints may be too large for the memory
-                self.pipe, self.job = load(job.reference), job.id
+                self.pipe, self.job = load(reference), job
             return self.pipe
 
 
-def compute_cells(job: Job, requests: Mapping[int, JSON]) -> list[Progress]:
-    """Compute requests side by side, on a worker; a cancelled task ends between two rounds."""
+def compute_cells(
+    job: str, reference: str, keep: str, requests: Mapping[int, JSON]
+) -> list[Progress]:
+    """Compute requests side by side, on a worker; a cancelled task ends between two rounds.
+
+    Parameters
+    ----------
+    job : str
+        Tells sweeps apart.
+    """
     from distributed import Reschedule, get_worker
 
     worker: Worker = get_worker()
@@ -191,7 +200,7 @@ def compute_cells(job: Job, requests: Mapping[int, JSON]) -> list[Progress]:
     task = worker.get_current_task()
     cells, refused = _read(requests)
     news = [Progress(failed=refused)] if refused else []
-    for each in Lockstep(held.pipeline(job), job.keep).rounds(cells):
+    for each in Lockstep(held.pipeline(job, reference), keep).rounds(cells):
         if worker.state.tasks[task].state == "cancelled":
             raise Reschedule  # nobody waits for it; if somebody does again, another begins it
         news.append(each)
@@ -270,6 +279,17 @@ def _own_cluster() -> "LocalCluster":
         scheduler_kwargs={"dashboard_address": f"{LOOPBACK}:0"},  # its health page; else port 8787
         preload=[DEAF],
     )
+
+
+def _broken(error: Exception) -> SdnbError:
+    refusal = SdnbError(
+        f"a worker could not compute this cell: {error}",
+        given=type(error).__name__,
+        allowed="workers with the same sdnb as here, and room for the checkpoint",
+        fix="look into the worker's log",
+    )
+    refusal.__cause__ = error
+    return refusal
 
 
 def _killed() -> SdnbError:

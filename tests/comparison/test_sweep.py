@@ -197,6 +197,34 @@ def test_a_checkpoint_that_no_worker_finds_fails_every_cell(client):
     assert all(isinstance(error, LoadError) for error in comparison.errors.values())
 
 
+@pytest.mark.parametrize("error", [ImportError("no sdnb"), RuntimeError("no card")])
+def test_a_worker_that_cannot_compute_is_said_at_its_cells(client, error):
+    # given
+    def break_loading():
+        from sdnb.comparison import sweep
+
+        def load(_reference):
+            raise error
+
+        sweep.mended, sweep.load = sweep.load, load
+
+    def mend_loading():
+        from sdnb.comparison import sweep
+
+        sweep.load = sweep.mended
+
+    client.run(break_loading)
+
+    # when
+    comparison = sdnb.sweep("tiny", PROMPT, client=client, seed=[1, 2], steps=1, **SMALL)
+    client.run(mend_loading)
+
+    # then
+    assert [str(each.__cause__) for each in comparison.errors.values()] == [str(error)] * 2
+    with pytest.raises(SdnbError, match="a worker could not compute this cell: no"):
+        comparison.at(seed=2)
+
+
 def test_an_address_will_do_and_its_client_is_closed(client):
     before, address = list(client.cluster.scheduler.clients), client.scheduler.address
 
