@@ -101,7 +101,7 @@ def _check_plain(cell: Cell) -> None:
 
 
 class Workers:
-    """Computes cells on a cluster; what is what stands at `sweep`."""
+    """Computes cells on a cluster; its parameters are those of `sweep`."""
 
     def __init__(self, reference: str, client: "Client | str | None", keep: str) -> None:
         self._client = client

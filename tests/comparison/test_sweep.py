@@ -234,6 +234,21 @@ def test_an_address_will_do_and_its_client_is_closed(client):
     assert is_soon(lambda: list(client.cluster.scheduler.clients) == before)
 
 
+def test_an_own_client_leaves_no_task_and_is_closed_where_a_sweep_is_left(client, one_by_one):
+    # given
+    before, address = list(client.cluster.scheduler.clients), client.scheduler.address
+    plan = cross(GenerationRequest(seed=1, sampler="heun", batch_size=8), {"steps": [1, 1000]})
+
+    # when
+    rounds = Comparison(plan, Workers("tiny", address, "none")).rounds()
+    next(rounds)
+    rounds.close()
+
+    # then
+    assert is_soon(lambda: list(client.cluster.scheduler.clients) == before)
+    assert is_soon(lambda: is_idle(client))
+
+
 def test_without_a_client_processes_are_started_that_nobody_else_reaches(pipe):
     psutil = pytest.importorskip("psutil")  # distributed brings it
     plan = cross(GenerationRequest(prompt=PROMPT, steps=1, **SMALL), {"seed": [1, 2]})
