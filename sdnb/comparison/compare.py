@@ -99,7 +99,7 @@ class Comparison:
     @property
     def pipe(self) -> Pipeline:
         """A pipeline of this process, for what is computed beside the cells."""
-        return self.engine.pipe
+        return self.engine.pipeline()
 
     def at(self, **values: object) -> Result:
         """Return the result of the one cell with these values: ``at(sampler="euler", steps=10)``.

@@ -40,9 +40,8 @@ class Progress:
 class Engine(Protocol):
     """What computes cells."""
 
-    @property
-    def pipe(self) -> Pipeline:
-        """A pipeline in this process, for what is computed beside the cells."""
+    def pipeline(self) -> Pipeline:
+        """Give a pipeline in this process, for what is computed beside the cells."""
 
     @property
     def runs(self) -> Mapping[int, Run]:
@@ -69,16 +68,20 @@ class Lockstep:
     """
 
     def __init__(self, pipe: Pipeline, keep: str = "all", *, exact: bool = False) -> None:
-        self.pipe = pipe
+        self._pipe = pipe
         self.runs: dict[int, Run] = {}
         self._keep = keep
         self._exact = exact
+
+    def pipeline(self) -> Pipeline:
+        """Give the pipeline that computes the cells."""
+        return self._pipe
 
     def rounds(self, cells: Mapping[int, Cell]) -> Generator[Progress, None, None]:
         """Compute cells round by round; the pipeline's turn is held for each, not between."""
         for checkpoint, some in self._by_checkpoint(cells).items():
             try:
-                pipe = self.pipe if checkpoint is None else load(checkpoint)
+                pipe = self._pipe if checkpoint is None else load(checkpoint)
             except SdnbError as error:
                 yield Progress(failed=dict.fromkeys(some, error))
             else:
@@ -89,7 +92,7 @@ class Lockstep:
         groups: dict[str | None, dict[int, Cell]] = {None: {}}
         for number, cell in cells.items():
             named = cell.request.checkpoint
-            own = self.pipe.components.reference
+            own = self._pipe.components.reference
             groups.setdefault(None if named == own else named, {})[number] = cell
         return groups
 

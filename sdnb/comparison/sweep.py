@@ -1,4 +1,4 @@
-"""A comparison's cells on other processes and machines, by Dask: the only file that knows it.
+"""A comparison's cells on other processes and machines, by Dask.
 
 Requests travel as plain values, results as data. A worker is a process with sdnb and the
 checkpoint, however its cluster starts it; it loads the checkpoint once, and computes the cells
@@ -7,16 +7,14 @@ of a task side by side, as `sdnb.comparison.engine.Lockstep` does here.
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cached_property
+from importlib import import_module
 from math import ceil
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-import torch
-
+from sdnb.comparison.cluster import connected
 from sdnb.comparison.compare import Comparison, computed
 from sdnb.comparison.engine import Lockstep, Progress
 from sdnb.comparison.plan import NO_HOOKS, Cell, label, plan_fields
@@ -26,15 +24,10 @@ from sdnb.request import JSON, GenerationRequest
 from sdnb.run import Run
 
 if TYPE_CHECKING:
-    from distributed import Client, Future, LocalCluster, Worker
+    from distributed import Client, Future, Worker
 
 MOST_CELLS = 8
 """Of a task: results come task by task, and a killed worker's task is computed again."""
-
-LOOPBACK = "127.0.0.1"
-
-DEAF = "import signal\n\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n"
-"""What workers of an own cluster begin with: a notebook's interrupt reaches all its processes."""
 
 
 def sweep(
@@ -98,7 +91,7 @@ def _check_plain(cell: Cell) -> None:
 
 
 class Workers:
-    """Computes cells on a cluster; what is what stands at `sweep`.
+    """Computes cells on a cluster; its parameters are those of `sweep`.
 
     Attributes
     ----------
@@ -108,15 +101,16 @@ class Workers:
 
     def __init__(self, pipe: Pipeline | str, client: "Client | str | None", keep: str) -> None:
         self.runs: Mapping[int, Run] = {}
-        self._given = pipe
+        self._pipe = pipe
         self._client = client
         reference = pipe if isinstance(pipe, str) else pipe.components.reference
-        self._job = Job(id=uuid4().hex, reference=reference, keep=keep)
+        self._job = (uuid4().hex, reference, keep)
 
-    @cached_property
-    def pipe(self) -> Pipeline:
-        """The checkpoint in this process, loaded when something asks for it."""
-        return load(self._given) if isinstance(self._given, str) else self._given
+    def pipeline(self) -> Pipeline:
+        """Give the checkpoint in this process, loaded when something asks for it."""
+        if isinstance(self._pipe, str):
+            self._pipe = load(self._pipe)
+        return self._pipe
 
     def rounds(self, cells: Mapping[int, Cell]) -> Generator[Progress, None, None]:
         """Compute cells; whoever stops iterating cancels what has not ended."""
@@ -124,7 +118,7 @@ class Workers:
             return
         for cell in cells.values():
             _check_plain(cell)
-        with _connected(self._client) as client:
+        with connected(self._client) as client:
             suspects: list[int] = []
             parts = _parts(list(cells), len(client.nthreads()))
             for numbers, news in self._tasks(client, cells, parts):
@@ -147,7 +141,14 @@ class Workers:
         try:
             for numbers in parts:
                 requests = {number: cells[number].request.to_json() for number in numbers}
-                tasks[client.submit(compute_cells, self._job, requests, pure=False)] = numbers
+                # by value: a scheduler reads what passes, and needs no sdnb, nor loads torch
+                task = client.submit(
+                    lambda *asked: import_module("sdnb.comparison.sweep").compute_cells(*asked),
+                    *self._job,
+                    requests,
+                    key=f"sdnb-{uuid4().hex}",
+                )
+                tasks[task] = numbers
             for task in as_completed(list(tasks), loop=client.loop):
                 news = _news(task, tasks[task])
                 task.release()  # a worker keeps what somebody may still want
@@ -168,15 +169,8 @@ def _news(task: "Future[list[Progress]]", numbers: Sequence[int]) -> list[Progre
         return []
     except SdnbError as error:
         return [Progress(failed=dict.fromkeys(numbers, error))]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Job:
-    """What all tasks of a sweep have in common."""
-
-    id: str
-    reference: str
-    keep: str
+    except (ImportError, MemoryError, OSError, RuntimeError) as error:
+        return [Progress(failed=dict.fromkeys(numbers, _broken(error)))]
 
 
 @dataclass
@@ -187,17 +181,25 @@ class Held:
     job: str = ""
     pipe: Pipeline | None = None
 
-    def pipeline(self, job: Job) -> Pipeline:
+    def pipeline(self, job: str, reference: str) -> Pipeline:
         """Return the job's pipeline, loaded at its first task."""
         with self.lock:
-            if self.pipe is None or self.job != job.id:
+            if self.pipe is None or self.job != job:
                 self.pipe = None  # two checkpoints may be too large for the memory
-                self.pipe, self.job = load(job.reference), job.id
+                self.pipe, self.job = load(reference), job
             return self.pipe
 
 
-def compute_cells(job: Job, requests: Mapping[int, JSON]) -> list[Progress]:
-    """Compute requests side by side, on a worker; a cancelled task ends between two rounds."""
+def compute_cells(
+    job: str, reference: str, keep: str, requests: Mapping[int, JSON]
+) -> list[Progress]:
+    """Compute requests side by side, on a worker; a cancelled task ends between two rounds.
+
+    Parameters
+    ----------
+    job : str
+        Tells sweeps apart.
+    """
     from distributed import Reschedule, get_worker
 
     worker: Worker = get_worker()
@@ -205,7 +207,7 @@ def compute_cells(job: Job, requests: Mapping[int, JSON]) -> list[Progress]:
     task = worker.get_current_task()
     cells, refused = _read(requests)
     news = [Progress(failed=refused)] if refused else []
-    for each in Lockstep(held.pipeline(job), job.keep).rounds(cells):
+    for each in Lockstep(held.pipeline(job, reference), keep).rounds(cells):
         if worker.state.tasks[task].state == "cancelled":
             raise Reschedule  # nobody waits for it; if somebody does again, another begins it
         news.append(each)
@@ -234,56 +236,15 @@ def _parts(numbers: Sequence[int], workers: int) -> list[Sequence[int]]:
     return [numbers[begin : begin + size] for begin in range(0, len(numbers), size)]
 
 
-@contextmanager
-def _connected(client: "Client | str | None") -> Iterator["Client"]:
-    """Give a client: the one given, or one of its own, ended at the end."""
-    try:
-        from distributed import Client
-    except ImportError as error:
-        raise SdnbError(
-            "a sweep needs Dask, which is not installed.", fix='pip install "sdnb[dask]"'
-        ) from error
-    if isinstance(client, Client):
-        yield client
-    elif client is None:
-        with _own_cluster() as cluster, Client(cluster, set_as_default=False) as own:
-            yield own
-    else:
-        with _client_at(client) as own:
-            yield own
-
-
-def _client_at(address: str) -> "Client":
-    from distributed import Client
-
-    try:
-        return Client(address, set_as_default=False)
-    except (OSError, ValueError) as error:
-        raise SdnbError(
-            "no scheduler answers at this address.",
-            given=address,
-            allowed='the address that "dask scheduler" prints',
-            fix='client="tcp://HOST:8786", or leave it out for a cluster on this machine',
-        ) from error
-
-
-def _own_cluster() -> "LocalCluster":
-    """Start processes of one thread each, that only this machine can reach.
-
-    One for each core, or one for a graphics card: dask-cuda has clusters for several.
-    """
-    from distributed import LocalCluster
-
-    has_card = torch.cuda.is_available() or torch.backends.mps.is_available()
-    return LocalCluster(
-        n_workers=1 if has_card else None,
-        threads_per_worker=1,
-        processes=True,
-        host=LOOPBACK,
-        dashboard_address=None,
-        scheduler_kwargs={"dashboard_address": f"{LOOPBACK}:0"},  # its health page; else port 8787
-        preload=[DEAF],
+def _broken(error: Exception) -> SdnbError:
+    refusal = SdnbError(
+        f"a worker could not compute this cell: {error}",
+        given=type(error).__name__,
+        allowed="workers with the same sdnb as here, and room for the checkpoint",
+        fix="look into the worker's log",
     )
+    refusal.__cause__ = error
+    return refusal
 
 
 def _killed() -> SdnbError:

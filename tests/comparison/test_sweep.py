@@ -197,6 +197,34 @@ def test_a_checkpoint_that_no_worker_finds_fails_every_cell(client):
     assert all(isinstance(error, LoadError) for error in comparison.errors.values())
 
 
+@pytest.mark.parametrize("error", [ImportError("no sdnb"), RuntimeError("no card")])
+def test_a_worker_that_cannot_compute_is_said_at_its_cells(client, error):
+    # given
+    def break_loading():
+        from sdnb.comparison import sweep
+
+        def load(_reference):
+            raise error
+
+        sweep.mended, sweep.load = sweep.load, load
+
+    def mend_loading():
+        from sdnb.comparison import sweep
+
+        sweep.load = sweep.mended
+
+    client.run(break_loading)
+
+    # when
+    comparison = sdnb.sweep("tiny", PROMPT, client=client, seed=[1, 2], steps=1, **SMALL)
+    client.run(mend_loading)
+
+    # then
+    assert [str(each.__cause__) for each in comparison.errors.values()] == [str(error)] * 2
+    with pytest.raises(SdnbError, match="a worker could not compute this cell: no"):
+        comparison.at(seed=2)
+
+
 def test_an_address_will_do_and_its_client_is_closed(client):
     before, address = list(client.cluster.scheduler.clients), client.scheduler.address
 
@@ -204,6 +232,21 @@ def test_an_address_will_do_and_its_client_is_closed(client):
 
     assert comparison.is_complete
     assert is_soon(lambda: list(client.cluster.scheduler.clients) == before)
+
+
+def test_an_own_client_leaves_no_task_and_is_closed_where_a_sweep_is_left(client, one_by_one):
+    # given
+    before, address = list(client.cluster.scheduler.clients), client.scheduler.address
+    plan = cross(GenerationRequest(seed=1, sampler="heun", batch_size=8), {"steps": [1, 1000]})
+
+    # when
+    rounds = Comparison(plan, Workers("tiny", address, "none")).rounds()
+    next(rounds)
+    rounds.close()
+
+    # then
+    assert is_soon(lambda: list(client.cluster.scheduler.clients) == before)
+    assert is_soon(lambda: is_idle(client))
 
 
 def test_without_a_client_processes_are_started_that_nobody_else_reaches(pipe):
@@ -277,7 +320,7 @@ def test_a_cell_that_kills_its_workers_leaves_the_others(pipe, client, monkeypat
 
 
 def test_functions_are_refused_before_anything_starts(monkeypatch):
-    monkeypatch.setattr(sweeping, "_connected", None)
+    monkeypatch.setattr(sweeping, "connected", None)
 
     with pytest.raises(InvalidField, match="functions do not travel") as caught:
         sdnb.sweep("tiny", PROMPT, seed=[1, 2], hooks=Hooks(on_step=(print,)))
