@@ -12,8 +12,8 @@ from sdnb.comparison.engine import Engine, Lockstep, Progress
 from sdnb.comparison.grid import TO_COME, draw_error, draw_grid, draw_pictures, draw_result
 from sdnb.comparison.plan import Plan, plan_fields
 from sdnb.comparison.record import Outcome
-from sdnb.comparison.scores import Scores, score_cells
-from sdnb.comparison.solution import solution
+from sdnb.comparison.scores import Scores, rmse, score_cells
+from sdnb.comparison.solution import Solutions, another, solution
 from sdnb.errors import InvalidField, SdnbError, UnknownName
 from sdnb.pipeline import Pipeline
 from sdnb.request import GenerationRequest
@@ -138,21 +138,25 @@ class Comparison:
         outcomes = [self.outcome(number) for number in range(len(self.plan.cells))]
         return poster.write(self.plan, outcomes, path)
 
-    def solutions(self) -> list[Result | None]:
-        """Solve each finished cell's own ODE finely, once for all that start alike.
+    def solutions(self) -> Solutions:
+        """Solve each finished cell's own ODE finely, twice, once for all that start alike.
 
         See `sdnb.comparison.solution`. An interrupt keeps what is solved; ask again to go on.
         """
         done = {number: result for number, result in enumerate(self.results) if result is not None}
-        cells = (
+        fine = [
             solution(self.pipe.components, self.plan.cells[number], result)
             for number, result in done.items()
-        )
-        plan = Plan(axes=(), cells=tuple(cells))
+        ]
+        plan = Plan(axes=(), cells=(*fine, *map(another, fine)))
         if self._solutions is None or self._solutions.plan != plan:
             self._solutions = Comparison(plan, Lockstep(self.pipe, "none"))
-        found = dict(zip(done, self._solutions.resume().results, strict=True))
-        return [found.get(number) for number in range(len(self.results))]
+        results = self._solutions.resume().results
+        goals, others = results[: len(done)], results[len(done) :]
+        found = dict(zip(done, goals, strict=True))
+        apart = [rmse(a.latents, b.latents) for a, b in zip(goals, others, strict=True) if a and b]
+        numbers = range(len(self.results))
+        return Solutions(tuple(found.get(n) for n in numbers), max(apart, default=None))
 
     def scores(self, reference: Mapping[str, object] | None = None) -> Scores:
         """Return each cell in numbers; distances as in `sdnb.comparison.scores.score_cells`."""

@@ -83,10 +83,13 @@ class Scores:
         In the plan's order; failed cells too.
     goal : str
         What the distances are measured to, in words.
+    floor : float or None
+        How sure the goal itself is: nearer cells are as near as can be told.
     """
 
     rows: tuple[Score, ...]
     goal: str
+    floor: float | None = None
 
     def __iter__(self) -> Iterator[Score]:
         return iter(self.rows)
@@ -98,7 +101,11 @@ class Scores:
     def ranked(self) -> tuple[Score, ...]:
         """The cells whose distances can be compared, the nearest first."""
         found = [row for row in self.rows if row.latent_rmse is not None and not row.left_out]
-        return tuple(sorted(found, key=lambda row: (row.latent_rmse, row.evaluations)))
+        return tuple(sorted(found, key=self.rank))
+
+    def rank(self, row: Score) -> tuple[float, int]:
+        """Return what cells are ranked by: distance, then cost; below the floor all are alike."""
+        return max(row.latent_rmse or 0.0, self.floor or 0.0), row.evaluations or 0
 
     @property
     def front(self) -> tuple[Score, ...]:
@@ -178,12 +185,15 @@ def score_cells(comparison: "Comparison", reference: Mapping[str, object] | None
         goal = comparison.at(**reference)
         said = comparison.plan.names[comparison.results.index(goal)]
         return Scores(_rows(comparison, [goal] * len(comparison.results)), said)
-    goals = comparison.solutions()
-    count = len({each.id for each in goals if each is not None})
-    said = f"the converged solution ({EVALUATIONS} evaluations)"
+    solved = comparison.solutions()
+    count = len({each.id for each in solved.goals if each is not None})
+    sure = "" if solved.floor is None else f", sure to {solved.floor:.2g}"
+    said = f"the converged solution ({EVALUATIONS} evaluations{sure})"
     if count > 1:
-        said = f"the converged solution of its own ODE ({EVALUATIONS} evaluations; {count} ODEs)"
-    return Scores(_rows(comparison, goals), said)
+        said = (
+            f"the converged solution of its own ODE ({EVALUATIONS} evaluations{sure}; {count} ODEs)"
+        )
+    return Scores(_rows(comparison, solved.goals), said, solved.floor)
 
 
 def score_costs(comparison: "Comparison") -> Scores:
@@ -219,15 +229,16 @@ def _score(comparison: "Comparison", number: int, goal: Result | None) -> Score:
 
 
 def _distances(result: Result, goal: Result) -> dict[str, Any]:
-    pixels = _rmse(from_pil(result.images), from_pil(goal.images))
+    pixels = rmse(from_pil(result.images), from_pil(goal.images))
     return {
-        "latent_rmse": _rmse(result.latents, goal.latents),
+        "latent_rmse": rmse(result.latents, goal.latents),
         "pixel_rmse": pixels,
         "psnr": -20 * log10(pixels) if pixels else inf,
     }
 
 
-def _rmse(these: Tensor, those: Tensor) -> float:
+def rmse(these: Tensor, those: Tensor) -> float:
+    """Return the root of the mean squared distance of two tensors of one shape."""
     return float((these - those).double().square().mean().sqrt())
 
 

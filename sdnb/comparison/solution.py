@@ -5,7 +5,7 @@ with; a sampler and a schedule decide only how closely. The path of a cell has t
 hooks, which are called again: one that counts steps acts at other levels there.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from math import inf
 
 from sdnb.choice import Choice
@@ -21,7 +21,26 @@ STEPS = 200
 EVALUATIONS = 2 * STEPS - 1
 """Heun's method asks twice a step, and once in the last."""
 
+CHECK_STEPS = 100
+
 _RHO = 7
+
+
+@dataclass(frozen=True, eq=False)
+class Solutions:
+    """Where the ODE of each cell of a comparison leads.
+
+    Parameters
+    ----------
+    goals : tuple of Result or None
+        One for each cell; None for what has no result, or could not be solved.
+    floor : float or None
+        How far another fine solution is from them, at most: what is nearer than that cannot be
+        told apart. A network that is told whole timesteps bends the path a little at each.
+    """
+
+    goals: tuple[Result | None, ...]
+    floor: float | None
 
 
 def solution(components: Components, cell: Cell, result: Result) -> Cell:
@@ -40,6 +59,21 @@ def solution(components: Components, cell: Cell, result: Result) -> Cell:
         denoise=1.0,  # the levels say where they begin
     )
     return replace(cell, labels=(), request=fine)
+
+
+def another(fine: Cell) -> Cell:
+    """Return a second solution, made differently: `dpmpp_2m` through evenly falling log levels."""
+    levels = dict(fine.request.schedule.options)["sigmas"]
+    if not isinstance(levels, tuple):
+        raise TypeError("a solution goes through levels of its own")
+    high, low = levels[0], levels[-1]
+    falling = tuple(high * (low / high) ** (i / (CHECK_STEPS - 1)) for i in range(CHECK_STEPS))
+    request = fine.request.changed(
+        sampler=Choice("dpmpp_2m"),
+        steps=CHECK_STEPS,
+        schedule=Choice("custom", (("sigmas", falling),)),
+    )
+    return replace(fine, request=request)
 
 
 def why_off_path(request: GenerationRequest) -> str:

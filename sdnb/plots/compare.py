@@ -25,7 +25,8 @@ def plot_scores(scores: "sdnb.comparison.scores.Scores") -> Figure:
     """Draw each cell's error against its evaluations; cells that differ in steps are joined.
 
     Open points are not ranked, because their distance is not one of the ODE alone. The front is
-    what no ranked cell beats in both; stars are the best with at most 10, 20 and 40 evaluations.
+    what no ranked cell beats in both, the dotted line how sure the goal is; stars are the best
+    with at most 10, 20 and 40 evaluations.
 
     Raises
     ------
@@ -43,6 +44,8 @@ def plot_scores(scores: "sdnb.comparison.scores.Scores") -> Figure:
     figure = Figure()
     _add_errors(figure, lines)
     _add_front(figure, scores)
+    if scores.floor:
+        figure.add_hline(y=scores.floor, line={"color": INK, "width": 1, "dash": "dot"})
     best = {budget: row for budget in BUDGETS if (row := scores.nearest(budget)) is not None}
     _add_stars(figure, list(best.values()))
     said = [_sentence(budget, row) for budget, row in best.items()]

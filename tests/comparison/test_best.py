@@ -36,7 +36,7 @@ def test_the_verdict_says_what_it_is_based_on(comparison):
     # then
     assert best.verdict == (
         f"{best.score.name}: latent RMSE {best.score.latent_rmse:.3g} to heun, steps 12 "
-        f"with {best.score.evaluations} evaluations, the lowest of 5 cells with at most 12; "
+        f"with {best.score.evaluations} evaluations, the best of 5 cells with at most 12; "
         "left out: 3 (noise of its own); one prompt, one seed"
     )
     assert "\n" not in best.verdict

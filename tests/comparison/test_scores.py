@@ -76,10 +76,12 @@ def test_noise_of_its_own_is_measured_but_not_ranked(scores):
 
 def test_where_cells_have_different_goals_this_is_said(pipe, monkeypatch):
     monkeypatch.setattr(solution, "STEPS", 3)
+    monkeypatch.setattr(solution, "CHECK_STEPS", 3)
     comparison = sdnb.compare(
         pipe, SMALL.changed(steps=1), seed=[1, 2], schedule=["karras", "beta"]
     )
-    assert comparison.scores().goal.endswith("its own ODE (399 evaluations; 2 ODEs)")
+    goal = comparison.scores().goal
+    assert "its own ODE (399 evaluations, sure to " in goal and goal.endswith("; 2 ODEs)")
 
 
 def test_psnr_is_the_pixel_distance_in_decibels(scores):
@@ -132,6 +134,7 @@ def test_a_reference_that_is_not_there_is_refused(comparison):
 def test_a_solution_that_fails_leaves_the_others(pipe, monkeypatch):
     # given
     monkeypatch.setattr(solution, "STEPS", 3)
+    monkeypatch.setattr(solution, "CHECK_STEPS", 3)
 
     def fail(event):
         if event.total == 3:
@@ -176,10 +179,18 @@ def test_the_front_is_what_no_other_cell_beats_in_both():
     assert [each.name for each in front] == ["f", "a", "b"]
 
 
+def test_what_is_nearer_than_the_goal_is_sure_is_ranked_by_its_cost():
+    rows = (row("a", 10, 0.5), row("b", 20, 0.02), row("c", 40, 0.01))
+
+    assert Scores(rows, "").ranked[0].name == "c"
+    assert [each.name for each in Scores(rows, "", floor=0.03).ranked] == ["b", "c", "a"]
+    assert [each.name for each in Scores(rows, "", floor=0.03).front] == ["a", "b"]
+
+
 def test_the_table_is_escaped_and_says_what_distances_are_to(scores):
     bundle = scores._repr_mimebundle_()
-    assert "converged solution (399 evaluations)" in bundle["text/html"]
-    assert "converged solution (399 evaluations)" in bundle["text/plain"]
+    assert "converged solution (399 evaluations, sure to " in bundle["text/html"]
+    assert "converged solution (399 evaluations, sure to " in bundle["text/plain"]
     told = Scores((row("<b>", 1, 0.1),), "<i>")._repr_mimebundle_()["text/html"]
     assert "&lt;b&gt;" in told
     assert "<b>" not in told
