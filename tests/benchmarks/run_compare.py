@@ -2,11 +2,14 @@
 
 ``python -m tests.benchmarks.run_compare [--json FILE]``: nine samplers, one prompt, 20 steps; a
 row of guidance scales; a grid of step counts and samplers. Each in lockstep, then one after
-another with sdnb and with diffusers, in one process, in turn.
+another with sdnb and with diffusers, in one process, in turn. At last what a lane costs among
+1 to 64, and the memory they take.
 """
 
 import argparse
 import json
+import resource
+from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -37,6 +40,8 @@ PEERS = {
 }
 """Nine samplers, and what diffusers calls them: as many network calls each."""
 
+LANES = (1, 2, 4, 8, 16, 32, 64)
+
 GRIDS = {
     "nine samplers": {"sampler": list(PEERS), "steps": [20]},
     "cfg 1 to 12": {"cfg_scale": [float(cfg) for cfg in range(1, 13)], "steps": [20]},
@@ -53,9 +58,12 @@ def main() -> None:
     target = parser.parse_args().json
     pipe, theirs = sdnb.load("tiny"), diffusers_pipeline()
     figures = {name: measure(pipe, theirs, axes) for name, axes in GRIDS.items()}
+    figures["a lane among"] = cost_of_lanes(pipe)
     print(f"{torch.get_num_threads()} threads, median of {ROUNDS} after one more")
     for name, row in figures.items():
         print(f"{name:28}", "  ".join(f"{key} {value:.3g}" for key, value in row.items()))
+    if not torch.cuda.is_available():
+        print("Stable Diffusion 1.5 at 512x512 in half precision: open, no GPU here")
     if target:
         target.write_text(json.dumps(figures, indent=2) + "\n")
 
@@ -82,6 +90,26 @@ def measure(
         "to diffusers": ratio(seconds["together"], seconds["diffusers"]),
         "worst difference": worst_difference(together[0], alone[0]),
     }
+
+
+def cost_of_lanes(pipe: Pipeline) -> dict[str, float]:
+    """Return the seconds of a run among so many, relative to one alone, and the peak memory."""
+    plans = {
+        count: cross(
+            GenerationRequest(prompt=PROMPT, steps=4, sampler="euler"),
+            {"seed": list(range(count))},
+        )
+        for count in LANES
+    }
+    contestants = {
+        str(count): partial(lambda plan: Comparison(plan, Lockstep(pipe, "none")).resume(), plan)
+        for count, plan in plans.items()
+    }
+    seconds = take_turns(contestants, ROUNDS)
+    alone = median(seconds[str(LANES[0])])
+    costs = {f"{count}:": median(seconds[str(count)]) / count / alone for count in LANES}
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return {**costs, "peak RSS, MB": peak}
 
 
 def worst_difference(comparison: Comparison, alone: list[Result]) -> float:

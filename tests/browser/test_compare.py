@@ -5,10 +5,11 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.lab import Lab, alt_text
+from tests.browser.lab import PLOT, Lab, alt_text, saved_bundles
 
 pytestmark = pytest.mark.browser
 
+LESSON = "06_compare.ipynb"
 PREVIEW = re.compile(r"^steps \d+, \w+$")
 
 
@@ -60,4 +61,40 @@ def test_a_grid_has_its_labels_on_light_and_dark_pages(lab: Lab, blocked: list[s
         grid.locator("table").scroll_into_view_if_needed()
         lab.screenshot(f"grid-{theme.lower()}")
     lab.use_theme("JupyterLab Light")
+    assert blocked == []
+
+
+def test_the_saved_lesson_shows_its_plots_before_it_is_run(lab: Lab, blocked: list[str]) -> None:
+    lab.open(LESSON)
+
+    lab.look_at_plots(saved_bundles(LESSON), "compare")
+    assert blocked == []
+
+
+def test_a_flip_book_turns_its_pages_without_a_kernel(lab: Lab, blocked: list[str]) -> None:
+    lab.open(LESSON)
+    book = lab.notebook.locator(PLOT).last
+    book.scroll_into_view_if_needed()
+
+    def pages() -> list[list[float]]:
+        return book.evaluate("plot => [plot._fullLayout.xaxis.range, plot._fullLayout.yaxis.range]")
+
+    def go(slider: int, share: float) -> None:
+        rail = book.locator(".slider-rail-touch-rect").nth(slider)
+        box = rail.bounding_box()
+        assert box is not None
+        x, y = box["x"] + share * box["width"], box["y"] + box["height"] / 2
+        lab.page.mouse.click(x, y)
+        lab.page.wait_for_timeout(500)
+
+    whole = pages()
+    go(0, 0.5)
+    one = pages()
+    go(1, 0.5)
+    cell = pages()
+    lab.screenshot("flip-book")
+
+    assert one != whole and cell != one
+    spans = [abs(high - low) for pair in (whole, cell) for low, high in pair]
+    assert spans[2] < spans[0] and spans[3] < spans[1]
     assert blocked == []
