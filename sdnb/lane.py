@@ -132,9 +132,13 @@ class Lane:
                 yield event
 
     def _branches(self) -> dict[str, Conditioning]:
-        """Return what the network is told at the step to come."""
+        """Return what the network is told at the level of the latents now.
+
+        By level, not by count: some samplers make other steps than were planned.
+        """
+        begun = [level >= self.sigma * (1 - 1e-6) for level in self.sigmas]
         return {
-            name: texts[max(step for step in texts if step <= self.index)]
+            name: texts[max(step for step in texts if step == 0 or begun[step])]
             for name, texts in self._texts.items()
         }
 

@@ -3,6 +3,7 @@ r"""What a prompt says beyond its words: how much they count, and words that cha
     (word:1.3)  ((word))  [word]     how much words count, in the meaning of a syntax
     BREAK                            what follows begins a new chunk of the text encoder
     [from:to:0.4]  [from:to:8]       other words after a share of the run, or after so many steps
+    [to:0.4]  [from::0.4]            words that come, or go
 
 A backslash takes a bracket's meaning away: ``\(``. Nothing is evaluated, and nothing is an
 error: brackets that do not fit are text. What becomes of weights is in `sdnb.models.text`.
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 SYNTAXES: Mapping[str, str] = {
     "comfyui": "(word) counts 1.1 times as much, (word:1.3) counts 1.3; [word] is text",
     "a1111": "(word) and (word:1.3) multiply what is around them, [word] divides by 1.1",
-    "plain": "brackets and BREAK are text",
+    "plain": "brackets and BREAK are text, and nothing changes on the way",
 }
 """What brackets mean to whom."""
 
@@ -24,7 +25,8 @@ STRONGER = 1.1
 _MARK = re.compile(r"\\[()\[\]\\]|[()\[\]]|[^\\()\[\]]+|\\")
 _WEIGHT = re.compile(r":\s*([+-]?(?:\d+\.?\d*|\.\d+))\s*$")
 _BREAK = re.compile(r"(?<!\S)BREAK(?!\S)")
-_EDIT = re.compile(r"(?<!\\)\[([^\[\]]*?):([^\[\]:]*):\s*(\d+\.?\d*|\.\d+)\s*\]")
+_WORDS = r"((?:\([^()]*\)|[^\[\]:()])*)"  # a colon in round brackets is a weight's
+_EDIT = re.compile(rf"(?<!\\)\[(?:{_WORDS}:)?{_WORDS}:\s*(\d+\.?\d*|\.\d+)\s*\]")
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ def read_chunks(prompt: str, syntax: str) -> list[list[Piece]]:
             chunks.append([])
             begin = found.end()
         chunks[-1] += _cut(piece, begin, len(piece.text))
-    return chunks
+    return chunks if chunks[-1] else chunks[: max(1, len(chunks) - 1)]
 
 
 def read_weights(prompt: str, syntax: str) -> list[Piece]:
@@ -65,8 +67,9 @@ def read_weights(prompt: str, syntax: str) -> list[Piece]:
 def edited(prompt: str, steps: int, syntax: str) -> list[tuple[int, str]]:
     """Return the prompts of a run: the step from which each holds, and its text.
 
-    ``[from:to:when]`` is ``from`` in the first ``when`` steps and ``to`` behind them; a ``when``
-    below 1 is a share of all steps. They may stand inside each other.
+    ``[from:to:when]`` is ``from`` in the first ``when`` steps and ``to`` behind them, ``[to:when]``
+    nothing and then ``to``; a ``when`` with a point in it is a share of all steps. They may stand
+    inside each other. Alternation, ``[a|b]``, is text.
     """
     if syntax == "plain":
         return [(0, prompt)]
@@ -152,18 +155,17 @@ def _changes(prompt: str, steps: int) -> Iterator[int]:
     """Give the steps at which an edit changes its words, those inside others too."""
     while (match := _EDIT.search(prompt)) is not None:
         yield _when(match[3], steps)
-        inside = " ".join(match.groups()[:2])
+        inside = f"{match[1] or ''} {match[2]}"
         prompt = f"{prompt[: match.start()]}{inside}{prompt[match.end() :]}"
 
 
 def _at(prompt: str, step: int, steps: int) -> str:
     """Return the words that hold at a step."""
     while (match := _EDIT.search(prompt)) is not None:
-        words = match[1] if step < _when(match[3], steps) else match[2]
+        words = (match[1] or "") if step < _when(match[3], steps) else match[2]
         prompt = f"{prompt[: match.start()]}{words}{prompt[match.end() :]}"
     return prompt
 
 
 def _when(text: str, steps: int) -> int:
-    when = float(text)
-    return int(when * steps) if when < 1 else int(when)
+    return int(float(text) * steps) if "." in text else int(text)

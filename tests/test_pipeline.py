@@ -497,3 +497,31 @@ def test_a_long_prompt_and_a_short_one_are_asked_together(pipe):
     comparison = sdnb.compare(pipe, seed=3, steps=2, prompt=[long, "a cat"], negative_prompt="snow")
     apart = (comparison.results[0].latents - result.latents).norm() / result.latents.norm()
     assert apart < 1e-4
+
+
+@pytest.mark.parametrize("sampler", ["dpm_fast", "dpm_adaptive"])
+def test_words_change_where_a_sampler_makes_steps_of_its_own(pipe, sampler):
+    # given
+    options = {
+        "seed": 3,
+        "steps": 12,
+        "sampler": sampler,
+        "cfg_scale": 1,
+        "width": 64,
+        "height": 64,
+    }
+    # when
+    changed = pipe.run("a [red:blue:0.3] circle", **options)
+    red = pipe.run("a red circle", **options)
+    # then
+    assert torch.equal(changed.trace.x[0], red.trace.x[0])
+    assert not torch.allclose(changed.latents, red.latents, atol=1e-3)
+
+
+def test_prompts_of_very_different_lengths_are_asked_apart(pipe):
+    # given: two chunks and nine have no small multiple
+    long, longer = "red " * 100, "blue " * 600
+    # when
+    result = pipe.run(longer, negative_prompt=long, seed=3, steps=1, width=32, height=32)
+    # then
+    assert result.latents.isfinite().all()

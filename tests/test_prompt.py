@@ -75,6 +75,11 @@ def test_breaks_part_a_prompt_wherever_they_stand():
     assert [piece.weight for piece in chunks[1]] == [1.2]
 
 
+def test_a_break_at_the_end_begins_nothing():
+    assert len(read_chunks("a cat BREAK", "comfyui")) == 1
+    assert read_chunks("", "comfyui") == [[]]
+
+
 def test_plain_text_has_no_meaning_but_its_own():
     prompt = "(a cat:1.3) BREAK [b:c:0.5]"
     ((piece,),) = read_chunks(prompt, "plain")
@@ -93,6 +98,11 @@ def test_plain_text_has_no_meaning_but_its_own():
         ("[a:b:2] [c:d:6]", [(0, "a c"), (2, "b c"), (6, "b d")]),
         ("[[a:b:2]:c:6]", [(0, "a"), (2, "b"), (6, "c")]),
         ("[a:b:0]", [(0, "b")]),
+        ("[a:b:1.0]", [(0, "a")]),
+        ("[red:(blue:1.5):0.5] circle", [(0, "red circle"), (5, "(blue:1.5) circle")]),
+        ("[(red:1.2):(blue:1.5):5]", [(0, "(red:1.2)"), (5, "(blue:1.5)")]),
+        ("a cat[ with a hat:0.5]", [(0, "a cat"), (5, "a cat with a hat")]),
+        ("[a|b]", [(0, "[a|b]")]),
         ("[a:b:10]", [(0, "a")]),
         ("[(a:1.2):b:5]", [(0, "(a:1.2)"), (5, "b")]),
         (r"\[a:b:5]", [(0, r"\[a:b:5]")]),

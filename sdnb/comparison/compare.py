@@ -10,11 +10,12 @@ from sdnb.comparison import poster
 from sdnb.comparison.best import Best, find_best
 from sdnb.comparison.engine import Engine, Lockstep, Progress
 from sdnb.comparison.grid import TO_COME, draw_error, draw_grid, draw_pictures, draw_result
-from sdnb.comparison.plan import Plan, plan_fields
+from sdnb.comparison.plan import Plan, label, plan_fields
 from sdnb.comparison.record import Outcome
 from sdnb.comparison.scores import Scores, rmse, score_cells
 from sdnb.comparison.solution import Solutions, another, solution
 from sdnb.errors import InvalidField, SdnbError, UnknownName
+from sdnb.events import Hooks
 from sdnb.pipeline import Pipeline
 from sdnb.request import GenerationRequest
 from sdnb.result import Result, quiet_line
@@ -49,7 +50,7 @@ class Comparison:
     def __post_init__(self) -> None:
         self.results = [None] * len(self.plan.cells)
         self._first: dict[object, int] = {}
-        self._solutions: Comparison | None = None
+        self._solved: dict[object, Result] = {}
         for number, cell in enumerate(self.plan.cells):
             self._first.setdefault(cell.work, number)
 
@@ -64,6 +65,11 @@ class Comparison:
             for _ in rounds:
                 continue
         return self
+
+    def retry(self) -> "Comparison":
+        """Compute failed cells again, and what is left; returns itself."""
+        self.errors.clear()
+        return self.resume()
 
     def rounds(self) -> Generator[Progress, None, None]:
         """Compute what is left, round by round; the results fill up meanwhile."""
@@ -115,7 +121,10 @@ class Comparison:
                 raise error
             case None:
                 raise InvalidField(
-                    "this cell is not computed yet.", given=values, fix="comparison.resume()"
+                    "this cell is not computed yet.",
+                    given=values,
+                    allowed="finished cells",
+                    fix="comparison.resume()",
                 )
 
     def outcome(self, number: int) -> Outcome:
@@ -141,22 +150,34 @@ class Comparison:
     def solutions(self) -> Solutions:
         """Solve each finished cell's own ODE finely, twice, once for all that start alike.
 
-        See `sdnb.comparison.solution`. An interrupt keeps what is solved; ask again to go on.
+        See `sdnb.comparison.solution`. What is solved is kept, also by an interrupt.
         """
-        done = {number: result for number, result in enumerate(self.results) if result is not None}
-        fine = [
-            solution(self.pipe.components, self.plan.cells[number], result)
-            for number, result in done.items()
-        ]
-        plan = Plan(axes=(), cells=(*fine, *map(another, fine)))
-        if self._solutions is None or self._solutions.plan != plan:
-            self._solutions = Comparison(plan, Lockstep(self.pipe, "none"))
-        results = self._solutions.resume().results
-        goals, others = results[: len(done)], results[len(done) :]
-        found = dict(zip(done, goals, strict=True))
-        apart = [rmse(a.latents, b.latents) for a, b in zip(goals, others, strict=True) if a and b]
-        numbers = range(len(self.results))
-        return Solutions(tuple(found.get(n) for n in numbers), max(apart, default=None))
+        parts = self.pipe.components
+        fine = {
+            number: solution(parts, self.plan.cells[number], result)
+            for number, result in enumerate(self.results)
+            if result is not None
+        }
+        wanted = {each.work: each for cell in fine.values() for each in (cell, another(cell))}
+        new = tuple(cell for work, cell in wanted.items() if work not in self._solved)
+        solving = Comparison(Plan(axes=(), cells=new), Lockstep(self.pipe, "none"))
+        try:
+            solving.resume()
+        finally:
+            found = zip(new, solving.results, strict=True)
+            self._solved |= {cell.work: result for cell, result in found if result is not None}
+        pairs = {
+            number: (self._solved.get(cell.work), self._solved.get(another(cell).work))
+            for number, cell in fine.items()
+        }
+        both = [pairs.get(number, (None, None)) for number in range(len(self.results))]
+        return Solutions(
+            goals=tuple(goal for goal, _ in both),
+            floors=tuple(
+                rmse(goal.latents, other.latents) if goal and other else None
+                for goal, other in both
+            ),
+        )
 
     def scores(self, reference: Mapping[str, object] | None = None) -> Scores:
         """Return each cell in numbers; distances as in `sdnb.comparison.scores.score_cells`."""
@@ -202,18 +223,15 @@ class Comparison:
                 self.results[other] = result
 
     def _number(self, values: dict[str, object]) -> int:
-        names = [axis.name for axis in self.plan.axes]
-        wanted = {}
+        fields = {name for cell in self.plan.cells for name in cell.settings}
         for name, value in values.items():
-            UnknownName.check("axis", name, names)
-            labels = self.plan.axes[names.index(name)].labels
-            label = f"{value:g}" if isinstance(value, float) else str(value)
-            UnknownName.check(f"value of {name}", label, labels)
-            wanted[name] = label
+            UnknownName.check("axis", name, fields)
+            known = {label(cell.settings[name]) for cell in self.plan.cells}
+            UnknownName.check(f"value of {name}", label(value), known)
         found = [
             number
             for number, cell in enumerate(self.plan.cells)
-            if wanted.items() <= dict(zip(names, cell.labels, strict=True)).items()
+            if all(_is_same(cell.settings[name], value) for name, value in values.items())
         ]
         if len(found) != 1:
             raise InvalidField(
@@ -233,6 +251,11 @@ class Comparison:
             case None:
                 images = previews.get(self._first[self.plan.cells[number].work])
                 return draw_pictures(images, name) if images else TO_COME
+
+
+def _is_same(setting: object, value: object) -> bool:
+    """Whether a cell's setting is what was asked for, or is called so: ``"heun"``."""
+    return setting == value or (not isinstance(value, Hooks) and label(setting) == label(value))
 
 
 def compare(

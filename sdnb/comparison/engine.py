@@ -70,6 +70,7 @@ class Lockstep:
     def __init__(self, pipe: Pipeline, keep: str = "all", *, exact: bool = False) -> None:
         self._pipe = pipe
         self.runs: dict[int, Run] = {}
+        self._other: tuple[str, Pipeline] | None = None
         self._keep = keep
         self._exact = exact
 
@@ -81,11 +82,20 @@ class Lockstep:
         """Compute cells round by round; the pipeline's turn is held for each, not between."""
         for checkpoint, some in self._by_checkpoint(cells).items():
             try:
-                pipe = self._pipe if checkpoint is None else load(checkpoint)
+                pipe = self._pipe if checkpoint is None else self._loaded(checkpoint)
             except SdnbError as error:
                 yield Progress(failed=dict.fromkeys(some, error))
             else:
                 yield from self._with(pipe, some)
+                del pipe
+        self._other = None
+
+    def _loaded(self, checkpoint: str) -> Pipeline:
+        """Return another checkpoint's pipeline: one at a time, kept for runs that wait for it."""
+        if self._other is None or self._other[0] != checkpoint:
+            self._other = None
+            self._other = checkpoint, load(checkpoint)
+        return self._other[1]
 
     def _by_checkpoint(self, cells: Mapping[int, Cell]) -> Mapping[str | None, Mapping[int, Cell]]:
         """Part cells by what they are drawn with; the pipeline's own, None, come first."""

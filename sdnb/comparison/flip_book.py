@@ -7,6 +7,7 @@ from PIL.Image import Image
 
 from sdnb.comparison.latents import Frame, film
 from sdnb.comparison.plan import Axis
+from sdnb.errors import InvalidField
 
 if TYPE_CHECKING:
     from sdnb.comparison.compare import Comparison
@@ -48,9 +49,18 @@ def make_flip_book(comparison: "Comparison", *, count: int = COUNT, index: int =
     Raises
     ------
     InvalidField
-        Where runs kept no states, and for an image that they have not.
+        Where runs kept no states, for an image that they have not, and for runs of other
+        checkpoints.
     """
     done = {result.id: result for result in comparison.results if result is not None}
+    own = comparison.pipe.components.reference
+    if others := {each.request.checkpoint for each in done.values()} - {own}:
+        raise InvalidField(
+            "the steps of a run are decoded by its own checkpoint.",
+            given=", ".join(sorted(map(str, others))),
+            allowed=own,
+            fix="page through a comparison of one checkpoint",
+        )
     longest = max((result.trace.steps for result in done.values()), default=0)
     shown = min(count, longest)
     films = {

@@ -45,11 +45,12 @@ class Cell:
     labels: tuple[str, ...]
     request: GenerationRequest
     hooks: Hooks = field(default=NO_HOOKS)
+    settings: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def work(self) -> object:
         """What decides its result: cells with equal work are computed once."""
-        return self.request, self.hooks
+        return self.request, tuple((point, id(hook)) for point, hook in self.hooks.at_points())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,7 +127,10 @@ def _plan(request: GenerationRequest, axes: tuple[Axis, ...], hooks: Hooks) -> P
     for axis in axes:
         if not axis.settings:
             raise InvalidField(
-                "an axis has values.", given=f"{axis.name}=[]", fix=f"leave {axis.name} out"
+                "an axis has values.",
+                given=f"{axis.name}=[]",
+                allowed="a list of one value or more",
+                fix=f"leave {axis.name} out",
             )
     if request.seed is None:
         request = request.changed(seed=randbelow(2**32))
@@ -147,16 +151,18 @@ def _cell(
     labels: tuple[str, ...],
     hooks: Hooks,
 ) -> Cell:
+    fields = dict(settings)
     match settings.get("hooks", ()):
         case Hooks() as hooks:
-            settings["hooks"] = ()
+            fields["hooks"] = ()
         case tuple() as uses if all(isinstance(use, HookUse) for use in uses):
             hooks = NO_HOOKS if "hooks" in settings else hooks
         case other:
             raise InvalidField(
                 "hooks takes Hooks.", given=other, fix="sdnb.Hooks(on_step=(my_function,))"
             )
-    return Cell(labels=labels, request=request.changed(**settings), hooks=hooks)
+    asked = request.changed(**fields)
+    return Cell(labels=labels, request=asked, hooks=hooks, settings=settings)
 
 
 def _is_number(label: str) -> bool:

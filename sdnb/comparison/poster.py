@@ -137,7 +137,7 @@ class Poster:
         if max(width, height) <= LONGEST_SIDE and width * height <= MOST_PIXELS:
             return [Tile(rows=rows, columns=columns)]
         across = _cut(columns, lambda some: self.paper(rows[:1], some).size[0])
-        down = _cut(rows, lambda some: self.paper(some, across[0]).size[1])
+        down = _cut(rows, lambda some: max(self.paper(some, beside).size[1] for beside in across))
         return [
             Tile(rows=some, columns=beside, name=f"-r{row}-c{column}")
             for row, some in enumerate(down)

@@ -5,7 +5,7 @@ Which cell is best, in words, is in `sdnb.comparison.best`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from importlib import import_module
 from math import inf, log10
@@ -18,6 +18,8 @@ from sdnb.comparison.record import in_words
 from sdnb.comparison.solution import EVALUATIONS, why_off_path
 from sdnb.models.checkpoint import EMBEDDED
 from sdnb.models.vae import from_pil
+from sdnb.prompt import edited, read_chunks
+from sdnb.request import GenerationRequest
 from sdnb.result import Result, quiet_line
 
 if TYPE_CHECKING:
@@ -57,6 +59,8 @@ class Score:
     matches_prompt : bool
         Whether each picture shows what the prompt says, background included: of the embedded
         model at its own size, for prompts in the words of its world.
+    floor : float
+        How sure its goal itself is: nearer cells are as near as can be told.
     left_out : str
         Why its distance is not ranked: it failed, or noise of its own is part of the distance.
     """
@@ -70,6 +74,7 @@ class Score:
     pixel_rmse: float | None = None
     psnr: float | None = None
     matches_prompt: bool | None = None
+    floor: float | None = None
     left_out: str = ""
 
 
@@ -83,13 +88,10 @@ class Scores:
         In the plan's order; failed cells too.
     goal : str
         What the distances are measured to, in words.
-    floor : float or None
-        How sure the goal itself is: nearer cells are as near as can be told.
     """
 
     rows: tuple[Score, ...]
     goal: str
-    floor: float | None = None
 
     def __iter__(self) -> Iterator[Score]:
         return iter(self.rows)
@@ -105,7 +107,7 @@ class Scores:
 
     def rank(self, row: Score) -> tuple[float, int]:
         """Return what cells are ranked by: distance, then cost; below the floor all are alike."""
-        return max(row.latent_rmse or 0.0, self.floor or 0.0), row.evaluations or 0
+        return max(row.latent_rmse or 0.0, row.floor or 0.0), row.evaluations or 0
 
     @property
     def front(self) -> tuple[Score, ...]:
@@ -178,7 +180,7 @@ def score_cells(comparison: "Comparison", reference: Mapping[str, object] | None
     ----------
     reference : Mapping, optional
         The values of a cell: ``{"sampler": "heun", "steps": 40}``. Without it the ODEs are
-        solved: this takes about 400 evaluations for each, and calls the hooks of its cells.
+        solved, twice: this takes about 500 evaluations for each, and calls the hooks of its cells.
         Cells with other prompts, seeds or guidance have other ODEs, not all equally hard.
     """
     if reference is not None:
@@ -187,13 +189,14 @@ def score_cells(comparison: "Comparison", reference: Mapping[str, object] | None
         return Scores(_rows(comparison, [goal] * len(comparison.results)), said)
     solved = comparison.solutions()
     count = len({each.id for each in solved.goals if each is not None})
-    sure = "" if solved.floor is None else f", sure to {solved.floor:.2g}"
+    worst = max((floor for floor in solved.floors if floor is not None), default=None)
+    sure = "" if worst is None else f", sure to {worst:.2g}"
     said = f"the converged solution ({EVALUATIONS} evaluations{sure})"
     if count > 1:
         said = (
             f"the converged solution of its own ODE ({EVALUATIONS} evaluations{sure}; {count} ODEs)"
         )
-    return Scores(_rows(comparison, solved.goals), said, solved.floor)
+    return Scores(_rows(comparison, solved.goals, solved.floors), said)
 
 
 def score_costs(comparison: "Comparison") -> Scores:
@@ -201,8 +204,16 @@ def score_costs(comparison: "Comparison") -> Scores:
     return Scores(_rows(comparison, [None] * len(comparison.results)), "nothing")
 
 
-def _rows(comparison: "Comparison", goals: Sequence[Result | None]) -> tuple[Score, ...]:
-    return tuple(_score(comparison, number, goal) for number, goal in enumerate(goals))
+def _rows(
+    comparison: "Comparison",
+    goals: Sequence[Result | None],
+    floors: Sequence[float | None] | None = None,
+) -> tuple[Score, ...]:
+    sure = floors or [None] * len(goals)
+    return tuple(
+        replace(_score(comparison, number, goal), floor=floor)
+        for number, (goal, floor) in enumerate(zip(goals, sure, strict=True))
+    )
 
 
 def _score(comparison: "Comparison", number: int, goal: Result | None) -> Score:
@@ -248,12 +259,20 @@ def _matches_prompt(result: Result) -> bool | None:
     from sdnb.training.expectation import read_caption
     from sdnb.training.world import SIDE
 
-    asked = read_caption(result.request.prompt)
+    asked = read_caption(_words(result.request))
     sizes = {image.size for image in result.images}
     if result.request.checkpoint not in EMBEDDED or asked is None or sizes != {(SIDE, SIDE)}:
         return None
     readings = (read_picture(np.asarray(image.convert("RGB"))) for image in result.images)
     return all(map(asked.is_met_by, readings))
+
+
+def _words(request: GenerationRequest) -> str:
+    """Return a prompt without weights; "" where its words change on the way."""
+    if len(edited(request.prompt, request.steps, request.syntax)) > 1:
+        return ""
+    chunks = read_chunks(request.prompt, request.syntax)
+    return "".join(piece.text for chunk in chunks for piece in chunk)
 
 
 def _written(value: Number) -> str:

@@ -12,10 +12,10 @@ from sdnb.choice import Choice
 from sdnb.comparison.plan import Cell
 from sdnb.diffusion.samplers.contract import Sampler
 from sdnb.models.components import Components
+from sdnb.prompt import edited
 from sdnb.registry import SAMPLERS
 from sdnb.request import GenerationRequest
 from sdnb.result import Result
-from sdnb.start import plan_levels
 
 STEPS = 200
 EVALUATIONS = 2 * STEPS - 1
@@ -34,13 +34,13 @@ class Solutions:
     ----------
     goals : tuple of Result or None
         One for each cell; None for what has no result, or could not be solved.
-    floor : float or None
-        How far another fine solution is from them, at most: what is nearer than that cannot be
-        told apart. A network that is told whole timesteps bends the path a little at each.
+    floors : tuple of float or None
+        How far another fine solution is from each: what is nearer than that cannot be told
+        apart. A network that is told whole timesteps bends the path a little at each.
     """
 
     goals: tuple[Result | None, ...]
-    floor: float | None
+    floors: tuple[float | None, ...]
 
 
 def solution(components: Components, cell: Cell, result: Result) -> Cell:
@@ -49,7 +49,7 @@ def solution(components: Components, cell: Cell, result: Result) -> Cell:
     By Heun's method, through `STEPS` levels from the cell's first one (to six digits) to the
     model's lowest, spaced as in Karras et al. 2022 (arXiv:2206.00364), eq. 5, and on to 0.
     """
-    start = float(f"{plan_levels(components, cell.request)[0]:.6g}")
+    start = float(f"{result.trace.sigmas[0]:.6g}")
     low = min(components.noise_schedule.sigma_min, start / 2)
     fine = cell.request.changed(
         seed=result.request.seed,
@@ -84,6 +84,11 @@ def why_off_path(request: GenerationRequest) -> str:
     choice = request.sampler
     entry: Sampler = SAMPLERS[choice.name]
     options = {**SAMPLERS.options(choice.name), **dict(choice.options)}
+    if any(
+        len(edited(text, request.steps, request.syntax)) > 1
+        for text in (request.prompt, request.negative_prompt)
+    ):
+        return "words that change on the way"
     if options.get("s_churn", 0) > 0 or options.get("eta", inf if entry.stochastic else 0) > 0:
         return "noise of its own"
     if entry.asks_both and request.cfg_scale != 1:

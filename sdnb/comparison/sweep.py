@@ -169,7 +169,7 @@ def _news(task: "Future[list[Progress]]", numbers: Sequence[int]) -> list[Progre
         return []
     except SdnbError as error:
         return [Progress(failed=dict.fromkeys(numbers, error))]
-    except (ImportError, MemoryError, OSError, RuntimeError) as error:
+    except Exception as error:  # whatever a worker's own sdnb, or what it lacks, may raise
         return [Progress(failed=dict.fromkeys(numbers, _broken(error)))]
 
 

@@ -93,9 +93,15 @@ def set_defaults(call: Call) -> Page:
 
 
 def save_result(call: Call) -> Page:
-    """Write the last pictures as PNG files that carry their request."""
+    """Write the last pictures as PNG files that carry their request; a comparison as one."""
     texts = _texts(call, "%sd save pictures")
-    paths = call.session.last_result().save(texts[0] if texts else "pictures")
+    folder = texts[0] if texts else "pictures"
+    latest, comparison = call.session.latest, call.session.comparison
+    if comparison is not None and latest is comparison:
+        is_file = folder.lower().endswith((".png", ".webp"))
+        paths = comparison.save(folder if is_file else f"{folder}/comparison.png")
+    else:
+        paths = call.session.last_result().save(folder)
     return Page("\n".join(map(str, paths)))
 
 

@@ -74,7 +74,7 @@ def show_sweep(call: Call) -> "sdnb.comparison.compare.Comparison":
     from sdnb.magics.drawing import compare
 
     def there(pipe: "sdnb.pipeline.Pipeline") -> Engine:
-        return Workers(pipe, flags.get("dask"), keep="none")
+        return Workers(pipe, flags.get("dask"), keep="steps")
 
     return compare(order, call.session, call.names, engine=there, zipped="zipped" in flags)
 
@@ -82,7 +82,7 @@ def show_sweep(call: Call) -> "sdnb.comparison.compare.Comparison":
 def resume_comparison(call: Call) -> "sdnb.comparison.compare.Comparison":
     """Compute what an interrupt left of the last comparison."""
     given(call, "resume", ())
-    comparison = _last(call)
+    comparison = call.session.latest = _last(call)
     from sdnb.magics.drawing import fill, replaced_output
 
     with replaced_output() as show:
@@ -144,6 +144,9 @@ def _read(call: Call, name: str, flags: tuple[CommandFlag, ...]) -> tuple[Order,
 def _last(call: Call) -> "sdnb.comparison.compare.Comparison":
     if call.session.comparison is None:
         raise InvalidField(
-            "nothing was compared yet.", fix="%sd compare sampler=ddim,heun steps=5,10"
+            "nothing was compared yet.",
+            given="no comparison",
+            allowed="what --compare, %sd compare or %sd sweep began",
+            fix="%sd compare sampler=ddim,heun steps=5,10",
         )
     return call.session.comparison

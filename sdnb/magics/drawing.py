@@ -5,6 +5,7 @@ This module is imported when something is first drawn: it loads torch.
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from math import prod
 from time import monotonic
 from typing import cast
@@ -87,7 +88,7 @@ def compare(
         if missing := session.missing(request.checkpoint):
             show(live_view.message(f"loading {missing} …"))
         pipe = cast("Pipeline", session.pipeline(request.checkpoint))
-        session.comparison = Comparison(plan, engine(pipe))
+        session.comparison = session.latest = Comparison(plan, engine(pipe))
         fill(session.comparison, show)
     return session.comparison
 
@@ -95,15 +96,18 @@ def compare(
 def fill(comparison: Comparison, show: Callable[[str], None]) -> None:
     """Compute what is left of a comparison, showing it; an interrupt leaves what there is."""
     live = Live(show, monotonic, size=1, decode_rate=None)
+    before, total = comparison.steps
     try:
         for _ in comparison.rounds():
-            done, total = comparison.steps
-            if done:
-                live.step(
-                    done, total, _about(comparison), lambda: comparison.draw(comparison.previews())
-                )
+            made = comparison.steps[0] - before
+            if made:
+                live.step(made, total - before, _about(comparison), partial(_drawn, comparison))
     except KeyboardInterrupt:
         return
+
+
+def _drawn(comparison: Comparison) -> str:
+    return comparison.draw(comparison.previews())
 
 
 def _about(comparison: Comparison) -> str:

@@ -82,6 +82,13 @@ def order_of(options: Options, defaults: Order) -> Order:
     fields = dict(options)
     after, name = fields.pop("after", defaults.after), fields.pop("name", "")
     axes = read_axes(_texts(fields.pop("axes", ())))
+    if axes and "after" in options:
+        raise InvalidField(
+            "a comparison leaves the next seed as it is.",
+            given=f"--compare and --after {after}",
+            allowed="--after where one picture is drawn",
+            fix="leave --after out",
+        )
     mask = fields.pop("mask", None)
     request = defaults.request.changed(**fields)
     if "mask" in options:  # it joins a picture that the same line names, or the defaults hold

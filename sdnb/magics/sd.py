@@ -54,7 +54,10 @@ class SdMagics(Magics):
         if found is None:
             return self._draw(parse_line(line, self.session.starting_point, names), names)
         command, words = found
-        return command.run(Call(self.session, fill_words(words, names), names))
+        shown = command.run(Call(self.session, fill_words(words, names), names))
+        if shown is not None and shown is self.session.latest:  # %sd compare, sweep, resume
+            self._shell.user_ns["_sd"] = shown
+        return shown
 
     def _draw(self, order: Order, names: Mapping[str, object]) -> object:
         result = _result(order, self.session, names)

@@ -76,6 +76,8 @@ class Session:
         The last one.
     comparison : Comparison or None
         The last one; an interrupt may have left it unfinished.
+    latest : Result, Comparison or None
+        Whichever of them came last.
     decode_rate : float or None
         Seconds that decoding a preview takes per latent value, as last measured.
     """
@@ -89,6 +91,7 @@ class Session:
         self.next_seed: int | None = None
         self.result: sdnb.result.Result | None = None
         self.comparison: sdnb.comparison.compare.Comparison | None = None
+        self.latest: sdnb.result.Result | sdnb.comparison.compare.Comparison | None = None
         self._drawn: WeakValueDictionary[str, sdnb.result.Result] = WeakValueDictionary()
         self.decode_rate: float | None = None
 
@@ -147,7 +150,7 @@ class Session:
         if self.next_seed is not None:
             notice = f"next seed: {self.next_seed} (--after {after})"
             result = dataclasses.replace(result, notices=(*result.notices, notice))
-        self.result = result
+        self.result = self.latest = result
         self._drawn[result.id] = result
         return result
 

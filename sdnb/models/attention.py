@@ -166,6 +166,9 @@ def _common_size(size: tuple[int, int]) -> tuple[int, int]:
 
 
 def _without_padding(tokens: tuple[Token, ...]) -> tuple[Token, ...]:
-    """Return the tokens up to the mark behind the last piece of text."""
+    """Return the tokens up to the mark behind the last piece of text.
+
+    Of a prompt in several chunks the marks and padding between them are kept.
+    """
     last = max((i for i, token in enumerate(tokens) if token.span != (0, 0)), default=0)
     return tokens[: last + 2]

@@ -6,7 +6,7 @@ timestep for each row. Guidance and hooks come before and after, one run at a ti
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import lcm
 
 import torch
@@ -17,6 +17,9 @@ from sdnb.conditioning import Branches
 from sdnb.diffusion.prediction import PREDICTIONS, input_scale
 from sdnb.models.components import Components, Network
 from sdnb.shapes import Latents
+
+MOST_REPEATS = 4
+"""How often a text may stand there for the sake of a longer one in the same call."""
 
 
 def unwatched(_network: Network, _question: "Question") -> AbstractContextManager[None]:
@@ -78,6 +81,8 @@ class Denoiser:
         """Answer with gradients flowing back to each question's ``x``."""
         if len(questions) > 1 and any(question.is_watched for question in questions):
             return [answer for question in questions for answer in self.differentiable([question])]
+        if _is_uneven(questions):
+            return [self._by_branch(question) for question in questions]
         asked = [(question, cond) for question in questions for cond in question.branches.values()]
         x = torch.cat([question.x for question, _ in asked])
         rows = [len(question.x) for question, _ in asked]
@@ -95,6 +100,20 @@ class Denoiser:
         eps = PREDICTIONS[self.components.prediction](output.to(x.dtype), x, sigma)
         answers = iter(torch.split(eps, rows))
         return [{name: next(answers) for name in question.branches} for question in questions]
+
+    def _by_branch(self, question: Question) -> Answer:
+        return {
+            name: self.differentiable([replace(question, branches={name: cond})])[0][name]
+            for name, cond in question.branches.items()
+        }
+
+
+def _is_uneven(questions: Sequence[Question]) -> bool:
+    """Whether texts would have to be repeated too often to be asked together."""
+    branches = [cond for question in questions for cond in question.branches.values()]
+    lengths = {cond.embeds.shape[1] for cond in branches}
+    is_watched = any(question.is_watched for question in questions)
+    return not is_watched and len(lengths) > 1 and lcm(*lengths) > MOST_REPEATS * max(lengths)
 
 
 def _together(embeds: Sequence[Float[Tensor, "_b _l D"]]) -> Float[Tensor, "rows L D"]:

@@ -6,7 +6,8 @@ chunk, and the network reads all chunks one behind the other.
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain
+from itertools import chain, groupby
+from operator import attrgetter
 
 import torch
 from jaxtyping import Float, Int
@@ -121,7 +122,8 @@ def _chunks(components: Components, prompt: str, syntax: str) -> list[list[Token
     chunks: list[list[Token]] = []
     for pieces in read_chunks(prompt, syntax):
         chunks.append([])
-        for word in _words(chain.from_iterable(_tokens(components, piece) for piece in pieces)):
+        runs = (list(run) for _, run in groupby(pieces, attrgetter("weight")))
+        for word in _words(chain.from_iterable(_tokens(components, run) for run in runs)):
             if len(chunks[-1]) + len(word) > room and len(word) <= room:
                 chunks.append([])
             for token in word:
@@ -131,17 +133,19 @@ def _chunks(components: Components, prompt: str, syntax: str) -> list[list[Token
     return chunks
 
 
-def _tokens(components: Components, piece: Piece) -> Iterator[Token]:
-    """Give the tokens of a piece, with their places in the prompt that it is from."""
-    tokenizer = components.tokenizer
-    encoded = tokenizer(
-        piece.text, add_special_tokens=False, return_offsets_mapping=True, verbose=False
-    )
+def _tokens(components: Components, pieces: Sequence[Piece]) -> Iterator[Token]:
+    """Give the tokens of pieces of one weight, with their places in the prompt.
+
+    They are read together, as the same text without backslashes would be.
+    """
+    tokenizer, text = components.tokenizer, "".join(piece.text for piece in pieces)
+    places = [piece.start + i for piece in pieces for i in range(len(piece.text))]
+    encoded = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
     ids = encoded["input_ids"]
     names = tokenizer.convert_ids_to_tokens(ids)
     for id, name, (start, end) in zip(ids, names, encoded["offset_mapping"], strict=True):
-        span = (piece.start + start, piece.start + end)
-        yield Token(id, name, span, piece.weight, piece.text[start:end])
+        span = (places[start], places[end - 1] + 1) if end > start else NOWHERE
+        yield Token(id, name, span, pieces[0].weight, text[start:end])
 
 
 def _words(tokens: Iterable[Token]) -> Iterator[list[Token]]:

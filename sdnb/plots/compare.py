@@ -44,8 +44,8 @@ def plot_scores(scores: "sdnb.comparison.scores.Scores") -> Figure:
     figure = Figure()
     _add_errors(figure, lines)
     _add_front(figure, scores)
-    if scores.floor:
-        figure.add_hline(y=scores.floor, line={"color": INK, "width": 1, "dash": "dot"})
+    if floor := max((row.floor for row in scores if row.floor), default=None):
+        figure.add_hline(y=floor, line={"color": INK, "width": 1, "dash": "dot"})
     best = {budget: row for budget in BUDGETS if (row := scores.nearest(budget)) is not None}
     _add_stars(figure, list(best.values()))
     said = [_sentence(budget, row) for budget, row in best.items()]
@@ -106,7 +106,8 @@ def plot_differences(differences: "sdnb.comparison.differences.Differences") -> 
 
 def _end(differences: "sdnb.comparison.differences.Differences") -> float:
     """Return where level 0 is drawn on a logarithmic axis: to the right of all others."""
-    return min(sigma for each in differences.cells for sigma in each.sigmas if sigma > 0) / 3
+    levels = (sigma for each in differences.cells for sigma in each.sigmas if sigma > 0)
+    return min(levels, default=1.0) / 3
 
 
 def _add_distances(

@@ -162,8 +162,8 @@ class NoiseExamples:
         Where each thing stands.
     named : Tensor [B, T, L]
         Which positions of the captions name it.
-    share : float
-        This part's share of the step.
+    share, named_share : float
+        This part's share of the step's images, and of the words that name something.
     """
 
     x0: Latents
@@ -173,6 +173,7 @@ class NoiseExamples:
     t: Int[Tensor, " B"]
     ids: Int[Tensor, "B L"]
     share: float
+    named_share: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -215,6 +216,7 @@ class CaptionedLatents:
                 covers=covers[i],
                 named=named[i],
                 share=len(t[i]) / self.batch,
+                named_share=float(named[i].sum() / named.sum().clamp(min=1)),
             )
             for i in (slice(first, None, self.parts) for first in range(self.parts))
         ]
@@ -228,7 +230,7 @@ def diffusion_loss(model: Diffusion, data: CaptionedLatents) -> LossOfStep:
 
 
 def velocity_loss(model: Diffusion, examples: NoiseExamples) -> Float[Tensor, ""]:
-    """Weighted velocity error of some examples and where words look, times their share.
+    """Weighted velocity error of some examples and where words look, times their shares.
 
     The latents are noised on the variance-preserving scale, as the U-Net expects.
     Source: Ho et al. 2020 (arXiv:2006.11239), Eq. 4.
@@ -243,4 +245,4 @@ def velocity_loss(model: Diffusion, examples: NoiseExamples) -> Float[Tensor, ""
     weight = weigh_levels(((1 - kept) / kept).sqrt().flatten())[:, None, None, None]
     error = v_loss(predicted, v, (weight * weigh_places(examples.covers)).to(device))
     missed = grounding_loss(shares, examples.covers.to(device), examples.named.to(device))
-    return examples.share * (error + GROUNDING * missed)
+    return examples.share * error + examples.named_share * GROUNDING * missed

@@ -190,3 +190,43 @@ def test_the_paths_of_its_runs_are_named_by_their_cells(pipe):
 
     names = ["euler, steps 2", "euler, steps 3", "heun, steps 2", "heun, steps 3"]
     assert [each.name for each in projection.trajectories] == names
+
+
+def test_a_cell_is_found_by_its_hooks_and_by_its_zipped_values(pipe):
+    # given
+    class Looking:
+        __hash__ = None  # as of a plain dataclass
+
+        def __call__(self, _event):
+            return None
+
+    hooks = [Hooks(), Hooks(on_step=(Looking(),))]
+    small = {"seed": 7, "width": 32, "height": 32}
+    # when
+    hooked = sdnb.compare(pipe, PROMPT, steps=1, hooks=hooks, **small)
+    zipped = sdnb.compare(
+        pipe, PROMPT, steps=[1, 2], sampler=["euler", "heun"], zipped=True, **small
+    )
+    # then
+    assert hooked.at(hooks=hooks[1]) is hooked.results[1]
+    assert hooked.at(hooks="no hooks") is hooked.results[0]
+    assert zipped.at(sampler="heun") is zipped.at(steps=2) is zipped.results[1]
+
+
+def test_a_failed_cell_can_be_tried_again(pipe):
+    # given
+    fails = [True]
+
+    def fail(_event):
+        if fails:
+            fails.pop()
+            raise ValueError
+
+    hooks = Hooks(on_step=(fail,))
+    comparison = sdnb.compare(pipe, PROMPT, seed=7, steps=[1, 2], hooks=hooks, width=32, height=32)
+    # when
+    failed = len(comparison.errors)
+    comparison.retry()
+    # then
+    assert failed == 1
+    assert not comparison.errors and all(comparison.results)

@@ -192,6 +192,19 @@ def test_a_large_grid_fits_into_files_that_open_without_a_warning(result):
         assert width * height < PIL.Image.MAX_IMAGE_PIXELS
 
 
+def test_columns_of_unequal_height_are_cut_by_the_highest(result):
+    # given: low pictures in the first file of a row, high ones beside it
+    axes = {"cfg_scale": [float(i) for i in range(40)], "height": [64] * 15 + [1024] * 5}
+    plan = cross(GenerationRequest(seed=1), axes)
+    sizes = [(1024, cell.request.height) for cell in plan.cells]
+    outcomes = [colours(result, 1, size) for size in sizes]
+    # when
+    drawn = Poster(plan, outcomes)
+    # then
+    for tile in drawn.tiles():
+        assert max(drawn.paper(tile.rows, tile.columns).size) <= poster.TILE_SIDE
+
+
 def test_a_cell_too_large_for_any_file_is_refused_before_one_is_written(result, tmp_path):
     plan = cross(GenerationRequest(seed=1), {"steps": [1, 2]})
     tall = replace(result, images=(PIL.Image.new("RGB", (8, 17000)),))

@@ -181,10 +181,11 @@ def test_the_front_is_what_no_other_cell_beats_in_both():
 
 def test_what_is_nearer_than_the_goal_is_sure_is_ranked_by_its_cost():
     rows = (row("a", 10, 0.5), row("b", 20, 0.02), row("c", 40, 0.01))
+    unsure = tuple(replace(each, floor=0.03) for each in rows)
 
     assert Scores(rows, "").ranked[0].name == "c"
-    assert [each.name for each in Scores(rows, "", floor=0.03).ranked] == ["b", "c", "a"]
-    assert [each.name for each in Scores(rows, "", floor=0.03).front] == ["a", "b"]
+    assert [each.name for each in Scores(unsure, "").ranked] == ["b", "c", "a"]
+    assert [each.name for each in Scores(unsure, "").front] == ["a", "b"]
 
 
 def test_the_table_is_escaped_and_says_what_distances_are_to(scores):
@@ -252,3 +253,11 @@ def test_other_checkpoints_are_not_judged(pipe):
     other = Pipeline(replace(pipe.components, reference="a folder"))
     comparison = sdnb.compare(other, "a red circle on a meadow", seed=1, steps=[1])
     assert comparison.scores({"steps": 1}).rows[0].matches_prompt is None
+
+
+def test_weights_do_not_keep_a_picture_from_being_judged(pipe):
+    comparison = sdnb.compare(
+        pipe, seed=9, steps=4, prompt=["a (red:1.2) circle in the snow", "a [red:blue:0.5] circle"]
+    )
+    judged = [row.matches_prompt is not None for row in comparison.scores()]
+    assert judged == [True, False]

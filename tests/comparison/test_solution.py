@@ -105,7 +105,7 @@ def test_odes_are_solved_once_and_only_when_asked_for(pipe, short):
     assert len(asked) == before + 2 * 3 - 1 + 3
     assert first.goals == second.goals
     assert first.goals[0] is first.goals[1]
-    assert first.floor > 0
+    assert first.floors[0] == first.floors[1] > 0
 
 
 def test_cells_without_a_seed_are_measured_from_the_one_they_drew(pipe, short):
@@ -143,3 +143,31 @@ def test_every_sampler_that_draws_noise_leaves_its_ode():
     for name in SAMPLERS.names():
         if SAMPLERS[name].stochastic:
             assert why_off_path(SMALL.changed(sampler=name)) == "noise of its own"
+
+
+def test_words_that_change_on_the_way_are_no_ode():
+    request = SMALL.changed(prompt="a [red:blue:0.5] circle", steps=4)
+    assert why_off_path(request) == "words that change on the way"
+    assert why_off_path(request.changed(syntax="plain")) == ""
+
+
+def test_what_is_solved_stays_solved_when_cells_are_added(pipe, short):
+    # given: the second cell fails once
+    fails = [True]
+
+    def fail(_event):
+        if fails:
+            fails.pop()
+            raise ValueError
+
+    asked = []
+    count = Hooks(on_model=(lambda event: asked.append(event.sigma),))
+    comparison = sdnb.compare(pipe, SMALL, steps=2, hooks=[count, count + Hooks(on_step=(fail,))])
+    first = comparison.solutions()
+    before = len(asked)
+    # when
+    comparison.retry()
+    second = comparison.solutions()
+    # then: two steps, and the second cell's own solutions
+    assert first.goals[0] is second.goals[0] and second.goals[1] is not None
+    assert len(asked) == before + 2 + (2 * 3 - 1 + 3)

@@ -1,6 +1,7 @@
 """``%%sd --compare``: axes as they are written, a grid that fills, an interrupt, going on."""
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -136,6 +137,20 @@ def test_the_last_comparison_is_told_in_numbers(real: Notebook) -> None:
     assert "error" in plot.alt.lower() or "distance" in plot.alt.lower()
 
 
+def test_what_was_compared_last_is_what_is_saved(real: Notebook, tmp_path: Path) -> None:
+    # given
+    real.run("%%sd --seed 7 --steps 1\na red circle")
+    comparison = real.run("%sd compare steps=1,2")
+    # when
+    page = real.run(f"%sd save {tmp_path}")
+    real.run("%%sd --seed 7 --steps 1\na red circle")
+    later = real.run(f"%sd save {tmp_path}")
+    # then
+    assert "comparison.png" in repr(page) and "sdnb-7.png" in repr(later)
+    assert comparison is not real.names["_sd"]
+    assert real.run("%sd resume") is comparison is real.names["_sd"]
+
+
 def test_the_last_comparison_is_a_flip_book(real: Notebook) -> None:
     # given
     real.run("%sd a red circle --seed 7 --compare steps=2,4")
@@ -174,6 +189,7 @@ def test_a_sweep_asks_a_cluster_for_the_same_cells(
         ("%sd resume", "nothing was compared"),
         ("%sd resume now", "takes flags only"),
         ("%sd scores", "nothing was compared"),
+        ("%sd a cat --compare steps=1,2 --after fixed", "next seed"),
         ("%sd sweep --zipped", "what to compare"),
     ],
 )

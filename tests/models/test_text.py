@@ -59,6 +59,24 @@ def test_the_tokens_are_those_of_the_tokenizer(pipe):
     assert [token.id for token in row] == encoded["input_ids"]
 
 
+@pytest.mark.parametrize(
+    ("prompt", "text"),
+    [
+        (r"\(cat\), dog", "(cat), dog"),
+        ("smile :), cat", "smile :), cat"),
+        ("cat [red], dog", "cat [red], dog"),
+    ],
+)
+def test_brackets_that_are_text_are_read_with_what_is_around_them(pipe, prompt, text):
+    encoded = pipe.components.tokenizer(text, padding="max_length", max_length=77)
+    (row,) = tokenize(pipe.components, [prompt])
+    assert [token.id for token in row] == encoded["input_ids"]
+    words = [token for token in row if token.span != (0, 0)]
+    assert [prompt[slice(*token.span)].replace("\\", "") for token in words] == [
+        token.piece for token in words
+    ]
+
+
 def test_what_does_not_fit_goes_on_in_another_chunk(pipe):
     # given: 74 words, then one of several tokens that would be cut
     tokenizer = pipe.components.tokenizer

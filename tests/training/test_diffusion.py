@@ -50,6 +50,7 @@ def test_the_parts_of_a_step_share_its_images_and_spread_its_timesteps():
     t = torch.cat([part.t for part in parts]).sort().values
     # then
     assert sum(part.share for part in parts) == 1
+    assert sum(part.named_share for part in parts) == pytest.approx(1)
     assert all(part.covers.shape == (2, 2, 16, 16) for part in parts)
     assert all(part.named.shape == (2, 2, 77) for part in parts)
     assert all(torch.equal(a.eps, b.eps) for a, b in zip(parts, again, strict=True))
