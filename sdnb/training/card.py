@@ -71,7 +71,7 @@ words they use.
 `python -m sdnb.training.recipe --out DIR`: AdamW, an average of the weights, velocities as
 target (arXiv:2202.00512), log-normal noise levels (arXiv:2206.00364) weighted by one over the
 error to be expected there, errors near things up to four times those elsewhere, U-Net and text
-encoder together.
+encoder together, words told where their things stand (arXiv:2312.03626).
 
 | part | device | steps | minutes |
 |---|---|---|---|
