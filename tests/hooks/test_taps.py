@@ -71,14 +71,15 @@ def test_patching_all_that_text_reaches_draws_the_other_prompt(pipe):
     assert torch.equal(patched.latents, source.latents)
 
 
-def test_patching_part_of_the_network_goes_part_of_the_way_to_the_other_prompt(pipe):
+def test_patching_part_of_the_network_gives_neither_prompt_s_picture(pipe):
     kept = Activations("up_blocks.0")
     source = pipe.run("a small red cat at night", hooks=kept.record(), **SHORT).latents
     plain = pipe.run(PROMPT, **SHORT).latents
     patched = pipe.run(PROMPT, hooks=kept.patch(), **SHORT).latents
 
-    way = (patched - plain).flatten() @ (source - plain).flatten() / (source - plain).square().sum()
-    assert 0.001 < float(way) < 0.999
+    apart = (source - plain).norm()
+    assert (patched - plain).norm() > 0.01 * apart
+    assert (patched - source).norm() > 0.01 * apart
 
 
 def test_what_was_recorded_is_forgotten_when_another_run_begins(pipe):
