@@ -5,7 +5,7 @@ tools for Stable Diffusion read. Which images of a Result get which path is in `
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from io import BytesIO
@@ -91,18 +91,18 @@ def read(path: str | Path) -> tuple[GenerationRequest, int]:
     InvalidField
         When the file is not there, is no PNG, or carries no request that can be read.
     """
-    text = _text_chunks(Path(path))
+    text = read_info(path)
     if "sdnb" not in text:
-        raise _unreadable(path, "this picture carries no sdnb request")
+        raise unreadable(path, "this picture carries no sdnb request")
     try:
         values = json.loads(text["sdnb"])
         if values["version"] > FORMAT:
-            raise _unreadable(path, "this picture was saved by a newer sdnb", "upgrade sdnb")
+            raise unreadable(path, "this picture was saved by a newer sdnb", "upgrade sdnb")
         return GenerationRequest.from_json(values["request"]), int(values["index"])
     except SdnbError:
         raise
     except (ValueError, LookupError, TypeError, AttributeError) as error:
-        raise _unreadable(path, "the request in this picture is damaged") from error
+        raise unreadable(path, "the request in this picture is damaged") from error
 
 
 def parameters(request: GenerationRequest, *, index: int) -> str:
@@ -176,23 +176,29 @@ def _encoded(image: "PIL.Image.Image", chunks: "PngInfo") -> bytes:
     return buffer.getvalue()
 
 
-def _text_chunks(path: Path) -> dict[str, Any]:
-    from PIL import Image, PngImagePlugin
+def read_info(path: str | Path, formats: Sequence[str] = ("PNG",)) -> dict[str, Any]:
+    """Return what a picture file carries beside its pixels, by Pillow's names.
+
+    Raises `InvalidField` where there is no such file, or none of these formats.
+    """
+    from PIL import Image
 
     try:
-        with Image.open(path, formats=["PNG"]) as image:
+        with Image.open(path, formats=list(formats)) as image:
             image.load()  # text chunks may stand after the pixels
-            return dict(image.text) if isinstance(image, PngImagePlugin.PngImageFile) else {}
+            return {str(key): value for key, value in image.info.items()}
     except FileNotFoundError as error:
-        raise _unreadable(path, "there is no such file", "check the path") from error
+        raise unreadable(path, "there is no such file", "check the path") from error
     except (OSError, SyntaxError, ValueError) as error:
-        raise _unreadable(path, "this file is no PNG, or a broken one") from error
+        kinds = " or ".join(formats)
+        raise unreadable(path, f"this file is no {kinds}, or a broken one") from error
 
 
-def _unreadable(path: str | Path, what: str, fix: str = "") -> InvalidField:
+def unreadable(path: str | Path, what: str, fix: str = "") -> InvalidField:
+    """Return the error of a file that does not carry what sdnb wrote into it."""
     return InvalidField(
         f"{what}.",
         given=str(path),
-        allowed="a PNG file saved by sdnb, unchanged since",
+        allowed="a file saved by sdnb, unchanged since",
         fix=fix or "use the file as sdnb wrote it: many tools drop a picture's text",
     )

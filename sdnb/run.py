@@ -20,10 +20,9 @@ from sdnb.models.attention import AttentionRecorder
 from sdnb.models.components import Components
 from sdnb.models.denoiser import Denoiser
 from sdnb.models.networks import Asked, Networks, Told
-from sdnb.models.text import unknown_words
 from sdnb.models.vae import decode_latents, to_pil
+from sdnb.notices import notices
 from sdnb.past import Past
-from sdnb.picture import Inpaint
 from sdnb.request import GenerationRequest
 from sdnb.result import Decoder, Result, picture_row, quiet_line
 from sdnb.shapes import Images, Latents
@@ -284,18 +283,3 @@ def _interrupted() -> SdnbError:
         "an interrupt fell into a hook or the sampler of this run, which cannot go on.",
         fix="run.cancel() and run.finish() give what there is; start it again for the whole",
     )
-
-
-def notices(components: Components, request: GenerationRequest) -> tuple[str, ...]:
-    """Return what the user of a request should know, one sentence each."""
-    said = []
-    prompts = (request.prompt, request.negative_prompt)
-    unknown = dict.fromkeys(
-        word for prompt in prompts for word in unknown_words(components, prompt, request.syntax)
-    )
-    if unknown and components.words is not None:
-        known = ", ".join(sorted(components.words))
-        said.append(f"This model has never seen: {', '.join(unknown)}. It knows: {known}.")
-    if isinstance(request.start, Inpaint) and request.start.mask.is_black:
-        said.append("The mask is black everywhere: nothing was repainted. White repaints.")
-    return tuple(said)

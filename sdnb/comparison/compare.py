@@ -12,8 +12,8 @@ from sdnb.comparison.engine import Engine, Lockstep, Progress
 from sdnb.comparison.grid import TO_COME, draw_error, draw_grid, draw_pictures, draw_result
 from sdnb.comparison.plan import Plan, label, plan_fields
 from sdnb.comparison.record import Outcome
-from sdnb.comparison.scores import Scores, rmse, score_cells
-from sdnb.comparison.solution import Solutions, another, solution
+from sdnb.comparison.scores import Scores, score_cells
+from sdnb.comparison.solution import Solutions, Solver
 from sdnb.errors import InvalidField, SdnbError, UnknownName
 from sdnb.events import Hooks
 from sdnb.pipeline import Pipeline
@@ -50,7 +50,7 @@ class Comparison:
     def __post_init__(self) -> None:
         self.results = [None] * len(self.plan.cells)
         self._first: dict[object, int] = {}
-        self._solved: dict[object, Result] = {}
+        self._solver = Solver()
         for number, cell in enumerate(self.plan.cells):
             self._first.setdefault(cell.work, number)
 
@@ -148,36 +148,8 @@ class Comparison:
         return poster.write(self.plan, outcomes, path)
 
     def solutions(self) -> Solutions:
-        """Solve each finished cell's own ODE finely, twice, once for all that start alike.
-
-        See `sdnb.comparison.solution`. What is solved is kept, also by an interrupt.
-        """
-        parts = self.pipe.components
-        fine = {
-            number: solution(parts, self.plan.cells[number], result)
-            for number, result in enumerate(self.results)
-            if result is not None
-        }
-        wanted = {each.work: each for cell in fine.values() for each in (cell, another(cell))}
-        new = tuple(cell for work, cell in wanted.items() if work not in self._solved)
-        solving = Comparison(Plan(axes=(), cells=new), Lockstep(self.pipe, "none"))
-        try:
-            solving.resume()
-        finally:
-            found = zip(new, solving.results, strict=True)
-            self._solved |= {cell.work: result for cell, result in found if result is not None}
-        pairs = {
-            number: (self._solved.get(cell.work), self._solved.get(another(cell).work))
-            for number, cell in fine.items()
-        }
-        both = [pairs.get(number, (None, None)) for number in range(len(self.results))]
-        return Solutions(
-            goals=tuple(goal for goal, _ in both),
-            floors=tuple(
-                rmse(goal.latents, other.latents) if goal and other else None
-                for goal, other in both
-            ),
-        )
+        """Solve each finished cell's own ODE finely: see `sdnb.comparison.solution.Solver`."""
+        return self._solver.solve(self.pipe, self.plan.cells, self.results)
 
     def scores(self, reference: Mapping[str, object] | None = None) -> Scores:
         """Return each cell in numbers; distances as in `sdnb.comparison.scores.score_cells`."""

@@ -8,14 +8,13 @@ import xml.etree.ElementTree as ElementTree
 from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 import PIL.Image
 from PIL.PngImagePlugin import PngInfo
 
 from sdnb import animation, png
 from sdnb.comparison.plan import NO_HOOKS, Cell, Plan, label
-from sdnb.errors import InvalidField, SdnbError
+from sdnb.errors import SdnbError
 from sdnb.request import JSON, GenerationRequest
 from sdnb.result import Result
 
@@ -102,11 +101,11 @@ def read_comparison(path: str | Path) -> dict[tuple[str, ...], GenerationRequest
     InvalidField
         When the file is not there, or carries no comparison that can be read.
     """
-    text = _text(Path(path))
+    text = _text(path)
     try:
         values = json.loads(text)
         if values["version"] > FORMAT:
-            raise _unreadable(path, "this comparison was saved by a newer sdnb", "upgrade sdnb")
+            raise png.unreadable(path, "this comparison was saved by a newer sdnb", "upgrade sdnb")
         return {
             tuple(cell["labels"]): GenerationRequest.from_json(values["request"] | cell["request"])
             for cell in values["cells"]
@@ -114,31 +113,15 @@ def read_comparison(path: str | Path) -> dict[tuple[str, ...], GenerationRequest
     except SdnbError:
         raise
     except (ValueError, LookupError, TypeError, AttributeError) as error:
-        raise _unreadable(path, "this picture carries no comparison") from error
+        raise png.unreadable(path, "this picture carries no comparison") from error
 
 
-def _text(path: Path) -> str:
-    try:
-        with PIL.Image.open(path, formats=["PNG", "WEBP"]) as image:
-            image.load()  # text chunks may stand after the pixels
-            info: dict[Any, Any] = image.info
-    except FileNotFoundError as error:
-        raise _unreadable(path, "there is no such file", "check the path") from error
-    except (OSError, SyntaxError, ValueError) as error:
-        raise _unreadable(path, "this file is no PNG or WebP, or a broken one") from error
+def _text(path: str | Path) -> str:
+    info = png.read_info(path, ("PNG", "WebP"))
     if "xmp" not in info:
         return str(info.get(CHUNK, ""))
     try:
         said = "".join(ElementTree.fromstring(info["xmp"]).itertext())
     except ElementTree.ParseError as error:
-        raise _unreadable(path, "the description in this picture is damaged") from error
+        raise png.unreadable(path, "the description in this picture is damaged") from error
     return said.rpartition("\n")[2]
-
-
-def _unreadable(path: str | Path, what: str, fix: str = "") -> InvalidField:
-    return InvalidField(
-        f"{what}.",
-        given=str(path),
-        allowed="a PNG or WebP file that comparison.save() wrote, unchanged since",
-        fix=fix or "use the file as sdnb wrote it: many tools drop a picture's text",
-    )

@@ -12,10 +12,9 @@ from math import inf, log10
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from torch import Tensor
 
 from sdnb.comparison.record import in_words
-from sdnb.comparison.solution import EVALUATIONS, why_off_path
+from sdnb.comparison.solution import EVALUATIONS, rmse, why_off_path
 from sdnb.models.checkpoint import EMBEDDED
 from sdnb.models.vae import from_pil
 from sdnb.prompt import edited, read_chunks
@@ -246,11 +245,6 @@ def _distances(result: Result, goal: Result) -> dict[str, Any]:
         "pixel_rmse": pixels,
         "psnr": -20 * log10(pixels) if pixels else inf,
     }
-
-
-def rmse(these: Tensor, those: Tensor) -> float:
-    """Return the root of the mean squared distance of two tensors of one shape."""
-    return float((these - those).double().square().mean().sqrt())
 
 
 def _matches_prompt(result: Result) -> bool | None:

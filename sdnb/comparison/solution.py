@@ -5,13 +5,18 @@ with; a sampler and a schedule decide only how closely. The path of a cell has t
 hooks, which are called again: one that counts steps acts at other levels there.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import inf
 
+from torch import Tensor
+
 from sdnb.choice import Choice
+from sdnb.comparison.engine import Lockstep
 from sdnb.comparison.plan import Cell
 from sdnb.diffusion.samplers.contract import Sampler
 from sdnb.models.components import Components
+from sdnb.pipeline import Pipeline
 from sdnb.prompt import edited
 from sdnb.registry import SAMPLERS
 from sdnb.request import GenerationRequest
@@ -41,6 +46,41 @@ class Solutions:
 
     goals: tuple[Result | None, ...]
     floors: tuple[float | None, ...]
+
+
+class Solver:
+    """Solves the ODEs of cells, twice and each of them once; what is solved is kept.
+
+    An interrupt loses none that has ended.
+    """
+
+    def __init__(self) -> None:
+        self._solved: dict[object, Result] = {}
+
+    def solve(
+        self, pipe: Pipeline, cells: Sequence[Cell], results: Sequence[Result | None]
+    ) -> Solutions:
+        """Solve the ODE of each cell that has its result; those that start alike have the same."""
+        pairs = [
+            None if result is None else _twice(pipe.components, cell, result)
+            for cell, result in zip(cells, results, strict=True)
+        ]
+        wanted = {each.work: each for pair in pairs if pair for each in pair}
+        new = {n: cell for n, (work, cell) in enumerate(wanted.items()) if work not in self._solved}
+        for each in Lockstep(pipe, "none").rounds(new):
+            self._solved |= {new[number].work: result for number, result in each.ended.items()}
+        goals = [pair and self._solved.get(pair[0].work) for pair in pairs]
+        others = [pair and self._solved.get(pair[1].work) for pair in pairs]
+        floors = (
+            rmse(goal.latents, other.latents) if goal and other else None
+            for goal, other in zip(goals, others, strict=True)
+        )
+        return Solutions(goals=tuple(goals), floors=tuple(floors))
+
+
+def _twice(components: Components, cell: Cell, result: Result) -> tuple[Cell, Cell]:
+    fine = solution(components, cell, result)
+    return fine, another(fine)
 
 
 def solution(components: Components, cell: Cell, result: Result) -> Cell:
@@ -102,3 +142,8 @@ def _between(high: float, low: float) -> tuple[float, ...]:
     first, last = high ** (1 / _RHO), low ** (1 / _RHO)
     ramp = (index / (STEPS - 1) for index in range(1, STEPS))
     return high, *((first + share * (last - first)) ** _RHO for share in ramp)
+
+
+def rmse(these: Tensor, those: Tensor) -> float:
+    """Return the root of the mean squared distance of two tensors of one shape."""
+    return float((these - those).double().square().mean().sqrt())

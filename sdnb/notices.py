@@ -1,0 +1,21 @@
+"""What stands under a picture beside its facts: words nobody taught, a mask without effect."""
+
+from sdnb.models.components import Components
+from sdnb.models.text import unknown_words
+from sdnb.picture import Inpaint
+from sdnb.request import GenerationRequest
+
+
+def notices(components: Components, request: GenerationRequest) -> tuple[str, ...]:
+    """Return what the user of a request should know, one sentence each."""
+    said = []
+    prompts = (request.prompt, request.negative_prompt)
+    unknown = dict.fromkeys(
+        word for prompt in prompts for word in unknown_words(components, prompt, request.syntax)
+    )
+    if unknown and components.words is not None:
+        known = ", ".join(sorted(components.words))
+        said.append(f"This model has never seen: {', '.join(unknown)}. It knows: {known}.")
+    if isinstance(request.start, Inpaint) and request.start.mask.is_black:
+        said.append("The mask is black everywhere: nothing was repainted. White repaints.")
+    return tuple(said)
