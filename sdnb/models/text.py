@@ -6,8 +6,7 @@ chunk, and the network reads all chunks one behind the other.
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain, groupby
-from operator import attrgetter
+from itertools import chain
 
 import torch
 from jaxtyping import Float, Int
@@ -122,7 +121,7 @@ def _chunks(components: Components, prompt: str, syntax: str) -> list[list[Token
     chunks: list[list[Token]] = []
     for pieces in read_chunks(prompt, syntax):
         chunks.append([])
-        runs = (list(run) for _, run in groupby(pieces, attrgetter("weight")))
+        runs = _touching(prompt, pieces)
         for word in _words(chain.from_iterable(_tokens(components, run) for run in runs)):
             if len(chunks[-1]) + len(word) > room and len(word) <= room:
                 chunks.append([])
@@ -131,6 +130,20 @@ def _chunks(components: Components, prompt: str, syntax: str) -> list[list[Token
                     chunks.append([])
                 chunks[-1].append(token)
     return chunks
+
+
+def _touching(prompt: str, pieces: Sequence[Piece]) -> list[list[Piece]]:
+    """Gather pieces of one weight that have nothing between them but a dropped backslash."""
+    runs: list[list[Piece]] = []
+    end = 0
+    for piece in pieces:
+        touches = prompt[end : piece.start] in ("", "\\")
+        if runs and touches and piece.weight == runs[-1][-1].weight:
+            runs[-1].append(piece)
+        else:
+            runs.append([piece])
+        end = piece.start + len(piece.text)
+    return runs
 
 
 def _tokens(components: Components, pieces: Sequence[Piece]) -> Iterator[Token]:

@@ -77,6 +77,13 @@ def test_brackets_that_are_text_are_read_with_what_is_around_them(pipe, prompt, 
     ]
 
 
+@pytest.mark.parametrize("prompt", ["(red)(cat)", "(red:1.2)(cat:1.2)", "red(cat:1)"])
+def test_words_in_brackets_of_their_own_are_words_of_their_own(pipe, prompt):
+    (row,) = tokenize(pipe.components, [prompt])
+    words = [token.piece for token in row if token.span != (0, 0)]
+    assert words == ["red", "cat"]
+
+
 def test_what_does_not_fit_goes_on_in_another_chunk(pipe):
     # given: 74 words, then one of several tokens that would be cut
     tokenizer = pipe.components.tokenizer
