@@ -3,13 +3,12 @@
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from html import escape
 from math import inf
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-from sdnb.comparison.scores import Score, Scores, score_cells, score_costs
+from sdnb.comparison.scores import Score, score_cells, score_costs
 from sdnb.errors import InvalidField, UnknownName
 from sdnb.result import Result, picture_row
 
@@ -19,13 +18,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class _Ranking:
-    """What cells of some scores are ranked by, the least first.
+    """What cells are ranked by, the least first.
 
     ``praise`` is filled with the best ``row``, its ``asked`` evaluations, the ``goal`` of the
     distances and the ``count`` of ranked cells; ``why_not`` gives the reason for having no rank.
     """
 
-    key: Callable[[Scores, Score], Any]
+    key: Callable[[Score], Any]
     praise: str
     why_not: Callable[[Score], str]
 
@@ -40,17 +39,17 @@ def _why_not_judged(row: Score) -> str:
 
 _RANKINGS = {
     "distance": _Ranking(
-        Scores.rank,
+        attrgetter("rank"),
         "latent RMSE {row.latent_rmse:.3g} to {goal} with {asked}, the best of {count}",
         attrgetter("left_out"),
     ),
     "prompt": _Ranking(
-        lambda _scores, row: row.evaluations,
+        attrgetter("evaluations"),
         "shows what the prompt says with {asked}, the fewest of {count} that do so",
         _why_not_judged,
     ),
     "seconds": _Ranking(
-        lambda _scores, row: row.seconds,
+        attrgetter("seconds"),
         "{row.seconds:.3g} s with {asked}, the fastest of {count}",
         lambda row: row.left_out if row.seconds is None else "",
     ),
@@ -113,8 +112,7 @@ def find_best(
     limit = inf if evaluations is None else evaluations
     fitting = [row for row in scores if (row.evaluations or 0) <= limit]
     ranking = _RANKINGS[by]
-    ranked = [row for row in fitting if not ranking.why_not(row)]
-    ranked.sort(key=partial(ranking.key, scores))
+    ranked = sorted((row for row in fitting if not ranking.why_not(row)), key=ranking.key)
     if not ranked:
         raise _nothing(by, evaluations, fitting)
     result = comparison.results[scores.rows.index(ranked[0])]

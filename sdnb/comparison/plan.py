@@ -65,8 +65,8 @@ class Plan:
         """The cells in words, numbers with their axis: ``"heun, steps 10"``."""
         return tuple(
             ", ".join(
-                f"{axis.name} {label}" if _is_number(label) else label
-                for axis, label in zip(self.axes, cell.labels, strict=True)
+                f"{axis.name} {each}" if _is_number(each) else each
+                for axis, each in zip(self.axes, cell.labels, strict=True)
             )
             for cell in self.cells
         )
@@ -159,15 +159,18 @@ def _cell(
             hooks = NO_HOOKS if "hooks" in settings else hooks
         case other:
             raise InvalidField(
-                "hooks takes Hooks.", given=other, fix="sdnb.Hooks(on_step=(my_function,))"
+                "hooks takes Hooks.",
+                given=other,
+                allowed="Hooks, or a tuple of HookUse",
+                fix="sdnb.Hooks(on_step=(my_function,))",
             )
     asked = request.changed(**fields)
     return Cell(labels=labels, request=asked, hooks=hooks, settings=settings)
 
 
-def _is_number(label: str) -> bool:
+def _is_number(text: str) -> bool:
     try:
-        float(label)
+        float(text)
     except ValueError:
         return False
     return True

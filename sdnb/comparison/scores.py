@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from html import escape
 from importlib import import_module
 from math import inf, log10
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -76,6 +77,11 @@ class Score:
     floor: float | None = None
     left_out: str = ""
 
+    @property
+    def rank(self) -> tuple[float, int]:
+        """What cells are ranked by: distance, then cost; below the floor all are alike."""
+        return max(self.latent_rmse or 0.0, self.floor or 0.0), self.evaluations or 0
+
 
 @dataclass(frozen=True, eq=False)
 class Scores:
@@ -102,11 +108,7 @@ class Scores:
     def ranked(self) -> tuple[Score, ...]:
         """The cells whose distances can be compared, the nearest first."""
         found = [row for row in self.rows if row.latent_rmse is not None and not row.left_out]
-        return tuple(sorted(found, key=self.rank))
-
-    def rank(self, row: Score) -> tuple[float, int]:
-        """Return what cells are ranked by: distance, then cost; below the floor all are alike."""
-        return max(row.latent_rmse or 0.0, row.floor or 0.0), row.evaluations or 0
+        return tuple(sorted(found, key=attrgetter("rank")))
 
     @property
     def front(self) -> tuple[Score, ...]:

@@ -25,7 +25,10 @@ def read_axes(texts: Iterable[str]) -> Axes:
         (field,) = flag.sets
         if field in axes:
             raise InvalidField(
-                f"{name} is compared twice.", given=text, fix=f"one list: {name}=A,B,C"
+                f"{name} is compared twice.",
+                given=text,
+                allowed="one list for each flag",
+                fix=f"{name}=A,B,C",
             )
         axes[field] = tuple(_read(flag, value) for value in split_values(flag, values))
     return tuple(axes.items())

@@ -96,11 +96,9 @@ def show_scores(
     """Show the last comparison in numbers: its table, its best cell, or its errors as a plot."""
     flags = given(call, "scores", SCORES_FLAGS)
     comparison = _last(call)
-    from sdnb.magics.drawing import replaced_output
-    from sdnb.magics.live_view import message
+    from sdnb.magics.drawing import waiting
 
-    with replaced_output() as show:
-        show(message("solving the equation that the cells follow …"))
+    with waiting("solving the equation that the cells follow"):
         if "best" in flags:
             return comparison.best(evaluations=flags["best"])
         scores = comparison.scores()
@@ -116,12 +114,10 @@ def show_flip_book(call: Call) -> "sdnb.plots.figure.Figure":
     given(call, "flip", ())
     comparison = _last(call)
     from sdnb.comparison.flip_book import make_flip_book
-    from sdnb.magics.drawing import replaced_output
-    from sdnb.magics.live_view import message
+    from sdnb.magics.drawing import waiting
     from sdnb.plots.flip_book import plot_flip_book
 
-    with replaced_output() as show:
-        show(message("decoding the pages …"))
+    with waiting("decoding the pages"):
         return plot_flip_book(make_flip_book(comparison))
 
 
@@ -135,6 +131,7 @@ def _read(call: Call, name: str, flags: tuple[CommandFlag, ...]) -> tuple[Order,
     if not axes:
         raise InvalidField(
             f"%sd {name} needs what to compare.",
+            given=" ".join(word.text for word in call.words),
             allowed="FLAG=A,B: a flag without its dashes, and values",
             fix=f"%sd {name} sampler=ddim,heun steps=5,10",
         )

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from functools import partial
 from math import prod
 from time import monotonic
-from typing import cast
+from typing import TYPE_CHECKING, cast
 from uuid import uuid4
 
 from IPython.display import display
@@ -21,10 +21,12 @@ from sdnb.magics import live_view
 from sdnb.magics.live import Live
 from sdnb.magics.notebook_hooks import join_hooks, split_hooks
 from sdnb.magics.parse import Order
-from sdnb.magics.session import Run, Session
-from sdnb.pipeline import Pipeline
+from sdnb.magics.session import Pipeline, Run, Session
 from sdnb.request import GenerationRequest, HookUse
 from sdnb.result import Result
+
+if TYPE_CHECKING:
+    import sdnb.pipeline
 
 Names = Mapping[str, object]
 
@@ -39,12 +41,25 @@ def draw(order: Order, session: Session, names: Names) -> Result:
     """
     request, functions = split_hooks(order.request, names)
     with replaced_output() as show:
-        if missing := session.missing(request.checkpoint):
-            show(live_view.message(f"loading {missing} …"))
-        pipeline = session.pipeline(request.checkpoint)
+        pipeline = load(session, request.checkpoint, show)
         request = request.changed(checkpoint=None)  # it is this one, however it was written
         result = watch(pipeline.start(request, hooks=join_hooks(functions)), session, show)
     return session.remember(result, order.after)
+
+
+def load(session: Session, checkpoint: str | None, show: Callable[[str], None]) -> Pipeline:
+    """Return a checkpoint's pipeline; that it has to be loaded is shown."""
+    if missing := session.missing(checkpoint):
+        show(live_view.message(f"loading {missing} …"))
+    return session.pipeline(checkpoint)
+
+
+@contextmanager
+def waiting(doing: str) -> Iterator[None]:
+    """Say what takes a while until it is done."""
+    with replaced_output() as show:
+        show(live_view.message(f"{doing} …"))
+        yield
 
 
 def watch(run: Run, session: Session, show: Callable[[str], None]) -> Result:
@@ -72,7 +87,7 @@ def compare(
     session: Session,
     names: Names,
     *,
-    engine: Callable[[Pipeline], Engine] = Lockstep,
+    engine: "Callable[[sdnb.pipeline.Pipeline], Engine]" = Lockstep,
     zipped: bool = False,
 ) -> Comparison:
     """Draw what an order compares, and show the grid filling; an interrupt leaves what there is.
@@ -85,10 +100,10 @@ def compare(
         request.changed(checkpoint=None), axes, join_hooks(functions)
     )
     with replaced_output() as show:
-        if missing := session.missing(request.checkpoint):
-            show(live_view.message(f"loading {missing} …"))
-        pipe = cast("Pipeline", session.pipeline(request.checkpoint))
-        session.comparison = session.latest = Comparison(plan, engine(pipe))
+        pipe = load(session, request.checkpoint, show)
+        session.comparison = session.latest = Comparison(
+            plan, engine(cast("sdnb.pipeline.Pipeline", pipe))
+        )
         fill(session.comparison, show)
     return session.comparison
 

@@ -146,15 +146,12 @@ def show_attention(call: Call) -> "sdnb.plots.figure.Figure":
 
 def _watched_again(call: Call, result: "sdnb.result.Result") -> "sdnb.result.Result":
     """Make a run again, hooks of the notebook included, and watch its attention."""
-    from sdnb.magics.drawing import replaced_output, watch
-    from sdnb.magics.live_view import message
+    from sdnb.magics.drawing import load, replaced_output, watch
     from sdnb.magics.notebook_hooks import join_hooks, split_hooks
 
     request, functions = split_hooks(result.request, call.names)
     with replaced_output() as show:
-        if missing := call.session.missing(request.checkpoint):
-            show(message(f"loading {missing} …"))
-        pipe = cast("sdnb.pipeline.Pipeline", call.session.pipeline(request.checkpoint))
+        pipe = cast("sdnb.pipeline.Pipeline", load(call.session, request.checkpoint, show))
         run = pipe.start(request, hooks=join_hooks(functions), attention=True, keep="none")
         return watch(run, call.session, show)
 

@@ -38,19 +38,17 @@ def at_work(
 
     That one checkpoint was loaded in the place of another is said and stays said.
     """
-    from sdnb.magics.drawing import replaced_output, say
+    from sdnb.magics.drawing import load, replaced_output, say
     from sdnb.magics.live_view import message
 
     session, checkpoint = call.session, request.checkpoint
     before = session.loaded
     with replaced_output() as show:
-        if missing := session.missing(checkpoint):
-            show(message(f"loading {missing} …"))
-        pipeline = session.pipeline(checkpoint)
+        pipe = load(session, checkpoint, show)
         if before not in (None, session.loaded):
             say(f"{session.loaded} was loaded in the place of {before}.")
         show(message(f"{doing} …"))
-        yield cast("sdnb.pipeline.Pipeline", pipeline)  # the session knows what a run needs of it
+        yield cast("sdnb.pipeline.Pipeline", pipe)  # the session knows what a run needs of it
 
 
 @contextmanager
@@ -58,14 +56,12 @@ def decoding(
     call: Call, result: "sdnb.result.Result", doing: str
 ) -> "Iterator[sdnb.result.Decoder]":
     """Give what decodes a result: its own pipeline while that lives, else as `at_work`."""
-    from sdnb.magics.drawing import replaced_output
-    from sdnb.magics.live_view import message
+    from sdnb.magics.drawing import waiting
 
     own = None if result.decoder is None else result.decoder()
     if own is None:
         with at_work(call, result.request, doing) as pipe:
             yield pipe
         return
-    with replaced_output() as show:
-        show(message(f"{doing} …"))
+    with waiting(doing):
         yield own
