@@ -29,12 +29,36 @@ from sdnb.trace import BUDGET, Recorder
 NO_HOOKS = Hooks()
 
 
-def load(reference: str = "tiny") -> "Pipeline":
-    """Load a checkpoint: ``"tiny"``, which ships with sdnb, or a folder in diffusers' layout.
+def load(
+    reference: str = "tiny",
+    *,
+    vae: str | None = None,
+    device: str | None = None,
+    dtype: str | None = None,
+    allow_pickle: bool = False,
+) -> "Pipeline":
+    """Load a checkpoint of Stable Diffusion 1, 2 or XL.
 
-    Raises `LoadError`, saying what is missing or broken.
+    Parameters
+    ----------
+    reference : str
+        ``"tiny"``, which ships with sdnb; a ``.safetensors`` file, whose family is told by its
+        tensors; a folder in diffusers' layout; a name in a folder of the environment variable
+        ``SDNB_MODELS``; or ``org/name[@revision]`` of the hub.
+    vae : str or None
+        Another VAE than its own: a file, a folder, or a checkpoint.
+    device : {"cuda", "mps", "cpu"} or None
+        None: the first of these that is there.
+    dtype : {"float16", "bfloat16", "float32"} or None
+        Of the U-Net; None: float16, on a CPU float32.
+    allow_pickle : bool
+        Whether tensors may be read out of a pickle (``.ckpt``).
+
+    Raises `LoadError`, saying what is missing or broken, and `UnknownName`.
     """
-    return Pipeline(load_components(reference))
+    return Pipeline(
+        load_components(reference, vae=vae, device=device, dtype=dtype, allow_pickle=allow_pickle)
+    )
 
 
 class Pipeline:
@@ -220,13 +244,17 @@ class Pipeline:
         """Return what is known about the checkpoint, as words."""
         parts = self.components
         levels = parts.noise_schedule
-        networks = {"U-Net": parts.unet, "VAE": parts.vae, "text encoder": parts.text_encoder}
+        texts = [encoder.network for encoder in parts.texts]
+        names = ["text encoder"] if len(texts) == 1 else ["text encoder 1", "text encoder 2"]
+        networks = {"U-Net": parts.unet, "VAE": parts.vae, **dict(zip(names, texts, strict=True))}
         sizes = {
             name: f"{sum(weight.numel() for weight in network.parameters()) / 1e6:.1f} M weights"
             for name, network in networks.items()
         }
         return {
             "checkpoint": parts.reference,
+            "family": parts.family.name,
+            "hash": parts.sha256[:10],
             "size": f"{parts.size}x{parts.size}",
             "latents": f"{parts.latent.channels} channels, factor {parts.latent.factor}",
             "prediction": parts.prediction,

@@ -1,23 +1,80 @@
-"""From a reference to a folder: ``tiny`` is the model that ships inside, else a path."""
+"""From a reference to a file or folder, wherever it is: shipped, on disk, on a hub.
 
+A reference is one of these, tried in this order::
+
+    tiny                              the model that ships inside
+    ~/models/photon.safetensors       a file in the original layout
+    ~/models/my-model                 a folder in diffusers' layout
+    photon, photon.safetensors        a name in one of the model folders (`SDNB_MODELS`)
+    org/name, org/name@revision       a repository of the hub
+"""
+
+import os
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
-from sdnb.errors import LoadError
+from sdnb.errors import LoadError, UnknownName
+from sdnb.models.hub import download
+from sdnb.models.weights import PICKLES
 
 EMBEDDED = {"tiny": Path(__file__).parent / "tiny"}
 
+WEIGHTS = (".safetensors", *PICKLES)
+
+REPOSITORY = re.compile(r"([\w.-]+/[\w.-]+)(?:@([\w./-]+))?")
+
 
 def locate(reference: str) -> Path:
-    """Return the folder of a checkpoint in diffusers' layout.
+    """Return the checkpoint's file, or its folder in diffusers' layout.
 
-    Raises `LoadError` where there is none.
+    What the hub has is downloaded to its cache first. Raises `LoadError` or `UnknownName` where
+    there is none.
     """
-    folder = EMBEDDED.get(reference, Path(reference).expanduser())
-    if not (folder / "model_index.json").is_file():
+    path = EMBEDDED.get(reference) or Path(reference).expanduser()
+    if is_checkpoint(path):
+        return path
+    if path.exists():
         raise LoadError(
-            "no checkpoint was found there: a folder with a model_index.json is needed.",
+            "no checkpoint was found there.",
             given=reference,
-            allowed=f"{', '.join(EMBEDDED)}, or the path of a folder in diffusers' layout",
-            fix='sdnb.load("tiny") works everywhere',
+            allowed=f"a folder with a model_index.json, or a file {', '.join(WEIGHTS)}",
+            fix="name the file in it, or load tiny",
         )
-    return folder
+    named = {each.name: each for folder in model_folders() for each in checkpoints_in(folder)}
+    stems = {Path(name).stem: each for name, each in named.items()}
+    if found := named.get(reference) or stems.get(reference):
+        return found
+    if match := REPOSITORY.fullmatch(reference):
+        return download(match[1], match[2])
+    raise UnknownName.among(
+        "checkpoint",
+        reference,
+        [*EMBEDDED, *named],
+        fix="a path, a name in a folder of SDNB_MODELS, or org/name of the hub",
+    )
+
+
+def is_checkpoint(path: Path) -> bool:
+    """Whether a path leads to what may be one: a folder with an index, or a weights file."""
+    return (path / "model_index.json").is_file() or (
+        path.suffix.lower() in WEIGHTS and path.is_file()
+    )
+
+
+def model_folders() -> list[Path]:
+    """Return the folders where bare names are looked up, from ``SDNB_MODELS``."""
+    names = os.environ.get("SDNB_MODELS", "").split(os.pathsep)
+    return [Path(name).expanduser() for name in names if name]
+
+
+def checkpoints_in(folder: Path) -> Iterator[Path]:
+    """Give what may be a checkpoint in a folder and those inside it, sorted.
+
+    A folder in diffusers' layout is one; the files in it are its parts.
+    """
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        if is_checkpoint(path):
+            yield path
+        elif path.is_dir():
+            yield from checkpoints_in(path)

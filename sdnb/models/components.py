@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from sdnb.diffusion.noise_schedules import NoiseSchedule
+from sdnb.models.families.family import Family, TextSpec
 
 # diffusers' and transformers' classes are only partly typed, and every family brings others.
 Network = Any
@@ -27,6 +28,15 @@ class LatentSpec:
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
+class TextEncoder:
+    """A text encoder with its tokenizer, and what of it the U-Net reads."""
+
+    tokenizer: Tokenizer
+    network: Network
+    spec: TextSpec
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Components:
     """Networks and what has to be known about them.
 
@@ -34,6 +44,12 @@ class Components:
     ----------
     reference : str
         What it was loaded from.
+    sha256 : str
+        Of what was loaded, in hexadecimal.
+    family : Family
+        What it has in common with others.
+    texts : tuple of TextEncoder
+        In the order in which the U-Net reads them; one in most families.
     prediction : str
         A name of `sdnb.diffusion.prediction.PREDICTIONS`.
     size : int
@@ -43,8 +59,9 @@ class Components:
     """
 
     reference: str
-    tokenizer: Tokenizer
-    text_encoder: Network
+    sha256: str
+    family: Family
+    texts: tuple[TextEncoder, ...]
     unet: Network
     vae: Network
     noise_schedule: NoiseSchedule

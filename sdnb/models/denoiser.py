@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from sdnb.conditioning import Branches
+from sdnb.conditioning import Branches, Conditioning
 from sdnb.diffusion.prediction import PREDICTIONS, input_scale
 from sdnb.models.components import Components, Network
 from sdnb.shapes import Latents
@@ -83,12 +83,12 @@ class Denoiser:
             return [answer for question in questions for answer in self.differentiable([question])]
         if _is_uneven(questions):
             return [self._by_branch(question) for question in questions]
-        asked = [(question, cond) for question in questions for cond in question.branches.values()]
-        x = torch.cat([question.x for question, _ in asked])
-        rows = [len(question.x) for question, _ in asked]
-        sigma = _column([question.sigma for question, _ in asked], rows, x)
-        t = _column([float(round(question.t)) for question, _ in asked], rows, x)
-        embeds = _together([cond.embeds for _, cond in asked])
+        asked = [(each, *named) for each in questions for named in each.branches.items()]
+        x = torch.cat([question.x for question, _, _ in asked])
+        rows = [len(question.x) for question, _, _ in asked]
+        sigma = _column([question.sigma for question, _, _ in asked], rows, x)
+        t = _column([float(round(question.t)) for question, _, _ in asked], rows, x)
+        embeds = _together([cond.embeds for _, _, cond in asked])
         dtype = self.components.dtype
         network, first = self.components.unet, questions[0]
         with first.taps(network, first), first.watch(network, first):
@@ -96,10 +96,28 @@ class Denoiser:
                 (x * input_scale(sigma)).to(dtype),
                 t.flatten(),
                 encoder_hidden_states=embeds.to(dtype),
+                **self._told_beside(asked, rows, x),
             ).sample
         eps = PREDICTIONS[self.components.prediction](output.to(x.dtype), x, sigma)
         answers = iter(torch.split(eps, rows))
         return [{name: next(answers) for name in question.branches} for question in questions]
+
+    def _told_beside(
+        self,
+        asked: Sequence[tuple[Question, str, Conditioning]],
+        rows: Sequence[int],
+        x: Latents,
+    ) -> dict[str, dict[str, Tensor]]:
+        """Return what networks that know of sizes are told of them, and of the text in short."""
+        time_ids, factor = self.components.family.time_ids, self.components.latent.factor
+        if time_ids is None:
+            return {}
+        height, width = (float(side * factor) for side in x.shape[-2:])
+        ids = [time_ids(height, width, name) for _, name, _ in asked]
+        columns = [_column(column, rows, x).reshape(-1, 1) for column in zip(*ids, strict=True)]
+        pooled = torch.cat([cond.pooled for _, _, cond in asked if cond.pooled is not None])
+        told = {"text_embeds": pooled.to(self.components.dtype), "time_ids": torch.cat(columns, 1)}
+        return {"added_cond_kwargs": told}
 
     def _by_branch(self, question: Question) -> Answer:
         return {

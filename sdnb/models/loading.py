@@ -1,20 +1,17 @@
-"""From a checkpoint's folder to `Components`; device and dtype are decided here, once.
+"""From a reference to `Components`; device and dtype are decided here, once.
 
-Only safetensors are read, nothing is downloaded. Text encoder and VAE stay in float32 (they are
-small, and float16 harms both); the U-Net takes float16 on a GPU.
+Text encoders and VAE stay in float32 (they are small, and float16 harms both); the U-Net takes
+float16 on a GPU.
 """
 
-import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import torch
-from diffusers import AutoencoderKL, UNet2DConditionModel
-from safetensors import SafetensorError
-from transformers import CLIPTextModel, CLIPTokenizer
 from transformers.utils import logging as transformers_logging
 
 from sdnb.diffusion.noise_schedules import (
@@ -25,9 +22,16 @@ from sdnb.diffusion.noise_schedules import (
     squaredcos_cap_v2,
 )
 from sdnb.diffusion.prediction import PREDICTIONS
-from sdnb.errors import LoadError
+from sdnb.errors import InvalidField, LoadError, UnknownName
 from sdnb.models.checkpoint import locate
-from sdnb.models.components import Components, LatentSpec
+from sdnb.models.components import Components, LatentSpec, Network, TextEncoder
+from sdnb.models.families.family import Family
+from sdnb.models.folder import read_folder, read_vae_folder
+from sdnb.models.hashing import hash_checkpoint
+from sdnb.models.parts import Parts
+from sdnb.models.single_file import read_file, read_vae
+
+DTYPES = {name: getattr(torch, name) for name in ("float16", "bfloat16", "float32")}
 
 # diffusers' name for it -> ours; its configuration names both ends for the cosine too, unused.
 BETA_SCHEDULES: Mapping[str, Callable[[int, float, float], NoiseSchedule]] = MappingProxyType(
@@ -39,78 +43,126 @@ BETA_SCHEDULES: Mapping[str, Callable[[int, float, float], NoiseSchedule]] = Map
 )
 
 
-def load_components(reference: str = "tiny") -> Components:
-    """Load a Stable Diffusion 1.x checkpoint: ``"tiny"``, or a folder in diffusers' layout.
+def load_components(
+    reference: str = "tiny",
+    *,
+    vae: str | None = None,
+    device: str | None = None,
+    dtype: str | None = None,
+    allow_pickle: bool = False,
+) -> Components:
+    """Load a checkpoint from wherever `sdnb.models.checkpoint.locate` finds it.
+
+    Parameters
+    ----------
+    vae : str or None
+        Where another VAE comes from: a file, a folder, or a checkpoint that has one.
+    device, dtype : str or None
+        ``"cuda"``, ``"mps"`` or ``"cpu"``, and ``"float16"``, ``"bfloat16"`` or ``"float32"``
+        for the U-Net; None: the best that there is.
+    allow_pickle : bool
+        Whether tensors may be read out of a pickle.
 
     Raises `LoadError`, saying which part is missing or broken.
     """
-    folder = locate(reference)
-    with _said_clearly(folder), _without_progress_bars():
-        return _load(reference, folder)
+    where = _device(device)
+    kind = _dtype(dtype, where)
+    path = locate(reference)
+    with _without_progress_bars():
+        if path.is_dir():
+            parts = read_folder(path, kind)
+        else:
+            parts = read_file(path, kind, allow_pickle=allow_pickle)
+        if vae is not None:
+            parts = replace(parts, vae=load_vae(vae, parts.family, allow_pickle=allow_pickle))
+    return _components(reference, path, parts, where)
 
 
-def _load(reference: str, folder: Path) -> Components:
-    kind = _read(folder / "model_index.json").get("_class_name")
-    if kind != "StableDiffusionPipeline":
-        raise LoadError(
-            "this kind of checkpoint cannot be loaded.",
-            given=kind,
-            allowed="StableDiffusionPipeline (Stable Diffusion 1.x)",
-            fix='sdnb.load("tiny")',
-        )
-    device = _best_device()
-    unet = _network(UNet2DConditionModel, folder / "unet", _unet_dtype(device))
-    vae = _network(AutoencoderKL, folder / "vae", torch.float32)
-    scheduler = _read(folder / "scheduler" / "scheduler_config.json")
-    latent = LatentSpec(
+def load_vae(reference: str, family: Family, *, allow_pickle: bool = False) -> Network:
+    """Load the VAE of a checkpoint, or one that is a file or folder of its own, in float32."""
+    folder = Path(reference).expanduser()
+    if (folder / "config.json").is_file():
+        return read_vae_folder(folder)
+    path = locate(reference)
+    if path.is_dir():
+        return read_vae_folder(path / "vae")
+    return read_vae(path, family, allow_pickle=allow_pickle)
+
+
+def noise_of(scheduler: Mapping[str, Any]) -> tuple[NoiseSchedule, str]:
+    """Return the noise of a network's training and what it predicts.
+
+    Parameters
+    ----------
+    scheduler : mapping
+        The configuration of one of diffusers' schedulers.
+
+    Raises `LoadError` for what is not known.
+    """
+    return _noise_schedule(scheduler), _prediction(scheduler)
+
+
+def latent_spec(vae: Network) -> LatentSpec:
+    """Describe the latent space of a VAE."""
+    return LatentSpec(
         channels=vae.config.latent_channels,
         factor=2 ** (len(vae.config.block_out_channels) - 1),
         scale=vae.config.scaling_factor,
         shift=vae.config.shift_factor or 0.0,
     )
+
+
+def _components(reference: str, path: Path, parts: Parts, device: torch.device) -> Components:
+    if parts.vae is None:
+        raise LoadError(
+            "this checkpoint brings no VAE.",
+            given=str(path),
+            allowed="a checkpoint with one, or one beside it",
+            fix=f'sdnb.load({reference!r}, vae="the file of one for {parts.family.name}")',
+        )
+    noise_schedule, prediction = noise_of(parts.scheduler)
+    latent = latent_spec(parts.vae)
     return Components(
         reference=reference,
-        tokenizer=CLIPTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True),
-        text_encoder=_network(CLIPTextModel, folder / "text_encoder", torch.float32).to(device),
-        unet=unet.to(device),
-        vae=vae.to(device),
-        noise_schedule=_noise_schedule(scheduler),
-        prediction=_prediction(scheduler),
+        sha256=hash_checkpoint(path),
+        family=parts.family,
+        texts=tuple(_moved(encoder, device) for encoder in parts.texts),
+        unet=parts.unet.to(device),
+        vae=parts.vae.to(device),
+        noise_schedule=noise_schedule,
+        prediction=prediction,
         latent=latent,
-        size=unet.config.sample_size * latent.factor,
-        words=_words(folder / "words.json"),
+        size=parts.unet.config.sample_size * latent.factor,
+        words=parts.words,
     )
 
 
-# The loaders are untyped.
-def _network(kind: Any, folder: Path, dtype: torch.dtype) -> Any:
-    network, info = kind.from_pretrained(
-        folder,
-        dtype=dtype,
-        local_files_only=True,
-        use_safetensors=True,
-        low_cpu_mem_usage=False,  # else diffusers warns where accelerate is not installed
-        output_loading_info=True,
-    )
-    missing = sorted(info["missing_keys"])
-    if missing:
-        raise LoadError(
-            f"weights are missing from {folder.name}: {', '.join(missing[:3])}.",
-            given=f"{len(missing)} missing in {folder}",
-            allowed="every weight of the network",
-            fix="copy the checkpoint again",
+def _moved(encoder: TextEncoder, device: torch.device) -> TextEncoder:
+    return replace(encoder, network=encoder.network.to(device))
+
+
+def _device(name: str | None) -> torch.device:
+    known = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
+    there = [each for each, is_there in known.items() if is_there]
+    if name is None:
+        return torch.device(there[0])
+    if name.partition(":")[0] not in there:
+        raise InvalidField(
+            "this device is not there.", given=name, allowed=", ".join(there), fix="leave it out"
         )
-    return network.eval().requires_grad_(False)
+    return torch.device(name)
 
 
-def _best_device() -> torch.device:
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-
-
-def _unet_dtype(device: torch.device) -> torch.dtype:
-    return torch.float32 if device.type == "cpu" else torch.float16
+def _dtype(name: str | None, device: torch.device) -> torch.dtype:
+    if name is None:
+        return torch.float32 if device.type == "cpu" else torch.float16
+    UnknownName.check("dtype", name, DTYPES)
+    dtype: torch.dtype = DTYPES[name]
+    return dtype
 
 
 def _noise_schedule(scheduler: Mapping[str, Any]) -> NoiseSchedule:
@@ -123,9 +175,16 @@ def _noise_schedule(scheduler: Mapping[str, Any]) -> NoiseSchedule:
             allowed=", ".join(BETA_SCHEDULES),
             fix="load a checkpoint with one of these",
         )
-    schedule = BETA_SCHEDULES[name](
-        scheduler["num_train_timesteps"], scheduler["beta_start"], scheduler["beta_end"]
-    )
+    try:
+        ends = (scheduler["num_train_timesteps"], scheduler["beta_start"], scheduler["beta_end"])
+    except KeyError as error:
+        raise LoadError(
+            f"the noise schedule is not told: {error} is missing.",
+            given=", ".join(scheduler),
+            allowed="num_train_timesteps, beta_start, beta_end",
+            fix="copy scheduler/scheduler_config.json again",
+        ) from error
+    schedule = BETA_SCHEDULES[name](*ends)
     return rescale_to_zero_snr(schedule) if scheduler.get("rescale_betas_zero_snr") else schedule
 
 
@@ -139,38 +198,6 @@ def _prediction(scheduler: Mapping[str, Any]) -> str:
             fix="look into scheduler/scheduler_config.json",
         )
     return name
-
-
-def _words(path: Path) -> frozenset[str] | None:
-    return frozenset(json.loads(path.read_text())) if path.is_file() else None
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        content = dict(json.loads(path.read_text()))
-    except (OSError, ValueError, TypeError) as error:
-        raise LoadError(
-            f"a part of the checkpoint cannot be read: {error}",
-            given=str(path),
-            allowed="a JSON file, as the checkpoint was published",
-            fix="copy the checkpoint again",
-        ) from error
-    return content
-
-
-@contextmanager
-def _said_clearly(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except LoadError:
-        raise
-    except (OSError, ValueError, LookupError, TypeError, RuntimeError, SafetensorError) as error:
-        raise LoadError(
-            f"a part of the checkpoint is missing or broken: {error}",
-            given=str(folder),
-            allowed="folders unet, vae, text_encoder, tokenizer and scheduler, with safetensors",
-            fix="copy the checkpoint again",
-        ) from error
 
 
 @contextmanager

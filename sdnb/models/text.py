@@ -14,7 +14,7 @@ from torch import Tensor
 
 from sdnb.conditioning import Conditioning, Token
 from sdnb.errors import InvalidField
-from sdnb.models.components import Components, Network
+from sdnb.models.components import Components, Network, TextEncoder, Tokenizer
 from sdnb.prompt import Piece, read_chunks
 from sdnb.shapes import Embeds, Pooled
 
@@ -44,52 +44,65 @@ def encode_text(
     Returns
     -------
     Conditioning
-        ``embeds`` [B, 77 n, D] after the final layer norm, float32, of n chunks: as many as
-        the longest prompt has. ``pooled`` is the first chunk's.
+        ``embeds`` [B, 77 n, D], float32, of n chunks: as many as the longest prompt has; of
+        several encoders side by side along D. ``pooled`` is the last encoder's summary of the
+        first chunk. The tokens are the first encoder's: all share a vocabulary.
     """
-    encoder = components.text_encoder
-    if clip_skip >= encoder.config.num_hidden_layers:
+    read = [_read(encoder, prompts, clip_skip, syntax) for encoder in components.texts]
+    embeds = torch.cat([each.embeds for each in read], dim=-1)
+    return Conditioning(embeds, read[-1].pooled, read[0].tokens)
+
+
+def _read(
+    encoder: TextEncoder, prompts: Sequence[str], clip_skip: int, syntax: str
+) -> Conditioning:
+    """Encode prompts with one of the text encoders."""
+    layers = encoder.network.config.num_hidden_layers - encoder.spec.skipped
+    if clip_skip >= layers:
         raise InvalidField(
             "clip_skip leaves no layer of the text encoder.",
             given=clip_skip,
-            allowed=f"0 … {encoder.config.num_hidden_layers - 1}",
+            allowed=f"0 … {layers - 1}",
         )
-    rows = tokenize(components, prompts, syntax)
+    rows = tokenize(encoder.tokenizer, prompts, syntax)
     ids = torch.tensor([[token.id for token in tokens] for tokens in rows])
-    room = components.tokenizer.model_max_length
-    embeds, pooled = _vectors(components, ids.reshape(-1, room), clip_skip)
+    room = encoder.tokenizer.model_max_length
+    embeds, pooled = _vectors(encoder, ids.reshape(-1, room), clip_skip)
     weights = torch.tensor([[token.weight for token in tokens] for tokens in rows])
     if not bool((weights == 1).all()):
         weights = weights.reshape(-1, room, 1).to(embeds)
-        embeds = WEIGHINGS[syntax](components, embeds, weights, clip_skip)
+        embeds = WEIGHINGS[syntax](encoder, embeds, weights, clip_skip)
     chunks = ids.shape[1] // room
     return Conditioning(embeds.unflatten(0, (-1, chunks)).flatten(1, 2), pooled[::chunks], rows)
 
 
 def _vectors(
-    components: Components, ids: Int[Tensor, "N L"], clip_skip: int
+    encoder: TextEncoder, ids: Int[Tensor, "N L"], clip_skip: int
 ) -> tuple[Embeds, Pooled]:
-    """Ask the text encoder about some chunks."""
-    encoder = components.text_encoder
+    """Ask a text encoder about some chunks."""
+    network, spec = encoder.network, encoder.spec
     with torch.no_grad():
-        output = encoder(ids.to(components.device), output_hidden_states=True)
-    # transformers moved the norm out of an inner module in 5.6
-    inner: Network = getattr(encoder, "text_model", encoder)
-    embeds = inner.final_layer_norm(output.hidden_states[-1 - clip_skip]).detach()
-    return embeds.float(), output.pooler_output.float()
+        output = network(ids.to(network.device), output_hidden_states=True)
+    embeds = output.hidden_states[-1 - spec.skipped - clip_skip]
+    if spec.is_normed:
+        # transformers moved the norm out of an inner module in 5.6
+        inner: Network = getattr(network, "text_model", network)
+        embeds = inner.final_layer_norm(embeds)
+    pooled = output.text_embeds if spec.is_projected else output.pooler_output
+    return embeds.detach().float(), pooled.detach().float()
 
 
 def from_nothing(
-    components: Components, embeds: Embeds, weights: Float[Tensor, "N L 1"], clip_skip: int
+    encoder: TextEncoder, embeds: Embeds, weights: Float[Tensor, "N L 1"], clip_skip: int
 ) -> Embeds:
     """Move each vector away from the one that no text at all has there: ComfyUI's meaning."""
-    ids = torch.tensor([[token.id for token in _padded(components, [])]])
-    nothing, _ = _vectors(components, ids, clip_skip)
+    ids = torch.tensor([[token.id for token in _padded(encoder.tokenizer, [])]])
+    nothing, _ = _vectors(encoder, ids, clip_skip)
     return nothing + weights * (embeds - nothing)
 
 
 def from_zero(
-    _components: Components, embeds: Embeds, weights: Float[Tensor, "N L 1"], _clip_skip: int
+    _encoder: TextEncoder, embeds: Embeds, weights: Float[Tensor, "N L 1"], _clip_skip: int
 ) -> Embeds:
     """Scale each vector, then all of a chunk back to their mean: A1111's meaning."""
     scaled = embeds * weights
@@ -100,29 +113,29 @@ WEIGHINGS = {"comfyui": from_nothing, "a1111": from_zero}
 
 
 def tokenize(
-    components: Components, prompts: Sequence[str], syntax: str = "comfyui"
+    tokenizer: Tokenizer, prompts: Sequence[str], syntax: str = "comfyui"
 ) -> tuple[Tokens, ...]:
-    """Split prompts into the encoder's tokens: as many chunks of 77 for each, with their marks."""
-    parted = [_chunks(components, prompt, syntax) for prompt in prompts]
+    """Split prompts into an encoder's tokens: as many chunks of 77 for each, with their marks."""
+    parted = [_chunks(tokenizer, prompt, syntax) for prompt in prompts]
     count = max(map(len, parted), default=1)
     return tuple(
         tuple(
             token
             for chunk in [*chunks, *[[]] * (count - len(chunks))]
-            for token in _padded(components, chunk)
+            for token in _padded(tokenizer, chunk)
         )
         for chunks in parted
     )
 
 
-def _chunks(components: Components, prompt: str, syntax: str) -> list[list[Token]]:
+def _chunks(tokenizer: Tokenizer, prompt: str, syntax: str) -> list[list[Token]]:
     """Part a prompt's tokens; a word begins a new chunk where it would be cut, if it fits there."""
-    room = components.tokenizer.model_max_length - 2
+    room = tokenizer.model_max_length - 2
     chunks: list[list[Token]] = []
     for pieces in read_chunks(prompt, syntax):
         chunks.append([])
         runs = _touching(prompt, pieces)
-        for word in _words(chain.from_iterable(_tokens(components, run) for run in runs)):
+        for word in _words(chain.from_iterable(_tokens(tokenizer, run) for run in runs)):
             if len(chunks[-1]) + len(word) > room and len(word) <= room:
                 chunks.append([])
             for token in word:
@@ -146,12 +159,12 @@ def _touching(prompt: str, pieces: Sequence[Piece]) -> list[list[Piece]]:
     return runs
 
 
-def _tokens(components: Components, pieces: Sequence[Piece]) -> Iterator[Token]:
+def _tokens(tokenizer: Tokenizer, pieces: Sequence[Piece]) -> Iterator[Token]:
     """Give the tokens of pieces of one weight, with their places in the prompt.
 
     They are read together, as the same text without backslashes would be.
     """
-    tokenizer, text = components.tokenizer, "".join(piece.text for piece in pieces)
+    text = "".join(piece.text for piece in pieces)
     places = [piece.start + i for piece in pieces for i in range(len(piece.text))]
     encoded = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
     ids = encoded["input_ids"]
@@ -173,9 +186,8 @@ def _words(tokens: Iterable[Token]) -> Iterator[list[Token]]:
         yield word
 
 
-def _padded(components: Components, tokens: Sequence[Token]) -> list[Token]:
+def _padded(tokenizer: Tokenizer, tokens: Sequence[Token]) -> list[Token]:
     """Return a chunk with its marks, filled up to the encoder's positions."""
-    tokenizer = components.tokenizer
     marks = {
         id: Token(id, tokenizer.convert_ids_to_tokens(id), NOWHERE)
         for id in (tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id)

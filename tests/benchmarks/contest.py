@@ -47,8 +47,10 @@ def diffusers_pipeline() -> StableDiffusionPipeline:
 @torch.no_grad()
 def bare_steps(parts: Components) -> Iterator[torch.Tensor]:
     """Ask the network as often as a run does, with nothing around it but Euler's step."""
-    ids = parts.tokenizer(["", PROMPT], padding="max_length", max_length=77, return_tensors="pt")
-    embeds = parts.text_encoder(ids["input_ids"]).last_hidden_state
+    ids = parts.texts[0].tokenizer(
+        ["", PROMPT], padding="max_length", max_length=77, return_tensors="pt"
+    )
+    embeds = parts.texts[0].network(ids["input_ids"]).last_hidden_state
     sigmas = sdnb.sigmas("karras", STEPS).tolist()
     x = torch.randn(1, 4, 16, 16) * sigmas[0]
     yield x

@@ -4,7 +4,7 @@ import pytest
 from PIL import Image
 
 from sdnb import png
-from sdnb.errors import InvalidField, LoadError, UnknownName
+from sdnb.errors import InvalidField, UnknownName
 from sdnb.magics.commands import COMMANDS
 from sdnb.magics.flags import FLAGS
 from sdnb.magics.session import load_pipeline
@@ -28,7 +28,7 @@ def test_a_failed_load_leaves_the_checkpoint_before_in_use(notebook: Notebook) -
     # given
     notebook.run("%sd load other")
     notebook.session._load, load = load_pipeline, notebook.session._load
-    with pytest.raises(LoadError):
+    with pytest.raises(UnknownName):
         notebook.run("%sd load nowhere")
     notebook.session._load = load
     # when

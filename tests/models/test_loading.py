@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 from transformers.utils import logging
 
 import sdnb
-from sdnb.errors import LoadError
+from sdnb.errors import LoadError, UnknownName
 from sdnb.models.checkpoint import locate
 
 
@@ -26,7 +26,7 @@ def test_a_folder_elsewhere_loads_as_the_embedded_one(copy, pipe):
 
 
 def test_a_reference_that_leads_nowhere_is_told_what_would():
-    with pytest.raises(LoadError, match="tiny"):
+    with pytest.raises(UnknownName, match="tiny"):
         sdnb.load("no/such/model")
 
 

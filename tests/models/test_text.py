@@ -10,19 +10,21 @@ from sdnb.models.text import encode_text, tokenize, unknown_words
 def test_the_vectors_are_the_encoders_own(pipe):
     # given
     parts = pipe.components
-    ids = torch.tensor([[token.id for token in row] for row in tokenize(parts, ["a blue star"])])
+    ids = torch.tensor(
+        [[token.id for token in row] for row in tokenize(parts.texts[0].tokenizer, ["a blue star"])]
+    )
 
     # when
     cond = encode_text(parts, ["a blue star"])
 
     # then
-    assert torch.allclose(cond.embeds, parts.text_encoder(ids).last_hidden_state, atol=1e-6)
-    assert cond.embeds.shape == (1, 77, parts.text_encoder.config.hidden_size)
+    assert torch.allclose(cond.embeds, parts.texts[0].network(ids).last_hidden_state, atol=1e-6)
+    assert cond.embeds.shape == (1, 77, parts.texts[0].network.config.hidden_size)
 
 
 def test_every_token_knows_its_place_in_the_prompt(pipe):
     # when
-    ((start, *words),) = tokenize(pipe.components, ["a blue star"])
+    ((start, *words),) = tokenize(pipe.components.texts[0].tokenizer, ["a blue star"])
 
     # then
     assert start.span == (0, 0)
@@ -52,9 +54,9 @@ def test_unknown_words_are_told_once_in_their_order(pipe):
 def test_the_tokens_are_those_of_the_tokenizer(pipe):
     # given
     text = "a blue star left of zebra-striped ünïcödé 3 things"
-    encoded = pipe.components.tokenizer(text, padding="max_length", max_length=77)
+    encoded = pipe.components.texts[0].tokenizer(text, padding="max_length", max_length=77)
     # when
-    (row,) = tokenize(pipe.components, [text])
+    (row,) = tokenize(pipe.components.texts[0].tokenizer, [text])
     # then
     assert [token.id for token in row] == encoded["input_ids"]
 
@@ -68,8 +70,8 @@ def test_the_tokens_are_those_of_the_tokenizer(pipe):
     ],
 )
 def test_brackets_that_are_text_are_read_with_what_is_around_them(pipe, prompt, text):
-    encoded = pipe.components.tokenizer(text, padding="max_length", max_length=77)
-    (row,) = tokenize(pipe.components, [prompt])
+    encoded = pipe.components.texts[0].tokenizer(text, padding="max_length", max_length=77)
+    (row,) = tokenize(pipe.components.texts[0].tokenizer, [prompt])
     assert [token.id for token in row] == encoded["input_ids"]
     words = [token for token in row if token.span != (0, 0)]
     assert [prompt[slice(*token.span)].replace("\\", "") for token in words] == [
@@ -79,18 +81,18 @@ def test_brackets_that_are_text_are_read_with_what_is_around_them(pipe, prompt, 
 
 @pytest.mark.parametrize("prompt", ["(red)(cat)", "(red:1.2)(cat:1.2)", "red(cat:1)"])
 def test_words_in_brackets_of_their_own_are_words_of_their_own(pipe, prompt):
-    (row,) = tokenize(pipe.components, [prompt])
+    (row,) = tokenize(pipe.components.texts[0].tokenizer, [prompt])
     words = [token.piece for token in row if token.span != (0, 0)]
     assert words == ["red", "cat"]
 
 
 def test_what_does_not_fit_goes_on_in_another_chunk(pipe):
     # given: 74 words, then one of several tokens that would be cut
-    tokenizer = pipe.components.tokenizer
+    tokenizer = pipe.components.texts[0].tokenizer
     long = "red " * 74 + "zebra"
     pieces = tokenizer("zebra", add_special_tokens=False)["input_ids"]
     # when
-    (row,) = tokenize(pipe.components, [long])
+    (row,) = tokenize(pipe.components.texts[0].tokenizer, [long])
     cond = encode_text(pipe.components, [long, "a cat"])
     # then
     assert len(pieces) > 1 and len(row) == 154
@@ -104,7 +106,7 @@ def test_what_does_not_fit_goes_on_in_another_chunk(pipe):
 
 
 def test_a_word_longer_than_a_chunk_is_cut(pipe):
-    (row,) = tokenize(pipe.components, ["z" * 300])
+    (row,) = tokenize(pipe.components.texts[0].tokenizer, ["z" * 300])
     assert len(row) > 77
     assert "".join(token.piece for token in row) == "z" * 300
 

@@ -1,0 +1,46 @@
+"""CLIP's tokenizer, for checkpoints that come as one file and bring none.
+
+All families of this folder share its 49,408 tokens. The merges are CLIP's own, under the
+license that lies beside them.
+"""
+
+import gzip
+from pathlib import Path
+from typing import Any
+
+from transformers import CLIPTokenizer
+
+MERGES = Path(__file__).parent / "clip" / "merges.txt.gz"
+
+START, END = "<|startoftext|>", "<|endoftext|>"
+
+
+def clip_tokenizer(pad: str = END) -> CLIPTokenizer:
+    """Make the tokenizer; ``pad`` is the token that fills a text up to 77.
+
+    Source: Radford et al. 2021 (arXiv:2103.00020), section 2.4: byte pairs in lower case.
+    """
+    lines = gzip.decompress(MERGES.read_bytes()).decode().splitlines()
+    merges: Any = [
+        tuple(line.split(" ")) for line in lines
+    ]  # transformers asks for less than it takes
+    letters = byte_letters()
+    words = ["".join(merge) for merge in merges]
+    tokens = [*letters, *(f"{letter}</w>" for letter in letters), *words, START, END]
+    return CLIPTokenizer(
+        vocab={token: number for number, token in enumerate(tokens)},
+        merges=merges,
+        pad_token=pad,
+        model_max_length=77,
+    )
+
+
+def byte_letters() -> list[str]:
+    """Return a printable letter for each byte, in the vocabulary's order.
+
+    Bytes that print stand for themselves and come first; the others are written with the
+    letters from U+0100 on.
+    """
+    printing = [*range(ord("!"), ord("~") + 1), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+    others = 256 - len(printing)
+    return [chr(code) for code in printing] + [chr(0x100 + i) for i in range(others)]

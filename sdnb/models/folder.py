@@ -1,0 +1,115 @@
+"""A checkpoint that is a folder in diffusers' layout."""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import AutoencoderKL, UNet2DConditionModel
+from safetensors import SafetensorError
+from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
+
+from sdnb.errors import LoadError
+from sdnb.models.components import Network, TextEncoder
+from sdnb.models.families import PIPELINES, family_of_folder
+from sdnb.models.families.family import TextSpec
+from sdnb.models.parts import Parts
+
+
+def read_folder(folder: Path, dtype: torch.dtype) -> Parts:
+    """Read a checkpoint; its U-Net in ``dtype``, the rest in float32.
+
+    Only safetensors are read. Raises `LoadError`, saying which part is missing or broken.
+    """
+    with _said_clearly(folder):
+        index, config = _read(folder / "model_index.json"), _read(folder / "unet" / "config.json")
+        family = family_of_folder(index, config)
+        if family is None:
+            raise LoadError(
+                "this kind of checkpoint cannot be loaded.",
+                given=index.get("_class_name"),
+                allowed=", ".join(PIPELINES),
+                fix="load it with diffusers and look inside with sdnb.observe(pipeline)",
+            )
+        return Parts(
+            family=family,
+            texts=tuple(_text(folder, spec) for spec in family.texts),
+            unet=_network(UNet2DConditionModel, folder / "unet", dtype),
+            vae=read_vae_folder(folder / "vae"),
+            scheduler=_read(folder / "scheduler" / "scheduler_config.json"),
+            words=_words(folder / "words.json"),
+        )
+
+
+def read_vae_folder(folder: Path) -> Network:
+    """Read a VAE in float32; raises `LoadError`."""
+    with _said_clearly(folder):
+        return _network(AutoencoderKL, folder, torch.float32)
+
+
+def _text(folder: Path, spec: TextSpec) -> TextEncoder:
+    kind = CLIPTextModelWithProjection if spec.is_projected else CLIPTextModel
+    return TextEncoder(
+        tokenizer=CLIPTokenizer.from_pretrained(
+            folder / spec.tokenizer_folder, local_files_only=True
+        ),
+        network=_network(kind, folder / spec.folder, torch.float32),
+        spec=spec,
+    )
+
+
+# The loaders are untyped.
+def _network(kind: Any, folder: Path, dtype: torch.dtype) -> Network:
+    is_half = not any(folder.glob("*model.safetensors*")) and any(folder.glob("*.fp16.safetensors"))
+    network, info = kind.from_pretrained(
+        folder,
+        dtype=dtype,
+        variant="fp16" if is_half else None,
+        local_files_only=True,
+        use_safetensors=True,
+        low_cpu_mem_usage=False,  # else diffusers warns where accelerate is not installed
+        output_loading_info=True,
+    )
+    missing = sorted(info["missing_keys"])
+    if missing:
+        raise LoadError(
+            f"weights are missing from {folder.name}: {', '.join(missing[:3])}.",
+            given=f"{len(missing)} missing in {folder}",
+            allowed="every weight of the network",
+            fix="copy the checkpoint again",
+        )
+    return network.eval().requires_grad_(False)
+
+
+def _words(path: Path) -> frozenset[str] | None:
+    return frozenset(json.loads(path.read_text())) if path.is_file() else None
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content: Mapping[str, Any] = json.loads(path.read_text())
+        return dict(content)
+    except (OSError, ValueError, TypeError) as error:
+        raise LoadError(
+            f"a part of the checkpoint cannot be read: {error}",
+            given=str(path),
+            allowed="a JSON file, as the checkpoint was published",
+            fix="copy the checkpoint again",
+        ) from error
+
+
+@contextmanager
+def _said_clearly(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except LoadError:
+        raise
+    except (OSError, ValueError, LookupError, TypeError, RuntimeError, SafetensorError) as error:
+        raise LoadError(
+            f"a part of the checkpoint is missing or broken: {error}",
+            given=str(folder),
+            allowed="folders unet, vae, text_encoder, tokenizer and scheduler, with safetensors",
+            fix="copy the checkpoint again",
+        ) from error

@@ -1,0 +1,68 @@
+"""The SHA-256 of checkpoints, by which a picture's record names what drew it.
+
+Hashing a file of some gigabytes takes seconds, so a file's hash is kept until its size or time
+changes: in ``hashes.json`` in the folder that ``SDNB_CACHE`` names, else in ``sdnb`` under
+``XDG_CACHE_HOME``, else in ``~/.cache/sdnb``.
+"""
+
+import json
+import os
+from hashlib import file_digest, sha256
+from pathlib import Path
+
+from sdnb.files import replace_whole
+
+
+def hash_checkpoint(path: Path) -> str:
+    """Return the SHA-256 of a file; of a folder, that of its weights' names and hashes."""
+    if path.is_file():
+        return _hash(path)
+    files = sorted(path.rglob("*.safetensors"))
+    lines = [f"{_hash(file)}  {file.relative_to(path).as_posix()}\n" for file in files]
+    return sha256("".join(lines).encode()).hexdigest()
+
+
+def known_hash(path: Path) -> str | None:
+    """Return a file's hash if it was taken before; None else."""
+    return _kept().get(_key(path))
+
+
+def cache_path() -> Path:
+    """Return the path of the kept hashes, whether the file exists or not."""
+    if folder := os.environ.get("SDNB_CACHE"):
+        return Path(folder) / "hashes.json"
+    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(cache) / "sdnb" / "hashes.json"
+
+
+def _hash(file: Path) -> str:
+    if (known := known_hash(file)) is not None:
+        return known
+    with file.open("rb") as stream:
+        digest = file_digest(stream, "sha256").hexdigest()
+    _keep({**_kept(), _key(file): digest})
+    return digest
+
+
+def _key(file: Path) -> str:
+    """Name a file as it is now: another size or time is another name."""
+    state = file.stat()
+    return f"{file.resolve()} {state.st_size} {state.st_mtime_ns}"
+
+
+def _kept() -> dict[str, str]:
+    try:
+        content = json.loads(cache_path().read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return dict(content) if isinstance(content, dict) else {}
+
+
+def _keep(hashes: dict[str, str]) -> None:
+    """Keep hashes where that can be written; where not, they are taken again next time."""
+    path = cache_path()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        replace_whole(path, json.dumps(hashes, indent=1).encode())
+    except OSError:
+        return

@@ -1,0 +1,134 @@
+"""Tensors of a weights file, by name; read one at a time, so that no file is held twice.
+
+Only safetensors are read. A pickle can run whatever its maker wanted; it is read where that was
+asked for, and then nothing but tensors comes out of it.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor, nn
+
+from sdnb.errors import LoadError
+from sdnb.models.families.family import Shapes
+from sdnb.models.original_names import Source, Sources
+
+PICKLES = (".ckpt", ".pt", ".pth", ".bin")
+
+
+@dataclass(frozen=True, eq=False)
+class Weights:
+    """A file's tensors; ``read`` gives one by its name."""
+
+    path: Path
+    shapes: Shapes
+    metadata: Mapping[str, str]
+    read: Callable[[str], Tensor]
+
+
+@contextmanager
+def open_weights(path: Path, *, allow_pickle: bool = False) -> Iterator[Weights]:
+    """Open a file; its names, shapes and metadata are known at once.
+
+    Raises `LoadError` for a pickle that is not allowed, and for what is no weights file.
+    """
+    if path.suffix.lower() in PICKLES:
+        yield _unpickled(path, is_allowed=allow_pickle)
+        return
+    with ExitStack() as stack:
+        try:
+            file: Any = stack.enter_context(safe_open(path, framework="pt"))  # untyped
+            shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118 - no mapping
+        except (SafetensorError, OSError) as error:
+            raise _broken(path, error) from error
+        yield Weights(path, shapes, file.metadata() or {}, file.get_tensor)
+
+
+def fill(network: nn.Module, weights: Weights, sources: Sources, dtype: torch.dtype) -> nn.Module:
+    """Give a network without weights those of a file; it then only answers.
+
+    Raises `LoadError`, and changes nothing, where one is missing or of another shape.
+    """
+    tensors = {}
+    for name, wanted in network.state_dict().items():
+        source = sources(name)
+        if source.name not in weights.shapes:
+            raise _missing(weights, source, network)
+        tensor = _lying_right(weights.read(source.name), source)
+        if tensor.numel() != wanted.numel():
+            raise _other_shape(weights, source, tuple(wanted.shape))
+        # a copy: the file may change while the network lives
+        tensors[name] = tensor.reshape(wanted.shape).to(
+            dtype, copy=True, memory_format=torch.contiguous_format
+        )
+    network.load_state_dict(tensors, assign=True)
+    _count_positions(network)
+    return network.eval().requires_grad_(False)
+
+
+def _lying_right(tensor: Tensor, source: Source) -> Tensor:
+    if source.third is not None:
+        tensor = tensor.chunk(3)[source.third]
+    return tensor.T if source.is_transposed else tensor
+
+
+def _count_positions(network: nn.Module) -> None:
+    """Make the one buffer that text encoders keep out of their weights."""
+    for module in network.modules():
+        positions = getattr(module, "position_ids", None)
+        if isinstance(positions, Tensor) and positions.is_meta:
+            module.register_buffer(
+                "position_ids", torch.arange(positions.shape[-1])[None], persistent=False
+            )
+
+
+def _unpickled(path: Path, *, is_allowed: bool) -> Weights:
+    if not is_allowed:
+        raise LoadError(
+            "this file is a pickle: opening it can run whatever its maker put there.",
+            given=str(path),
+            allowed="a .safetensors file",
+            fix="take the checkpoint's .safetensors version, or if you trust the file: "
+            "sdnb.load(path, allow_pickle=True), which reads tensors only",
+        )
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    except Exception as error:  # whatever unpickling a broken or hostile file raises
+        raise _broken(path, error) from error
+    content = content.get("state_dict", content) if isinstance(content, dict) else {}
+    tensors = {name: value for name, value in content.items() if isinstance(value, Tensor)}
+    shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+    return Weights(path, shapes, {}, tensors.__getitem__)
+
+
+def _broken(path: Path, error: Exception) -> LoadError:
+    said = str(error).splitlines()[0] if str(error) else type(error).__name__
+    return LoadError(
+        f"this file holds no weights that can be read: {said}",
+        given=str(path),
+        allowed="a whole .safetensors file",
+        fix="download it again: its size should be the one that its site names",
+    )
+
+
+def _missing(weights: Weights, source: Source, network: nn.Module) -> LoadError:
+    return LoadError(
+        f"a tensor of the {type(network).__name__} is missing: {source.name}",
+        given=str(weights.path),
+        allowed="a whole checkpoint",
+        fix="download it again, or take another file: this one may be pruned too far",
+    )
+
+
+def _other_shape(weights: Weights, source: Source, wanted: tuple[int, ...]) -> LoadError:
+    return LoadError(
+        f"a tensor has another shape than its network needs: {source.name}",
+        given=f"{weights.shapes[source.name]} in {weights.path}",
+        allowed=str(wanted),
+        fix="download the file again, or take another",
+    )
