@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from sdnb.diffusion.analytic import GaussianMixture as GaussianMixture
     from sdnb.diffusion.noise_schedules import noise_schedule as noise_schedule
     from sdnb.diffusion.samplers.contract import Evaluate as Evaluate
-    from sdnb.diffusion.samplers.contract import EvaluateBoth as EvaluateBoth
     from sdnb.diffusion.samplers.contract import Step as Step
     from sdnb.diffusion.samplers.contract import sampler as sampler
     from sdnb.diffusion.samplers.loop import sample as sample
@@ -38,6 +37,7 @@ if TYPE_CHECKING:
     from sdnb.events import on_module as on_module
     from sdnb.magics.extension import load_ipython_extension as load_ipython_extension
     from sdnb.magics.extension import unload_ipython_extension as unload_ipython_extension
+    from sdnb.models.library import checkpoints as checkpoints
     from sdnb.models.observe import observe as observe
     from sdnb.picture import FromImage as FromImage
     from sdnb.picture import Inpaint as Inpaint
@@ -53,7 +53,6 @@ _HOMES = {
     "Choice": "choice",
     "During": "events",
     "Evaluate": "diffusion.samplers.contract",
-    "EvaluateBoth": "diffusion.samplers.contract",
     "FromImage": "picture",
     "GaussianMixture": "diffusion.analytic",
     "GenerationRequest": "request",
@@ -64,6 +63,7 @@ _HOMES = {
     "Result": "result",
     "SdnbError": "errors",
     "Step": "diffusion.samplers.contract",
+    "checkpoints": "models.library",
     "compare": "comparison.compare",
     "error_curve": "comparison.microscope",
     "hook": "events",

@@ -76,3 +76,14 @@ def _reserve(path: Path) -> bool:
     except FileExistsError:
         return False
     return True
+
+
+def config_folder() -> Path:
+    """Return the folder of the user's settings, whether it exists or not.
+
+    The one that ``SDNB_CONFIG`` names, else ``sdnb`` under ``XDG_CONFIG_HOME``, else
+    ``~/.config/sdnb``.
+    """
+    if folder := os.environ.get("SDNB_CONFIG"):
+        return Path(folder)
+    return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "sdnb"

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 FORMAT = 1
 """Version of the ``sdnb`` chunk."""
 
+CHECKPOINT = "checkpoint sha256"
+"""The fact that tells checkpoints of one name apart."""
+
 _LIBRARIES = ("sdnb", "torch", "diffusers", "transformers")
 _SAMPLER_NAMES = {
     "ddim": "DDIM",
@@ -105,12 +108,15 @@ def read(path: str | Path) -> tuple[GenerationRequest, int]:
         raise unreadable(path, "the request in this picture is damaged") from error
 
 
-def parameters(request: GenerationRequest, *, index: int) -> str:
+def parameters(request: GenerationRequest, *, index: int, checkpoint_sha256: str = "") -> str:
     """Return the text form: prompt, negative prompt, then ``Steps: 20, Sampler: …``."""
     lines = [request.prompt]
     if request.negative_prompt:
         lines.append(f"Negative prompt: {request.negative_prompt}")
-    lines.append(", ".join(f"{key}: {_quoted(value)}" for key, value in _settings(request, index)))
+    settings = [*_settings(request, index), ("Version", f"sdnb {_version('sdnb')}")]
+    if checkpoint_sha256:
+        settings.insert(-1, ("Model hash", checkpoint_sha256[:10]))  # as short as others write it
+    lines.append(", ".join(f"{key}: {_quoted(value)}" for key, value in settings))
     return "\n".join(lines)
 
 
@@ -130,7 +136,6 @@ def _settings(request: GenerationRequest, index: int) -> Iterator[tuple[str, str
     if request.clip_skip:
         # This form counts the layer that is read, from the end: 1 reads the last.
         yield "Clip skip", str(request.clip_skip + 1)
-    yield "Version", f"sdnb {_version('sdnb')}"
 
 
 def _known_as(choice: Choice, names: Mapping[str, str]) -> str:
@@ -160,7 +165,8 @@ def _chunks(request: GenerationRequest, index: int, facts: Mapping[str, str]) ->
         "software": software(),
     }
     chunks = PngInfo()
-    chunks.add_text("parameters", parameters(request, index=index))
+    hashed = facts.get(CHECKPOINT, "")
+    chunks.add_text("parameters", parameters(request, index=index, checkpoint_sha256=hashed))
     chunks.add_text("sdnb", json.dumps(values))
     return chunks
 

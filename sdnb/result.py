@@ -56,6 +56,8 @@ class Result:
         Where the words of the prompt looked, of a run with ``attention=True``.
     parent : (str, int) or None
         Of a branch: the ``id`` of the result it comes from, and the step it begins at.
+    checkpoint_sha256 : str
+        Of the checkpoint that drew it.
     id : str
         Tells results apart, also after pickling.
     decoder : callable or None
@@ -74,6 +76,7 @@ class Result:
     trace: Trace
     attention: Attention | None = None
     parent: tuple[str, int] | None = None
+    checkpoint_sha256: str = ""
     id: str = field(default_factory=lambda: uuid4().hex[:12])
     decoder: Callable[[], Decoder | None] | None = None
 
@@ -109,6 +112,8 @@ class Result:
         target = Path(path)
         is_file = target.suffix.lower() == ".png"
         facts = {"evaluations": str(self.evaluations), "seconds": f"{self.seconds:.3f}"}
+        if self.checkpoint_sha256:
+            facts[png.CHECKPOINT] = self.checkpoint_sha256
         if self.interrupted:
             facts["interrupted after steps"] = str(self.trace.steps)
         return [
@@ -160,7 +165,8 @@ class Result:
         decoder = pipe or self._decoder()
         frames = [_grid(decoder.decode(self.trace.denoised[step])) for step in chosen]
         frames.append(_grid(self.images))
-        said = f"{self._story}\n{png.parameters(self.request, index=0)}"
+        settings = png.parameters(self.request, index=0, checkpoint_sha256=self.checkpoint_sha256)
+        said = f"{self._story}\n{settings}"
         return animation.write(frames, path, seconds=seconds, description=said)
 
     @property

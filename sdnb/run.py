@@ -251,6 +251,7 @@ class Run:
             trace=self._lane.recorder.trace(),
             attention=None if attention is None else attention.attention(),
             parent=self._parent,
+            checkpoint_sha256=self._components.sha256,
             decoder=self._decoder,
         )
 

@@ -131,6 +131,16 @@ def _read(flag: CommandFlag, word: Word | None) -> object:
         ) from error
 
 
+def misused(name: str, call: Call, allowed: str, example: str) -> InvalidField:
+    """Return the error of words that do not make a use of a subcommand."""
+    return InvalidField(
+        f"{name!r} is a subcommand; this is not how it is written.",
+        given=" ".join(word.text for word in call.words),
+        allowed=allowed,
+        fix=f'for example {example}; a prompt that starts so stands in quotes: %sd "..."',
+    )
+
+
 def read_names(text: str) -> tuple[str, ...]:
     """Read names separated by commas; a comma before a number belongs to a name's option."""
     return tuple(part.strip() for part in re.split(r",\s*(?=[A-Za-z_])", text) if part.strip())

@@ -4,11 +4,12 @@ A new one is a function and its line in `COMMANDS`: help and completion read the
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sdnb.errors import InvalidField
-from sdnb.magics.command import Call, Command
+from sdnb.magics.checkpoints import LOAD_FLAGS, list_checkpoints, load_model, unload_model
+from sdnb.magics.command import Call, Command, misused
 from sdnb.magics.comparing import (
     COMPARE_FLAGS,
     SCORES_FLAGS,
@@ -45,22 +46,14 @@ from sdnb.magics.parse import order_of
 from sdnb.magics.session import Session
 from sdnb.magics.settings import write_settings
 from sdnb.magics.words import Word
+from sdnb.models.model_folders import keep_models, model_folders, use_models
 from sdnb.picture import FromNoise, Inpaint
 from sdnb.request import GenerationRequest
 
 if TYPE_CHECKING:
     import sdnb.comparison.tree
 
-
-def load_model(call: Call) -> Page:
-    """Load a checkpoint; it is drawn with from now on."""
-    (reference,) = _texts(call, "%sd load tiny", least=1)
-    session = call.session
-    pipeline = session.pipeline(reference)
-    session.checkpoint = reference
-    request = session.defaults.request.changed(checkpoint=None)  # a default would win over it
-    session.defaults = replace(session.defaults, request=request)
-    return Page(aligned(dict(pipeline.info())))
+MODELS = Word("--models")
 
 
 def show_info(call: Call) -> Page:
@@ -73,7 +66,8 @@ def show_info(call: Call) -> Page:
 
 def set_defaults(call: Call) -> Page:
     """Change the defaults of this notebook; ``--keep``: of later ones too."""
-    words = [word for word in call.words if word != Word("--keep")]
+    words, models = _models([word for word in call.words if word != Word("--keep")])
+    is_kept = Word("--keep") in call.words
     options, rest = read_options(words)
     if rest or {"name", "axes"} & options.keys():
         raise InvalidField(
@@ -83,13 +77,34 @@ def set_defaults(call: Call) -> Page:
             fix="%sd set --steps 30",
         )
     session = call.session
-    session.defaults = order_of(options, session.defaults)
+    defaults = order_of(options, session.defaults)
+    lines = []
+    if models is not None:
+        use_models(models)
+        lines.append(f"models: {', '.join(map(str, model_folders()))}")
+        if is_kept:
+            lines.append(f"kept in {keep_models(models)}")
+    session.defaults = defaults
     if "seed" in options:
         session.next_seed = None
-    lines = [f"defaults: {_defaults_of(session)}"]
-    if len(words) < len(call.words):
+    lines.append(f"defaults: {_defaults_of(session)}")
+    if is_kept and (options or models is None):
         lines.append(f"kept in {write_settings(session.defaults)}")
     return Page("\n".join(lines))
+
+
+def _models(words: Sequence[Word]) -> tuple[Sequence[Word], Path | None]:
+    """Take ``--models FOLDER`` out of some words."""
+    if MODELS not in words:
+        return words, None
+    place = words.index(MODELS)
+    if place + 1 == len(words) or words[place + 1].is_flag:
+        raise InvalidField(
+            "--models needs a folder.",
+            allowed="a folder whose checkpoints then load by their names",
+            fix="%sd set --models ~/stable-diffusion-webui/models --keep",
+        )
+    return [*words[:place], *words[place + 2 :]], Path(words[place + 1].text)
 
 
 def save_result(call: Call) -> Page:
@@ -134,9 +149,23 @@ def _explained(name: str) -> str:
 
 
 COMMANDS: dict[str, Command] = {
-    "load": Command(load_model, "REF", "draw with another checkpoint from now on"),
+    "load": Command(
+        load_model,
+        "REF [FLAGS]",
+        "draw with another checkpoint from now on",
+        LOAD_FLAGS,
+        example="tiny",
+    ),
+    "unload": Command(unload_model, "", "free the memory of the loaded checkpoint"),
+    "checkpoints": Command(
+        list_checkpoints, "[FOLDER]", "what can be loaded, here or in the model folders"
+    ),
     "info": Command(show_info, "", "what is loaded, and the defaults"),
-    "set": Command(set_defaults, "[FLAGS] [--keep]", "defaults; --keep: for later notebooks too"),
+    "set": Command(
+        set_defaults,
+        "[FLAGS] [--keep]",
+        "defaults, and --models FOLDER; --keep: for later notebooks too",
+    ),
     "save": Command(save_result, "[FOLDER]", "the last pictures, as PNG with their request"),
     "schedules": Command(
         show_schedules, "[FLAGS]", "which noise levels schedules visit", SCHEDULES_FLAGS
@@ -214,12 +243,7 @@ def _texts(call: Call, example: str, *, least: int = 0, most: int = 1) -> list[s
     texts = [word.text for word in call.words]
     flags = [word.text for word in call.words if word.is_flag]
     if flags or not least <= len(texts) <= most:
-        raise InvalidField(
-            f"{example.split()[1]!r} is a subcommand; this is not how it is written.",
-            given=" ".join(texts),
-            allowed=", ".join(usages()),
-            fix=f'for example {example}; a prompt that starts so stands in quotes: %sd "..."',
-        )
+        raise misused(example.split()[1], call, ", ".join(usages()), example)
     return texts
 
 

@@ -87,7 +87,7 @@ def _candidates(word: str, before: list[str], names: Mapping[str, object]) -> It
     if before[:1] == ["help"]:
         return [*COMMANDS, *FLAGS, *SAMPLERS.names(), *SCHEDULES.names(), *HOOKS.names()]
     if (before and not word) or word.startswith("-"):
-        return [*FLAGS, *(["--keep"] if before[:1] == ["set"] else [])]
+        return [*FLAGS, *(["--keep", "--models"] if before[:1] == ["set"] else [])]
     return [] if before else COMMANDS
 
 

@@ -1,9 +1,11 @@
 """What lasts from cell to cell, and nowhere else: pipeline, defaults, next seed, last result."""
 
 import dataclasses
+import gc
+import sys
+import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
-from weakref import WeakValueDictionary
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from sdnb.errors import InvalidField
 from sdnb.magics.parse import Order
@@ -51,11 +53,11 @@ class Pipeline(Protocol):
         """Describe what is loaded."""
 
 
-def load_pipeline(reference: str) -> Pipeline:
-    """Load a checkpoint; the first call imports torch."""
+def load_pipeline(reference: str, **options: Any) -> Pipeline:
+    """Load a checkpoint, as `sdnb.load`; the first call imports torch."""
     from sdnb.pipeline import load
 
-    return load(reference)
+    return load(reference, **options)
 
 
 class Session:
@@ -64,7 +66,7 @@ class Session:
     Parameters
     ----------
     load : callable
-        Checkpoint reference -> pipeline.
+        Checkpoint reference, and options of `sdnb.load` -> pipeline.
 
     Attributes
     ----------
@@ -82,7 +84,7 @@ class Session:
         Seconds that decoding a preview takes per latent value, as last measured.
     """
 
-    def __init__(self, load: Callable[[str], Pipeline] = load_pipeline) -> None:
+    def __init__(self, load: Callable[..., Pipeline] = load_pipeline) -> None:
         self._load = load
         self.checkpoint = FIRST_CHECKPOINT
         self._loaded: str | None = None
@@ -92,7 +94,9 @@ class Session:
         self.result: sdnb.result.Result | None = None
         self.comparison: sdnb.comparison.compare.Comparison | None = None
         self.latest: sdnb.result.Result | sdnb.comparison.compare.Comparison | None = None
-        self._drawn: WeakValueDictionary[str, sdnb.result.Result] = WeakValueDictionary()
+        self._drawn: weakref.WeakValueDictionary[str, sdnb.result.Result] = (
+            weakref.WeakValueDictionary()
+        )
         self.decode_rate: float | None = None
 
     @property
@@ -131,10 +135,27 @@ class Session:
         """
         name = reference or self.checkpoint
         if self._pipeline is None or name != self._loaded:
-            self._pipeline = self._load(name)
-            self._loaded = name
-            self.decode_rate = None
+            return self.load(name)
         return self._pipeline
+
+    def load(self, reference: str, **options: object) -> Pipeline:
+        """Load a checkpoint with options of `sdnb.load`; it takes the place of the one before."""
+        self._pipeline = self._load(reference, **options)
+        self._loaded = reference
+        self.decode_rate = None
+        return self._pipeline
+
+    def unload(self) -> bool:
+        """Let go of the pipeline; return whether nothing else holds it, so that it is freed."""
+        if self._pipeline is None:
+            return True
+        held = weakref.ref(self._pipeline)
+        self._pipeline = self._loaded = None
+        gc.collect()
+        torch = sys.modules.get("torch")
+        if torch is not None and torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        return held() is None
 
     def last_result(self) -> "sdnb.result.Result":
         """Return the last result, or raise `InvalidField` if nothing was drawn."""

@@ -1,15 +1,14 @@
 """The user's defaults, kept in a JSON file: ``%sd set --steps 30 --keep``.
 
-The file is ``settings.json`` in the folder that ``SDNB_CONFIG`` names, else in ``sdnb`` under
-``XDG_CONFIG_HOME``, else in ``~/.config/sdnb``. What holds for one notebook is in `session`.
+The file is ``settings.json`` in `sdnb.files.config_folder`. What holds for one notebook is in
+`session`.
 """
 
 import json
-import os
 from pathlib import Path
 
 from sdnb.errors import InvalidField, SdnbError
-from sdnb.files import replace_whole
+from sdnb.files import config_folder, replace_whole
 from sdnb.magics.parse import Order
 from sdnb.magics.seeds import read_after
 from sdnb.request import GenerationRequest
@@ -19,10 +18,7 @@ VERSION = 1
 
 def settings_path() -> Path:
     """Return the path of the file, whether it exists or not."""
-    if folder := os.environ.get("SDNB_CONFIG"):
-        return Path(folder) / "settings.json"
-    config = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
-    return Path(config) / "sdnb" / "settings.json"
+    return config_folder() / "settings.json"
 
 
 def read_settings() -> Order:

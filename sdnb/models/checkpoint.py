@@ -5,17 +5,17 @@ A reference is one of these, tried in this order::
     tiny                              the model that ships inside
     ~/models/photon.safetensors       a file in the original layout
     ~/models/my-model                 a folder in diffusers' layout
-    photon, photon.safetensors        a name in one of the model folders (`SDNB_MODELS`)
+    photon, photon.safetensors        a name in a folder of `sdnb.models.model_folders`
     org/name, org/name@revision       a repository of the hub
 """
 
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from sdnb.errors import LoadError, UnknownName
 from sdnb.models.hub import download
+from sdnb.models.model_folders import model_folders
 from sdnb.models.weights import PICKLES
 
 EMBEDDED = {"tiny": Path(__file__).parent / "tiny"}
@@ -41,18 +41,23 @@ def locate(reference: str) -> Path:
             allowed=f"a folder with a model_index.json, or a file {', '.join(WEIGHTS)}",
             fix="name the file in it, or load tiny",
         )
-    named = {each.name: each for folder in model_folders() for each in checkpoints_in(folder)}
-    stems = {Path(name).stem: each for name, each in named.items()}
-    if found := named.get(reference) or stems.get(reference):
+    there = [each for folder in model_folders() for each in checkpoints_in(folder)]
+    named = {name_of(each): each for each in there} | {each.name: each for each in there}
+    if found := named.get(reference):
         return found
     if match := REPOSITORY.fullmatch(reference):
         return download(match[1], match[2])
     raise UnknownName.among(
         "checkpoint",
         reference,
-        [*EMBEDDED, *named],
-        fix="a path, a name in a folder of SDNB_MODELS, or org/name of the hub",
+        [*EMBEDDED, *map(name_of, there)],
+        fix="a path, a name in a model folder, or org/name of the hub",
     )
+
+
+def name_of(path: Path) -> str:
+    """Return the bare name of a checkpoint: its folder's, or its file's without the suffix."""
+    return path.name if path.is_dir() else path.stem
 
 
 def is_checkpoint(path: Path) -> bool:
@@ -60,12 +65,6 @@ def is_checkpoint(path: Path) -> bool:
     return (path / "model_index.json").is_file() or (
         path.suffix.lower() in WEIGHTS and path.is_file()
     )
-
-
-def model_folders() -> list[Path]:
-    """Return the folders where bare names are looked up, from ``SDNB_MODELS``."""
-    names = os.environ.get("SDNB_MODELS", "").split(os.pathsep)
-    return [Path(name).expanduser() for name in names if name]
 
 
 def checkpoints_in(folder: Path) -> Iterator[Path]:

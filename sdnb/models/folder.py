@@ -14,7 +14,7 @@ from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokeniz
 from sdnb.errors import LoadError
 from sdnb.models.components import Network, TextEncoder
 from sdnb.models.families import PIPELINES, family_of_folder
-from sdnb.models.families.family import TextSpec
+from sdnb.models.families.family import Family, TextSpec
 from sdnb.models.parts import Parts
 
 
@@ -24,15 +24,7 @@ def read_folder(folder: Path, dtype: torch.dtype) -> Parts:
     Only safetensors are read. Raises `LoadError`, saying which part is missing or broken.
     """
     with _said_clearly(folder):
-        index, config = _read(folder / "model_index.json"), _read(folder / "unet" / "config.json")
-        family = family_of_folder(index, config)
-        if family is None:
-            raise LoadError(
-                "this kind of checkpoint cannot be loaded.",
-                given=index.get("_class_name"),
-                allowed=", ".join(PIPELINES),
-                fix="load it with diffusers and look inside with sdnb.observe(pipeline)",
-            )
+        family, _ = read_family(folder)
         return Parts(
             family=family,
             texts=tuple(_text(folder, spec) for spec in family.texts),
@@ -41,6 +33,26 @@ def read_folder(folder: Path, dtype: torch.dtype) -> Parts:
             scheduler=_read(folder / "scheduler" / "scheduler_config.json"),
             words=_words(folder / "words.json"),
         )
+
+
+def read_family(folder: Path) -> tuple[Family, int]:
+    """Return a checkpoint's family, and the pixels of a side in its training.
+
+    Raises `LoadError` for one of no known family.
+    """
+    index, unet = _read(folder / "model_index.json"), {}
+    if index.get("_class_name") in PIPELINES:
+        unet = _read(folder / "unet" / "config.json")
+    family = family_of_folder(index, unet)
+    if family is None:
+        raise LoadError(
+            "this kind of checkpoint cannot be loaded.",
+            given=index.get("_class_name"),
+            allowed=", ".join(PIPELINES),
+            fix="load it with diffusers and look inside with sdnb.observe(pipeline)",
+        )
+    levels = len(_read(folder / "vae" / "config.json").get("block_out_channels", ()))
+    return family, int(unet.get("sample_size", 0)) * 2 ** max(levels - 1, 0)
 
 
 def read_vae_folder(folder: Path) -> Network:

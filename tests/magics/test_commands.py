@@ -180,7 +180,7 @@ def test_help_about_an_unknown_name_lists_the_nearest(notebook: Notebook) -> Non
     assert "--steps" in caught.value.fix
 
 
-@pytest.mark.parametrize("line", ["load", "load a b", "info x", "save a b", "help a b", "load --x"])
+@pytest.mark.parametrize("line", ["load", "load a b", "info x", "save a b", "help a b"])
 def test_a_misused_subcommand_says_how_to_write_it(notebook: Notebook, line: str) -> None:
     # when
     with pytest.raises(InvalidField, match="subcommand") as caught:

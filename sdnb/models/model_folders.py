@@ -1,0 +1,82 @@
+"""Folders whose checkpoints are found by their bare names, as other tools keep theirs.
+
+``SDNB_MODELS`` names some for this process, with the system's path separator between them;
+others are kept for the user in ``models.json``, beside the settings.
+"""
+
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from sdnb.errors import InvalidField
+from sdnb.files import config_folder, replace_whole
+
+VARIABLE = "SDNB_MODELS"
+
+
+def model_folders() -> list[Path]:
+    """Return the folders, those of this process first; some may not be there now."""
+    named = os.environ.get(VARIABLE, "").split(os.pathsep)
+    return [Path(name).expanduser() for name in dict.fromkeys([*named, *_kept()]) if name]
+
+
+def use_models(folder: Path) -> None:
+    """Add a folder in this process and those that it starts."""
+    _check(folder)
+    named = os.environ.get(VARIABLE, "").split(os.pathsep)
+    os.environ[VARIABLE] = os.pathsep.join(_joined([str(folder), *named]))
+
+
+def keep_models(folder: Path) -> Path:
+    """Add a folder for later processes too; return the file that says so.
+
+    Raises `InvalidField` where there is no such folder, or the file cannot be written.
+    """
+    _check(folder)
+    path = _path()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        folders = _joined([str(folder.expanduser().resolve()), *_kept()])
+        replace_whole(path, json.dumps({"folders": folders}, indent=2).encode())
+    except OSError as error:
+        raise InvalidField(
+            f"the model folder could not be kept: {error.strerror or error}.",
+            given=str(path),
+            allowed="a folder that can be written to",
+            fix="name another folder in the environment variable SDNB_CONFIG",
+        ) from error
+    return path
+
+
+def _path() -> Path:
+    return config_folder() / "models.json"
+
+
+def _kept() -> list[str]:
+    path = _path()
+    try:
+        return [str(name) for name in json.loads(path.read_text(encoding="utf-8"))["folders"]]
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise InvalidField(
+            f"your model folders cannot be read: {error}",
+            given=str(path),
+            allowed="what `%sd set --models DIR --keep` writes",
+            fix="mend the file or delete it",
+        ) from error
+
+
+def _joined(names: Iterable[str]) -> list[str]:
+    return [name for name in dict.fromkeys(names) if name]
+
+
+def _check(folder: Path) -> None:
+    if not folder.expanduser().is_dir():
+        raise InvalidField(
+            "there is no such model folder.",
+            given=str(folder),
+            allowed="a folder of checkpoints, for example stable-diffusion-webui/models",
+            fix="check the path, relative to the notebook's folder",
+        )

@@ -1,0 +1,147 @@
+"""What is listed of a folder of checkpoints, found by name in it, and how files are hashed."""
+
+import os
+from hashlib import sha256
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+import sdnb
+from sdnb.errors import InvalidField, LoadError, UnknownName
+from sdnb.models import hashing
+from sdnb.models.checkpoint import locate
+from sdnb.models.hashing import cache_path, hash_checkpoint, known_hash
+from tests.models.families.checkpoints import BUILDS, make, save_original
+
+
+@pytest.fixture(scope="module")
+def made():
+    return {name: make(name) for name in BUILDS}
+
+
+@pytest.fixture
+def folder(made, tmp_path, monkeypatch):
+    """Give a folder such as other tools keep, named in the environment; hashes are kept apart."""
+    monkeypatch.setenv("SDNB_CACHE", str(tmp_path / "cache"))
+    place = tmp_path / "models"
+    (place / "old").mkdir(parents=True)
+    save_original(made["sd1"], "sd1", place / "photon.safetensors")
+    save_original(made["sdxl"], "sdxl", place / "old" / "dream.safetensors")
+    made["sd2"].save_pretrained(place / "second")
+    torch.save({}, place / "bad.ckpt")
+    save_file({"x.lora_up.weight": torch.zeros(1)}, place / "style.safetensors")
+    (place / "notes.txt").write_text("mine")
+    monkeypatch.setenv("SDNB_MODELS", os.pathsep.join([str(tmp_path / "nowhere"), str(place)]))
+    return place
+
+
+def test_a_folder_is_listed_without_loading(folder):
+    # when
+    found = {each.name: each for each in sdnb.checkpoints(folder)}
+
+    # then
+    families = {name: (each.family, each.size) for name, each in found.items() if each.family}
+    assert families == {"photon": ("SD1", 512), "dream": ("SDXL", 1024), "second": ("SD2", 64)}
+    assert "pickle" in found["bad"].why_not
+    assert "LoRA" in found["style"].why_not
+    assert found["photon"].bytes == (folder / "photon.safetensors").stat().st_size
+    assert set(found) == {"photon", "dream", "second", "bad", "style"}
+
+
+def test_without_a_folder_the_shipped_model_and_the_model_folders_are_listed(folder):
+    names = [each.name for each in sdnb.checkpoints()]
+    assert names[0] == "tiny"
+    assert {"photon", "dream", "second"} < set(names)
+
+
+def test_the_list_draws_itself_and_escapes_names(folder):
+    (folder / "photon.safetensors").rename(folder / "<b>photon.safetensors")
+    shown = sdnb.checkpoints(folder)
+    assert "&lt;b&gt;photon" in shown._repr_html_()
+    assert "<b>photon" not in shown._repr_html_()
+    assert "<b>photon" in repr(shown)
+    (folder / "empty").mkdir()
+    assert "No checkpoints" in repr(sdnb.checkpoints(folder / "empty"))
+
+
+def test_a_folder_that_is_not_there_is_said_so():
+    with pytest.raises(InvalidField, match="no such folder"):
+        sdnb.checkpoints("no/such/folder")
+
+
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [
+        ("photon", "photon.safetensors"),
+        ("photon.safetensors", "photon.safetensors"),
+        ("dream", "old/dream.safetensors"),
+        ("second", "second"),
+    ],
+)
+def test_a_bare_name_is_found_in_the_model_folders(folder, name, file):
+    assert locate(name) == folder / file
+
+
+def test_a_name_with_a_slip_is_told_the_nearest(folder):
+    with pytest.raises(UnknownName, match="did you mean photon"):
+        locate("foton")
+
+
+def test_a_folder_without_a_checkpoint_is_said_so(tmp_path):
+    with pytest.raises(LoadError, match=r"model_index\.json"):
+        locate(str(tmp_path))
+
+
+def test_a_hash_is_that_of_the_file_and_is_kept(folder, monkeypatch):
+    # given
+    file = folder / "photon.safetensors"
+    content = file.read_bytes()
+
+    # when
+    assert known_hash(file) is None
+    assert hash_checkpoint(file) == sha256(content).hexdigest()
+    monkeypatch.setattr(hashing, "file_digest", None)  # it is not taken again
+
+    # then
+    assert hash_checkpoint(file) == sha256(content).hexdigest()
+    assert repr(sdnb.checkpoints(folder)).count(sha256(content).hexdigest()[:10]) == 1
+
+
+def test_another_content_is_another_hash(folder):
+    file = folder / "photon.safetensors"
+    before = hash_checkpoint(file)
+    file.write_bytes(file.read_bytes() + b" ")
+    assert known_hash(file) is None
+    assert hash_checkpoint(file) != before
+
+
+def test_a_folder_is_hashed_by_its_weights(folder):
+    before = hash_checkpoint(folder / "second")
+    (folder / "second" / "README.md").write_text("hello")
+    assert hash_checkpoint(folder / "second") == before
+    weights = folder / "second" / "vae" / "diffusion_pytorch_model.safetensors"
+    weights.write_bytes(weights.read_bytes() + b" ")
+    assert hash_checkpoint(folder / "second") != before
+
+
+@pytest.mark.parametrize("kept", ["{", "[1]", None])
+def test_kept_hashes_that_cannot_be_read_or_written_cost_only_time(folder, kept):
+    # given
+    path = cache_path()
+    if kept is None:
+        path.parent.write_text("a file where the folder should be")
+    else:
+        path.parent.mkdir()
+        path.write_text(kept)
+
+    # then
+    file = folder / "photon.safetensors"
+    assert hash_checkpoint(file) == sha256(file.read_bytes()).hexdigest()
+
+
+def test_a_result_names_the_checkpoint_by_its_hash(folder):
+    pipe = sdnb.load("photon")
+    result = pipe.run("x", seed=1, steps=1, width=64, height=64)
+    assert result.checkpoint_sha256 == hash_checkpoint(folder / "photon.safetensors")
+    assert pipe.info()["hash"] == result.checkpoint_sha256[:10]
