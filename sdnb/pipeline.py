@@ -1,6 +1,6 @@
 """The pipeline: a loaded checkpoint that turns requests into runs."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from secrets import randbelow
@@ -16,7 +16,7 @@ from sdnb.events import During, Hook, Hooks, StartEvent, StepEvent
 from sdnb.models.attention import AttentionRecorder
 from sdnb.models.components import Components
 from sdnb.models.denoiser import Denoiser
-from sdnb.models.loading import load_components
+from sdnb.models.loading import load_components, swap_parts
 from sdnb.models.vae import decode_in_parts, to_pil
 from sdnb.past import Past, check_is_its_own
 from sdnb.registry import HOOKS
@@ -57,7 +57,13 @@ def load(
     Raises `LoadError`, saying what is missing or broken, and `UnknownName`.
     """
     return Pipeline(
-        load_components(reference, vae=vae, device=device, dtype=dtype, allow_pickle=allow_pickle)
+        load_components(
+            reference,
+            vae=vae,
+            device=device,
+            dtype=dtype,
+            allow_pickle=allow_pickle,
+        )
     )
 
 
@@ -239,6 +245,32 @@ class Pipeline:
             yield
         finally:
             self._lock.release()
+
+    def swapped(
+        self,
+        *,
+        vae: str | None = None,
+        text_encoders: str | None = None,
+        scheduler: Mapping[str, Any] | None = None,
+    ) -> "Pipeline":
+        """Return a pipeline of the same checkpoint with other parts; this one stays as it is.
+
+        Parameters
+        ----------
+        vae : str or None
+            A VAE's file or folder, or a checkpoint that has it.
+        text_encoders : str or None
+            A checkpoint of the same family that has them.
+        scheduler : mapping or None
+            What is other about the noise of training than the checkpoint says, in diffusers'
+            words: ``{"prediction_type": "v_prediction", "rescale_betas_zero_snr": True}``.
+
+        Raises `LoadError` for parts that do not fit.
+        """
+        parts = swap_parts(
+            self.components, vae=vae, text_encoders=text_encoders, scheduler=scheduler
+        )
+        return Pipeline(parts)
 
     def info(self) -> dict[str, str]:
         """Return what is known about the checkpoint, as words."""

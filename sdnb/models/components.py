@@ -1,5 +1,6 @@
 """What a checkpoint consists of, whatever it was loaded from."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -50,6 +51,8 @@ class Components:
         What it has in common with others.
     texts : tuple of TextEncoder
         In the order in which the U-Net reads them; one in most families.
+    scheduler : mapping
+        How the noise of training was, in diffusers' words.
     prediction : str
         A name of `sdnb.diffusion.prediction.PREDICTIONS`.
     size : int
@@ -64,6 +67,7 @@ class Components:
     texts: tuple[TextEncoder, ...]
     unet: Network
     vae: Network
+    scheduler: Mapping[str, Any]
     noise_schedule: NoiseSchedule
     prediction: str
     latent: LatentSpec

@@ -13,21 +13,21 @@ from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokeniz
 
 from sdnb.errors import LoadError
 from sdnb.models.components import Network, TextEncoder
+from sdnb.models.contents import Contents
 from sdnb.models.families import PIPELINES, family_of_folder
 from sdnb.models.families.family import Family, TextSpec
-from sdnb.models.parts import Parts
 
 
-def read_folder(folder: Path, dtype: torch.dtype) -> Parts:
+def read_folder(folder: Path, dtype: torch.dtype) -> Contents:
     """Read a checkpoint; its U-Net in ``dtype``, the rest in float32.
 
     Only safetensors are read. Raises `LoadError`, saying which part is missing or broken.
     """
     with _said_clearly(folder):
         family, _ = read_family(folder)
-        return Parts(
+        return Contents(
             family=family,
-            texts=tuple(_text(folder, spec) for spec in family.texts),
+            texts=read_texts_folder(folder, family),
             unet=_network(UNet2DConditionModel, folder / "unet", dtype),
             vae=read_vae_folder(folder / "vae"),
             scheduler=_read(folder / "scheduler" / "scheduler_config.json"),
@@ -53,6 +53,12 @@ def read_family(folder: Path) -> tuple[Family, int]:
         )
     levels = len(_read(folder / "vae" / "config.json").get("block_out_channels", ()))
     return family, int(unet.get("sample_size", 0)) * 2 ** max(levels - 1, 0)
+
+
+def read_texts_folder(folder: Path, family: Family) -> tuple[TextEncoder, ...]:
+    """Read a checkpoint's text encoders in float32; raises `LoadError`."""
+    with _said_clearly(folder):
+        return tuple(_text(folder, spec) for spec in family.texts)
 
 
 def read_vae_folder(folder: Path) -> Network:

@@ -25,11 +25,11 @@ from sdnb.diffusion.prediction import PREDICTIONS
 from sdnb.errors import InvalidField, LoadError, UnknownName
 from sdnb.models.checkpoint import locate
 from sdnb.models.components import Components, LatentSpec, Network, TextEncoder
+from sdnb.models.contents import Contents
 from sdnb.models.families.family import Family
-from sdnb.models.folder import read_folder, read_vae_folder
+from sdnb.models.folder import read_folder, read_texts_folder, read_vae_folder
 from sdnb.models.hashing import hash_checkpoint
-from sdnb.models.parts import Parts
-from sdnb.models.single_file import read_file, read_vae
+from sdnb.models.single_file import read_file, read_texts, read_vae
 
 DTYPES = {name: getattr(torch, name) for name in ("float16", "bfloat16", "float32")}
 
@@ -70,12 +70,54 @@ def load_components(
     path = locate(reference)
     with _without_progress_bars():
         if path.is_dir():
-            parts = read_folder(path, kind)
+            contents = read_folder(path, kind)
         else:
-            parts = read_file(path, kind, allow_pickle=allow_pickle)
+            contents = read_file(path, kind, allow_pickle=allow_pickle)
         if vae is not None:
-            parts = replace(parts, vae=load_vae(vae, parts.family, allow_pickle=allow_pickle))
-    return _components(reference, path, parts, where)
+            other = load_vae(vae, contents.family, allow_pickle=allow_pickle)
+            contents = replace(contents, vae=other)
+    return _components(reference, path, contents, where)
+
+
+def swap_parts(
+    components: Components,
+    *,
+    vae: str | None = None,
+    text_encoders: str | None = None,
+    scheduler: Mapping[str, Any] | None = None,
+) -> Components:
+    """Return the same checkpoint with other parts; those that stay are shared with it.
+
+    Parameters
+    ----------
+    vae, text_encoders : str or None
+        Where they come from: a checkpoint of the same family, for a VAE also a file of its own.
+    scheduler : mapping or None
+        What is other about the noise of training than the checkpoint says, in diffusers' words.
+
+    Raises `LoadError` for parts that do not fit, and changes nothing then.
+    """
+    family, device = components.family, components.device
+    changes: dict[str, Any] = {}
+    with _without_progress_bars():
+        if vae is not None:
+            other = load_vae(vae, family).to(device)
+            changes |= {"vae": other, "latent": latent_spec(other)}
+        if text_encoders is not None:
+            texts = load_texts(text_encoders, family)
+            changes["texts"] = tuple(_moved(encoder, device) for encoder in texts)
+    if scheduler is not None:
+        changes["scheduler"] = {**components.scheduler, **scheduler}
+        changes["noise_schedule"], changes["prediction"] = noise_of(changes["scheduler"])
+    swapped = replace(components, **changes)
+    _check_fit(swapped)
+    return swapped
+
+
+def load_texts(reference: str, family: Family) -> tuple[TextEncoder, ...]:
+    """Load the text encoders of a checkpoint of a family, in float32."""
+    path = locate(reference)
+    return read_texts_folder(path, family) if path.is_dir() else read_texts(path, family)
 
 
 def load_vae(reference: str, family: Family, *, allow_pickle: bool = False) -> Network:
@@ -112,29 +154,59 @@ def latent_spec(vae: Network) -> LatentSpec:
     )
 
 
-def _components(reference: str, path: Path, parts: Parts, device: torch.device) -> Components:
-    if parts.vae is None:
+def _components(reference: str, path: Path, contents: Contents, device: torch.device) -> Components:
+    if contents.vae is None:
         raise LoadError(
             "this checkpoint brings no VAE.",
             given=str(path),
             allowed="a checkpoint with one, or one beside it",
-            fix=f'sdnb.load({reference!r}, vae="the file of one for {parts.family.name}")',
+            fix=f'sdnb.load({reference!r}, vae="the file of one for {contents.family.name}")',
         )
-    noise_schedule, prediction = noise_of(parts.scheduler)
-    latent = latent_spec(parts.vae)
-    return Components(
+    if contents.unet.config.time_cond_proj_dim is not None:
+        raise LoadError(
+            "this network is told the guidance as a number of its own, which sdnb does not run.",
+            given=str(path),
+            allowed="networks that are guided by two answers, or by none",
+            fix="take the LCM as a LoRA of its base model, or watch it with sdnb.observe",
+        )
+    noise_schedule, prediction = noise_of(contents.scheduler)
+    latent = latent_spec(contents.vae)
+    components = Components(
         reference=reference,
         sha256=hash_checkpoint(path),
-        family=parts.family,
-        texts=tuple(_moved(encoder, device) for encoder in parts.texts),
-        unet=parts.unet.to(device),
-        vae=parts.vae.to(device),
+        family=contents.family,
+        texts=tuple(_moved(encoder, device) for encoder in contents.texts),
+        unet=contents.unet.to(device),
+        vae=contents.vae.to(device),
+        scheduler=contents.scheduler,
         noise_schedule=noise_schedule,
         prediction=prediction,
         latent=latent,
-        size=parts.unet.config.sample_size * latent.factor,
-        words=parts.words,
+        size=contents.unet.config.sample_size * latent.factor,
+        words=contents.words,
     )
+    _check_fit(components)
+    return components
+
+
+def _check_fit(components: Components) -> None:
+    """Raise `LoadError` where a part does not fit the U-Net."""
+    reads = components.unet.config.cross_attention_dim
+    widths = [encoder.network.config.hidden_size for encoder in components.texts]
+    if components.latent.channels != components.unet.config.out_channels:
+        raise LoadError(
+            "this VAE has another latent space than the checkpoint.",
+            given=f"{components.latent.channels} channels",
+            allowed=f"{components.unet.config.out_channels} channels",
+            fix=f"take a VAE of the family {components.family.name}",
+        )
+    if sum(widths) != reads:
+        raise LoadError(
+            "these text encoders are of another family than the checkpoint.",
+            given=f"vectors of {' + '.join(map(str, widths))}",
+            allowed=f"{reads} in all",
+            fix=f"take those of a checkpoint of the family {components.family.name}",
+        )
 
 
 def _moved(encoder: TextEncoder, device: torch.device) -> TextEncoder:

@@ -10,13 +10,13 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProject
 
 from sdnb.errors import LoadError
 from sdnb.models.components import Network, TextEncoder
+from sdnb.models.contents import Contents
 from sdnb.models.families import FAMILIES, family_of_file
 from sdnb.models.families.family import Family, Shapes, TextSpec
 from sdnb.models.families.sd2 import SD2
 from sdnb.models.families.vocabulary import clip_tokenizer
 from sdnb.models.original_configs import text_config, unet_config, vae_config
 from sdnb.models.original_names import VAE_PREFIX, text_sources, unet_sources, vae_sources
-from sdnb.models.parts import Parts
 from sdnb.models.weights import Weights, fill, open_weights
 
 OBSERVED = {
@@ -41,7 +41,7 @@ SCHEDULER: Mapping[str, Any] = {
 """The noise of all families' training."""
 
 
-def read_file(path: Path, dtype: torch.dtype, *, allow_pickle: bool = False) -> Parts:
+def read_file(path: Path, dtype: torch.dtype, *, allow_pickle: bool = False) -> Contents:
     """Read a checkpoint; its U-Net in ``dtype``, the rest in float32.
 
     Raises `LoadError` where the file is of no known family, or not whole.
@@ -50,9 +50,9 @@ def read_file(path: Path, dtype: torch.dtype, *, allow_pickle: bool = False) -> 
         family = recognise(weights)
         unet = _unet(weights, family, dtype)
         has_vae = f"{VAE_PREFIX}{BARE_VAE}" in weights.shapes
-        return Parts(
+        return Contents(
             family=family,
-            texts=tuple(_text(weights, spec) for spec in family.texts),
+            texts=_texts(weights, family),
             unet=unet,
             vae=_vae(weights, family, VAE_PREFIX) if has_vae else None,
             scheduler={
@@ -61,6 +61,20 @@ def read_file(path: Path, dtype: torch.dtype, *, allow_pickle: bool = False) -> 
                 "rescale_betas_zero_snr": "ztsnr" in weights.shapes,
             },
         )
+
+
+def read_texts(path: Path, family: Family) -> tuple[TextEncoder, ...]:
+    """Read the text encoders out of a checkpoint of the same family, in float32."""
+    with open_weights(path) as weights:
+        told = recognise(weights)
+        if told is not family:
+            raise LoadError(
+                "this checkpoint is of another family.",
+                given=f"{told.name}: {path}",
+                allowed=family.name,
+                fix="take the text encoders of another checkpoint",
+            )
+        return _texts(weights, family)
 
 
 def read_vae(path: Path, family: Family, *, allow_pickle: bool = False) -> Network:
@@ -120,6 +134,10 @@ def _vae(weights: Weights, family: Family, prefix: str) -> Network:
         vae = AutoencoderKL.from_config(config)
     sources = vae_sources(len(config["block_out_channels"]), prefix)
     return fill(vae, weights, sources, torch.float32)
+
+
+def _texts(weights: Weights, family: Family) -> tuple[TextEncoder, ...]:
+    return tuple(_text(weights, spec) for spec in family.texts)
 
 
 def _text(weights: Weights, spec: TextSpec) -> TextEncoder:

@@ -9,7 +9,7 @@ from sdnb.models.families.family import Family
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Parts:
+class Contents:
     """Networks on the CPU, and how their noise was in training, in diffusers' words.
 
     Parameters
