@@ -7,6 +7,7 @@ change it a little. Where the mask is grey, both are blended.
 
 from dataclasses import dataclass
 
+import torch
 from jaxtyping import Float
 from PIL.Image import Resampling
 from torch import Tensor
@@ -14,7 +15,7 @@ from torch.nn.functional import avg_pool2d
 
 from sdnb.diffusion.forward import add_noise
 from sdnb.models.vae import from_pil
-from sdnb.picture import Inpaint, Picture
+from sdnb.picture import Inpaint, Picture, Start
 from sdnb.shapes import Images, Latents, Mask
 
 
@@ -73,6 +74,34 @@ def latent_mask(mask: Picture, size: tuple[int, int], factor: int) -> Mask:
     """
     shares: Mask = avg_pool2d(_pixel_mask(mask, size), factor)
     return shares
+
+
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """What a network that was trained to inpaint is shown of a picture.
+
+    Parameters
+    ----------
+    mask : Tensor [1, 1, h, w]
+        Over latents, 1 = repaint, without shares: in training there were none.
+    kept : Tensor [1, 3, H, W]
+        Pixels in 0 … 1, grey where they are repainted.
+    """
+
+    mask: Mask
+    kept: Images
+
+
+def shown_beside(start: Start, size: tuple[int, int], factor: int) -> Shown:
+    """Return what is shown of a start; without a mask all is grey, and repainted."""
+    width, height = size
+    if not isinstance(start, Inpaint):
+        grey = torch.full((1, 3, height, width), 0.5)
+        return Shown(torch.ones(1, 1, height // factor, width // factor), grey)
+    pixels = from_pil([start.picture.open().resize(size)])
+    repainted = (_pixel_mask(start.mask, size) >= 0.5).float()
+    mask = (avg_pool2d(repainted, factor) >= 0.5).float()
+    return Shown(mask, blend(repainted, torch.full_like(pixels, 0.5), pixels))
 
 
 def paste(start: Inpaint, images: Images) -> Images:

@@ -5,13 +5,15 @@ from functools import cached_property
 from math import sqrt
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from sdnb.diffusion.forward import add_noise
 from sdnb.diffusion.noise import start_noise
 from sdnb.diffusion.samplers.contract import Sampler
 from sdnb.diffusion.sigma_schedules import sigmas
 from sdnb.errors import InvalidField
-from sdnb.inpaint import KnownRegion, latent_mask, paste
+from sdnb.inpaint import KnownRegion, latent_mask, paste, shown_beside
 from sdnb.models.components import Components
 from sdnb.models.vae import encode_images, from_pil
 from sdnb.picture import FromNoise, Inpaint
@@ -83,13 +85,27 @@ class Opening:
 
     @cached_property
     def known(self) -> KnownRegion | None:
-        """The part of the picture that is kept; None where all of it is repainted."""
+        """The part of the picture that is kept in latents.
+
+        None where all of it is repainted, and where the network itself is shown what stays.
+        """
         start = self.request.start
-        if not isinstance(start, Inpaint):
+        if not isinstance(start, Inpaint) or self.beside is not None:
             return None
         mask = latent_mask(start.mask, self._size, self.components.latent.factor).to(self.eps)
         whole = mask.expand(len(self.seeds), -1, -1, -1)
         return KnownRegion(self.clean, self.eps, whole)
+
+    @cached_property
+    def beside(self) -> Float[Tensor, "B _ h w"] | None:
+        """What an inpainting network is shown beside the latents, [B, 1 + C, h, w]; else None."""
+        spec = self.components.latent
+        if self.components.unet.config.in_channels == spec.channels:
+            return None
+        repainted = shown_beside(self.request.start, self._size, spec.factor)
+        kept = encode_images(self.components, repainted.kept)
+        shown = torch.cat([repainted.mask.to(kept), kept], dim=1).to(self.eps)
+        return shown.expand(len(self.seeds), -1, -1, -1)
 
     def pasted(self, images: Images) -> Images:
         """Return decoded pictures, with the pixels that are kept as the picture's own."""

@@ -35,6 +35,8 @@ class Question:
     ----------
     t : float
         The training timestep of that level; the network is given it rounded.
+    beside : Tensor [B, K, h, w] or None
+        What the network is shown beside ``x``, as it is, where it has more channels.
     taps, watch : callable
         Give contexts in which the network answers: what changes its inside, and what only
         looks. They restore what they touch.
@@ -44,6 +46,7 @@ class Question:
     sigma: float
     t: float
     branches: Branches
+    beside: Float[Tensor, "B _ h w"] | None = None
     taps: "Inside" = unwatched
     watch: "Inside" = unwatched
 
@@ -93,7 +96,7 @@ class Denoiser:
         network, first = self.components.unet, questions[0]
         with first.taps(network, first), first.watch(network, first):
             output = network(
-                (x * input_scale(sigma)).to(dtype),
+                _shown(x * input_scale(sigma), [question for question, _, _ in asked]).to(dtype),
                 t.flatten(),
                 encoder_hidden_states=embeds.to(dtype),
                 **self._told_beside(asked, rows, x),
@@ -124,6 +127,12 @@ class Denoiser:
             name: self.differentiable([replace(question, branches={name: cond})])[0][name]
             for name, cond in question.branches.items()
         }
+
+
+def _shown(x: Latents, asked: Sequence[Question]) -> Float[Tensor, "B _ h w"]:
+    """Put beside the latents what some networks are shown there."""
+    beside = [question.beside for question in asked if question.beside is not None]
+    return torch.cat([x, torch.cat(beside)], dim=1) if beside else x
 
 
 def _is_uneven(questions: Sequence[Question]) -> bool:

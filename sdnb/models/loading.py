@@ -200,6 +200,14 @@ def _check_fit(components: Components) -> None:
             allowed=f"{components.unet.config.out_channels} channels",
             fix=f"take a VAE of the family {components.family.name}",
         )
+    channels = components.latent.channels
+    if components.unet.config.in_channels not in (channels, 2 * channels + 1):
+        raise LoadError(
+            "this network is shown something that sdnb does not know.",
+            given=f"{components.unet.config.in_channels} channels",
+            allowed=f"{channels}, or {2 * channels + 1} for inpainting",
+            fix="load it with diffusers and look inside with sdnb.observe(pipeline)",
+        )
     if sum(widths) != reads:
         raise LoadError(
             "these text encoders are of another family than the checkpoint.",

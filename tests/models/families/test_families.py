@@ -1,12 +1,16 @@
 """Checkpoints of every family draw what diffusers draws of them, from a folder and from a file."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
 from diffusers import AutoencoderKL, StableDiffusionPipeline, StableDiffusionXLPipeline
 from diffusers import UNet2DConditionModel as UNet
+from PIL import Image
 
 import sdnb
+from sdnb.diffusion.noise import start_noise
 from sdnb.models.families import FAMILIES, family_of_file
 from sdnb.models.families.vocabulary import clip_tokenizer
 from sdnb.models.original_configs import unet_config
@@ -72,6 +76,79 @@ def test_a_picture_is_the_one_of_diffusers(name, theirs, folders, leading):
 
     # then
     assert np.abs(np.round(images[0] * 255) - np.asarray(ours.images[0])).max() <= 1
+
+
+@pytest.fixture
+def repainting():
+    """Give a picture and a mask whose edges fall between latents."""
+    picture = Image.fromarray(np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8))
+    mask = Image.new("L", (64, 64))
+    mask.paste(255, (16, 24, 48, 64))
+    return picture, mask
+
+
+def test_a_network_for_inpainting_repaints_as_in_diffusers(theirs, folders, repainting, leading):
+    # given: theirs begins from noise alone, ours with the picture under it
+    picture, mask = repainting
+    start = sdnb.Inpaint(sdnb.Picture.of(picture), sdnb.Picture.of(mask))
+    pipe = sdnb.load(str(folders["sd1 inpainting"]))
+    noise = start_noise((5,), (4, 8, 8))
+
+    def bare(event):
+        return noise * (1 + event.sigma_max**2) ** 0.5
+
+    # when
+    ours = drawn(pipe, schedule=leading, start=start, hooks=sdnb.Hooks(on_start=(bare,)))
+    pipeline = theirs["sd1 inpainting"]
+    pipeline.vae.encode = partial(mean_of, type(pipeline.vae).encode, pipeline.vae)
+    latents = pipeline(
+        PROMPT,
+        negative_prompt=NEGATIVE,
+        num_inference_steps=4,
+        guidance_scale=3.0,
+        image=picture,
+        mask_image=mask,
+        latents=noise,
+        strength=1.0,
+        output_type="latent",
+        height=64,
+        width=64,
+    ).images
+
+    # then
+    assert (ours.latents - latents).norm() < 1e-4 * latents.norm()
+    kept = np.asarray(mask) == 0
+    assert np.array_equal(np.asarray(ours.images[0])[kept], np.asarray(picture)[kept])
+
+
+def test_a_network_for_inpainting_draws_from_noise_too(folders):
+    pipe = sdnb.load(str(folders["sd1 inpainting"]))
+    two = pipe.run(PROMPT, seed=5, steps=2, width=64, height=64, batch_size=2)
+    one = pipe.run(PROMPT, seed=6, steps=2, width=64, height=64)
+    assert (two.latents[1] - one.latents[0]).norm() < 1e-4 * one.latents.norm()
+
+
+def test_inpainting_runs_share_calls(folders, repainting):
+    # given
+    picture, mask = (sdnb.Picture.of(image) for image in repainting)
+    pipe = sdnb.load(str(folders["sd1 inpainting"]))
+    starts = [sdnb.Inpaint(picture, mask), sdnb.FromImage(picture)]
+    fields = {"seed": 5, "steps": 2, "width": 64, "height": 64}
+
+    # when
+    together = sdnb.compare(pipe, PROMPT, start=starts, **fields)
+
+    # then
+    for result, start in zip(together.results, starts, strict=True):
+        alone = pipe.run(PROMPT, start=start, **fields)
+        assert (result.latents - alone.latents).norm() < 1e-4 * alone.latents.norm()
+
+
+def mean_of(encode, vae, images):
+    """Encode without chance."""
+    answer = encode(vae, images)
+    answer.latent_dist.std = torch.zeros_like(answer.latent_dist.std)
+    return answer
 
 
 @pytest.mark.parametrize("skip", [0, 1])
