@@ -17,7 +17,7 @@ from tests.models.families.checkpoints import BUILDS, make, save_original
 
 @pytest.fixture(scope="module")
 def made():
-    return {name: make(name) for name in BUILDS}
+    return {name: make(BUILDS[name]) for name in BUILDS}
 
 
 @pytest.fixture
@@ -26,8 +26,8 @@ def folder(made, tmp_path, monkeypatch):
     monkeypatch.setenv("SDNB_CACHE", str(tmp_path / "cache"))
     place = tmp_path / "models"
     (place / "old").mkdir(parents=True)
-    save_original(made["sd1"], "sd1", place / "photon.safetensors")
-    save_original(made["sdxl"], "sdxl", place / "old" / "dream.safetensors")
+    save_original(made["sd1"], BUILDS["sd1"], place / "photon.safetensors")
+    save_original(made["sdxl"], BUILDS["sdxl"], place / "old" / "dream.safetensors")
     made["sd2"].save_pretrained(place / "second")
     torch.save({}, place / "bad.ckpt")
     save_file({"x.lora_up.weight": torch.zeros(1)}, place / "style.safetensors")

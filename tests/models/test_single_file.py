@@ -7,12 +7,14 @@ from safetensors.torch import load_file, save_file
 import sdnb
 from sdnb.errors import LoadError
 from sdnb.models.single_file import answers_with_noise
-from tests.models.families.checkpoints import make, save_original
+from tests.models.families.checkpoints import BUILDS, make, save_original
 
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory):
-    return save_original(make("sd1"), "sd1", tmp_path_factory.mktemp("sd1") / "small.safetensors")
+    return save_original(
+        make(BUILDS["sd1"]), BUILDS["sd1"], tmp_path_factory.mktemp("sd1") / "small.safetensors"
+    )
 
 
 @pytest.fixture

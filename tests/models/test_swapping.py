@@ -8,21 +8,21 @@ from diffusers import AutoencoderKL
 
 import sdnb
 from sdnb.errors import LoadError
-from tests.models.families.checkpoints import make, save_original
+from tests.models.families.checkpoints import BUILDS, make, save_original
 
 
 @pytest.fixture(scope="module")
 def paths(tmp_path_factory):
     folder = tmp_path_factory.mktemp("swapping")
-    made = {name: make(name) for name in ("sd1", "sd2")}
+    made = {name: make(BUILDS[name]) for name in ("sd1", "sd2")}
     for name, pipeline in made.items():
         pipeline.save_pretrained(folder / name)
-        save_original(pipeline, name, folder / f"{name}.safetensors")
+        save_original(pipeline, BUILDS[name], folder / f"{name}.safetensors")
     with torch.no_grad():
         made["sd1"].vae.decoder.conv_out.bias += 0.25
         made["sd1"].text_encoder.final_layer_norm.bias += 0.25
     made["sd1"].save_pretrained(folder / "other")
-    save_original(made["sd1"], "sd1", folder / "other.safetensors")
+    save_original(made["sd1"], BUILDS["sd1"], folder / "other.safetensors")
     return folder
 
 
@@ -94,7 +94,7 @@ def test_an_unknown_prediction_is_refused(first):
 def test_a_network_that_is_told_the_guidance_is_refused(paths, tmp_path):
     # given
     config = json.loads((paths / "sd1" / "unet" / "config.json").read_text())
-    made = make("sd1")
+    made = make(BUILDS["sd1"])
     made.unet = type(made.unet)(**{**config, "time_cond_proj_dim": 8})
     made.save_pretrained(tmp_path)
 

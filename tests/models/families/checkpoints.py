@@ -1,6 +1,6 @@
-"""Small checkpoints of each family's true architecture, with random weights, in both layouts."""
+"""Checkpoints of each family's true architecture with random weights, small and at full size."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from diffusers import (
@@ -32,7 +32,11 @@ READING, BLIND = ("CrossAttnDownBlock2D", "CrossAttnUpBlock2D"), ("DownBlock2D",
 
 @dataclass(frozen=True)
 class Build:
-    """How a family's pipeline is made: the true architecture, narrower and with fewer layers."""
+    """How a family's pipeline is made.
+
+    Of each text encoder: its folder, its class, its width, its layers, its activation and what
+    it is padded with.
+    """
 
     pipeline: type
     unet: dict
@@ -40,6 +44,9 @@ class Build:
     prediction: str = "epsilon"
     prefixes: tuple = ()
     options: dict = field(default_factory=dict)
+    vae: tuple = (32, 32, 32, 64)
+    size: int = 64
+    projection: int = 96
 
 
 def blocks(*reading):
@@ -148,16 +155,46 @@ BUILDS = {
 }
 
 
-def make(name):
-    """Give diffusers' own pipeline of a family."""
-    build = BUILDS[name]
+FULL = {
+    "sd1": replace(
+        BUILDS["sd1"],
+        unet=SD1_UNET | {"block_out_channels": (320, 640, 1280, 1280), "cross_attention_dim": 768},
+        texts=(("text_encoder", CLIPTextModel, 768, 12, "quick_gelu", END),),
+        vae=(128, 256, 512, 512),
+        size=512,
+        projection=768,
+    ),
+    "sdxl": replace(
+        BUILDS["sdxl"],
+        unet=SDXL_UNET
+        | {
+            "block_out_channels": (320, 640, 1280),
+            "cross_attention_dim": 2048,
+            "attention_head_dim": (5, 10, 20),
+            "transformer_layers_per_block": (1, 2, 10),
+            "projection_class_embeddings_input_dim": 1280 + 6 * 256,
+        },
+        texts=(
+            ("text_encoder", CLIPTextModel, 768, 12, "quick_gelu", END),
+            ("text_encoder_2", CLIPTextModelWithProjection, 1280, 32, "gelu", "!"),
+        ),
+        vae=(128, 256, 512, 512),
+        size=1024,
+        projection=1280,
+    ),
+}
+"""As they are published."""
+
+
+def make(build):
+    """Give diffusers' own pipeline of a build."""
     with torch.random.fork_rng():
         torch.manual_seed(3)
-        parts = dict(part for text in build.texts for part in _text(*text))
-        unet = UNet2DConditionModel(sample_size=8, layers_per_block=2, **build.unet)
+        parts = dict(part for text in build.texts for part in _text(build, *text))
+        unet = UNet2DConditionModel(sample_size=build.size // 8, layers_per_block=2, **build.unet)
         pipeline = build.pipeline(
             unet=unet.eval(),
-            vae=_vae(),
+            vae=_vae(build),
             scheduler=DDIMScheduler(prediction_type=build.prediction, **NOISE),
             **parts,
             **build.options,
@@ -166,7 +203,7 @@ def make(name):
     return pipeline
 
 
-def _text(folder, kind, width, layers, *spelling):
+def _text(build, folder, kind, width, layers, *spelling):
     activation, pad = spelling
     config = CLIPTextConfig(
         hidden_size=width,
@@ -174,7 +211,7 @@ def _text(folder, kind, width, layers, *spelling):
         num_hidden_layers=layers,
         num_attention_heads=width // 64,
         hidden_act=activation,
-        projection_dim=96,
+        projection_dim=build.projection,
         bos_token_id=49406,
         eos_token_id=49407,
         initializer_factor=3.0,  # so that texts make a difference
@@ -183,20 +220,19 @@ def _text(folder, kind, width, layers, *spelling):
     yield folder.replace("text_encoder", "tokenizer"), clip_tokenizer(pad)
 
 
-def _vae():
+def _vae(build):
     return AutoencoderKL(
-        block_out_channels=(32, 32, 32, 64),
+        block_out_channels=build.vae,
         down_block_types=("DownEncoderBlock2D",) * 4,
         up_block_types=("UpDecoderBlock2D",) * 4,
         layers_per_block=2,
         latent_channels=4,
-        sample_size=64,
+        sample_size=build.size,
     ).eval()
 
 
-def save_original(pipeline, name, path, metadata=None):
+def save_original(pipeline, build, path, metadata=None):
     """Write a pipeline as one file in the original layout, as those who trained them did."""
-    build = BUILDS[name]
     tensors = {
         **_prefixed("model.diffusion_model.", original_unet(pipeline.unet)),
         **_prefixed("first_stage_model.", original_vae(pipeline.vae)),

@@ -25,7 +25,7 @@ PROMPT, NEGATIVE = "an astronaut riding a horse", "blurry"
 
 @pytest.fixture(scope="module")
 def theirs():
-    return {name: make(name) for name in BUILDS}
+    return {name: make(BUILDS[name]) for name in BUILDS}
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,7 @@ def files(theirs, tmp_path_factory):
     folder = tmp_path_factory.mktemp("files")
     said = {"sd2": {"modelspec.prediction_type": "v"}}
     return {
-        name: save_original(pipeline, name, folder / f"{name}.safetensors", said.get(name))
+        name: save_original(pipeline, BUILDS[name], folder / f"{name}.safetensors", said.get(name))
         for name, pipeline in theirs.items()
     }
 
@@ -213,7 +213,7 @@ def test_the_files_here_are_what_diffusers_reads_as_single_files(
     assert_same_weights(vae, theirs[name].vae)
 
 
-FULL = {
+PUBLISHED = {
     "SD1": {
         "block_out_channels": [320, 640, 1280, 1280],
         "cross_attention_dim": 768,
@@ -257,7 +257,7 @@ FULL = {
 def test_the_network_of_a_published_checkpoint_is_read_off_its_shapes(family, inputs):
     # given: the published configuration at its full size, without memory for weights
     with torch.device("meta"):
-        network = UNet(**FULL[family.name], in_channels=inputs)
+        network = UNet(**PUBLISHED[family.name], in_channels=inputs)
         find = unet_sources(network.state_dict(), 2)
         tensors = network.state_dict().items()
         shapes = {find(name).name: tuple(tensor.shape) for name, tensor in tensors}
@@ -276,7 +276,8 @@ def test_the_network_of_a_published_checkpoint_is_read_off_its_shapes(family, in
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
 def test_no_file_is_of_two_families(family, theirs, tmp_path):
     names = {"SD1": "sd1", "SD2": "sd2", "SDXL": "sdxl", "SDXL refiner": "refiner"}
-    path = save_original(theirs[names[family.name]], names[family.name], tmp_path / "a.safetensors")
+    name = names[family.name]
+    path = save_original(theirs[name], BUILDS[name], tmp_path / "a.safetensors")
     from sdnb.models.weights import open_weights
 
     with open_weights(path) as weights:
