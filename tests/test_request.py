@@ -10,9 +10,10 @@ from PIL import Image
 
 from sdnb.choice import Choice
 from sdnb.errors import InvalidField, UnknownName
+from sdnb.hook_use import HookUse
 from sdnb.picture import FromImage, Inpaint, Picture
 from sdnb.registry import SAMPLERS, SCHEDULES
-from sdnb.request import GenerationRequest, HookUse
+from sdnb.request import GenerationRequest
 
 REQUESTS = st.builds(
     GenerationRequest,
