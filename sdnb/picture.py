@@ -1,5 +1,7 @@
 """Pictures that go into a run, and the ways to start: from noise, from a picture or a part."""
 
+from base64 import b64decode, b64encode
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from io import BytesIO
@@ -132,6 +134,27 @@ def masked(start: Start, mask: Picture | None) -> Start:
             fix="--image cat.png --mask mask.png",
         )
     return FromImage(start.picture) if mask is None else Inpaint(start.picture, mask)
+
+
+def write_start(start: Start) -> dict[str, str] | None:
+    """Return a start as plain values for JSON: its pictures in base64; None for noise alone."""
+    if isinstance(start, FromNoise):
+        return None
+    pictures = {"picture": start.picture}
+    if isinstance(start, Inpaint):
+        pictures["mask"] = start.mask
+    return {name: b64encode(picture.png).decode() for name, picture in pictures.items()}
+
+
+@no_type_check  # at run time: what a file holds may be anything, and fails as its caller expects
+def read_start(values: Mapping[str, str] | None) -> Start:
+    """Read what `write_start` wrote."""
+    if values is None:
+        return FromNoise()
+    picture = Picture(b64decode(values["picture"]))
+    if "mask" not in values:
+        return FromImage(picture)
+    return Inpaint(picture, Picture(b64decode(values["mask"])))
 
 
 def _check(name: str, *pictures: object) -> None:

@@ -125,8 +125,9 @@ def _settings(request: GenerationRequest, index: int) -> Iterator[tuple[str, str
         yield "Size", f"{request.width}x{request.height}"
     if request.checkpoint is not None:
         yield "Model", request.checkpoint
-    if request.denoise < 1:
-        yield "Denoising strength", f"{request.denoise:g}"
+    share = request.denoise if request.strength is None else request.strength
+    if share < 1:
+        yield "Denoising strength", f"{share:g}"
     if request.clip_skip:
         # This form counts the layer that is read, from the end: 1 reads the last.
         yield "Clip skip", str(request.clip_skip + 1)

@@ -6,7 +6,6 @@ What the request leads to is in `sdnb.pipeline`; what comes out, in `sdnb.result
 """
 
 import dataclasses
-from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from math import isfinite
@@ -15,7 +14,7 @@ from typing import Any, no_type_check
 from sdnb.choice import Choice
 from sdnb.errors import InvalidField, UnknownName
 from sdnb.hook_use import HookUse
-from sdnb.picture import FromImage, FromNoise, Inpaint, Picture, Start
+from sdnb.picture import FromImage, FromNoise, Start, read_start, write_start
 from sdnb.prompt import SYNTAXES
 from sdnb.registry import SAMPLERS, SCHEDULES
 
@@ -40,6 +39,11 @@ class GenerationRequest:
     Raises `InvalidField` or `UnknownName` at once when a value cannot be. ``seed``, ``width``
     and ``height`` may be None: the pipeline resolves them before the run (a drawn seed, the
     checkpoint's training size), and the Result's request holds what was used.
+
+    How far a run goes from its picture is said in one of two ways. ``denoise``, as in ComfyUI: a
+    share of the noise range, over which all ``steps`` are spread; 20 steps at 0.5 are the last
+    20 of 40. ``strength``, as in diffusers: a share of the ``steps``, of which only the last
+    ``int(steps * strength)`` are made; 20 steps at 0.5 are the last 10 of 20.
     """
 
     prompt: str = field(
@@ -72,7 +76,14 @@ class GenerationRequest:
         default=Choice("karras"), metadata=_flag("--schedule", Choice.parse, "which noise levels")
     )
     denoise: float = field(
-        default=1.0, metadata=_flag("--denoise", float, "share of the noise range, over 0 to 1")
+        default=1.0,
+        metadata=_flag(
+            "--denoise", float, "all steps in this share of the noise range, as ComfyUI"
+        ),
+    )
+    strength: float | None = field(
+        default=None,
+        metadata=_flag("--strength", float, "only this last share of the steps, as diffusers"),
     )
     start: Start = field(
         default=FromNoise(), metadata=_flag("--image", FromImage.read, "start from this picture")
@@ -102,8 +113,9 @@ class GenerationRequest:
                 object.__setattr__(self, name, choice)
             _check(isinstance(choice, Choice), name, choice, "a name with its options")
             registry.check(choice.name)
-        for name in ("cfg_scale", "denoise"):
-            object.__setattr__(self, name, _number(name, getattr(self, name)))
+        for name in ("cfg_scale", "denoise", "strength"):
+            if (number := getattr(self, name)) is not None or name != "strength":
+                object.__setattr__(self, name, _number(name, number))
         object.__setattr__(self, "hooks", tuple(self.hooks))
         for name in ("prompt", "negative_prompt"):
             _check(isinstance(getattr(self, name), str), name, getattr(self, name), "text")
@@ -133,7 +145,31 @@ class GenerationRequest:
         _check(_whole(self.steps, 1, 1000), "steps", self.steps, "1 … 1000")
         _check(isfinite(self.cfg_scale), "cfg_scale", self.cfg_scale, "a finite number")
         _check(0 < self.denoise <= 1, "denoise", self.denoise, "over 0, up to 1")
+        if self.strength is not None:
+            self._check_strength(self.strength)
         _check(_whole(self.clip_skip, 0, 64), "clip_skip", self.clip_skip, "0 … 64")
+
+    def _check_strength(self, strength: float) -> None:
+        _check(0 < strength <= 1, "strength", strength, "over 0, up to 1, or None")
+        if self.denoise < 1:
+            raise InvalidField(
+                "denoise and strength say in two meanings how far a run goes from its picture.",
+                given={"denoise": self.denoise, "strength": strength},
+                allowed="one of them",
+                fix="denoise=1 beside strength, or strength=None beside denoise",
+            )
+        if self.steps_made < 1:
+            raise InvalidField(
+                "strength leaves no step to make.",
+                given={"steps": self.steps, "strength": strength},
+                allowed="steps * strength of 1 or more",
+                fix="more steps, or a larger strength",
+            )
+
+    @property
+    def steps_made(self) -> int:
+        """How many of the steps are made: all, or the share that ``strength`` leaves."""
+        return self.steps if self.strength is None else int(self.steps * self.strength)
 
     def changed(self, **fields: object) -> "GenerationRequest":
         """Return a copy with ``fields`` replaced; unknown names list the known ones."""
@@ -150,7 +186,7 @@ class GenerationRequest:
             values[entry.name] = getattr(self, entry.name)
         values["sampler"], values["schedule"] = str(self.sampler), str(self.schedule)
         values["hooks"] = [use.to_json() for use in self.hooks]
-        values["start"] = _plain(self.start)
+        values["start"] = write_start(self.start)
         return values
 
     @classmethod
@@ -162,7 +198,7 @@ class GenerationRequest:
         try:
             fields = dict(values)
             schema = int(fields.pop("schema", SCHEMA))
-            fields["start"] = _start(fields.pop("start", None))
+            fields["start"] = read_start(fields.pop("start", None))
             fields["hooks"] = tuple(map(HookUse.from_json, fields.get("hooks", ())))
         except (AttributeError, LookupError, TypeError, ValueError) as error:
             if isinstance(error, InvalidField):
@@ -183,24 +219,6 @@ class GenerationRequest:
                 fix="upgrade sdnb",
             )
         return cls().changed(**fields)
-
-
-def _plain(start: Start) -> JSON | None:
-    if isinstance(start, FromNoise):
-        return None
-    pictures = {"picture": start.picture}
-    if isinstance(start, Inpaint):
-        pictures["mask"] = start.mask
-    return {name: b64encode(picture.png).decode() for name, picture in pictures.items()}
-
-
-def _start(values: JSON | None) -> Start:
-    if values is None:
-        return FromNoise()
-    picture = Picture(b64decode(values["picture"]))
-    if "mask" not in values:
-        return FromImage(picture)
-    return Inpaint(picture, Picture(b64decode(values["mask"])))
 
 
 def _check(fits: bool, name: str, given: object, allowed: str) -> None:

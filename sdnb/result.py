@@ -86,7 +86,7 @@ class Result:
             seed += f" … {self.seeds[-1]}"
         steps = f"{self.trace.steps} steps"  # some schedules give more or fewer than asked
         if self.interrupted:
-            steps = f"interrupted after {self.trace.steps} of {asked.steps} steps"
+            steps = f"interrupted after {self.trace.steps} of {asked.steps_made} steps"
         parts = (
             f"seed {seed}",
             f"{asked.sampler} · {asked.schedule}",
@@ -168,7 +168,7 @@ class Result:
         """What a film of the run shows, in a line."""
         count, steps = len(self.seeds), f"forming in {self.trace.steps} steps"
         if self.interrupted:
-            steps += f", interrupted: {self.request.steps} were asked for"
+            steps += f", interrupted: {self.request.steps_made} were asked for"
         if count == 1:
             return f"{self._alt(self.seeds[0])}, {steps}"
         seeds = ", ".join(map(str, self.seeds))

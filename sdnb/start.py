@@ -23,8 +23,9 @@ from sdnb.shapes import Images, Latents
 def plan_levels(components: Components, request: GenerationRequest) -> list[float]:
     """Return the levels, [S + 1] falling to 0, that a request's sampler is given.
 
-    Raises `InvalidField` where the schedule gives none, and for a batch with a sampler that
-    chooses its steps for each image.
+    With a ``strength`` they are the last ``int(strength * S)`` steps of the schedule's S, as in
+    diffusers. Raises `InvalidField` where the schedule gives none, and for a batch with a sampler
+    that chooses its steps for each image.
     """
     sampler: Sampler = SAMPLERS[request.sampler.name]
     if sampler.adaptive and request.batch_size > 1:
@@ -42,7 +43,9 @@ def plan_levels(components: Components, request: GenerationRequest) -> list[floa
         discard_penultimate=sampler.discard_penultimate,
         **dict(request.schedule.options),
     ).tolist()
-    return levels
+    if request.strength is None:
+        return levels
+    return levels[-1 - max(1, int((len(levels) - 1) * request.strength)) :]
 
 
 @dataclass(frozen=True, eq=False)

@@ -265,7 +265,7 @@ def _matches_prompt(result: Result) -> bool | None:
 
 def _words(request: GenerationRequest) -> str:
     """Return a prompt without weights; "" where its words change on the way."""
-    if len(edited(request.prompt, request.steps, request.syntax)) > 1:
+    if len(edited(request.prompt, request.steps_made, request.syntax)) > 1:
         return ""
     chunks = read_chunks(request.prompt, request.syntax)
     return "".join(piece.text for chunk in chunks for piece in chunk)

@@ -97,6 +97,7 @@ def solution(components: Components, cell: Cell, result: Result) -> Cell:
         steps=STEPS,
         schedule=Choice("custom", (("sigmas", _between(start, low)),)),
         denoise=1.0,  # the levels say where they begin
+        strength=None,
     )
     return replace(cell, labels=(), request=fine)
 
@@ -125,7 +126,7 @@ def why_off_path(request: GenerationRequest) -> str:
     entry: Sampler = SAMPLERS[choice.name]
     options = {**SAMPLERS.options(choice.name), **dict(choice.options)}
     if any(
-        len(edited(text, request.steps, request.syntax)) > 1
+        len(edited(text, request.steps_made, request.syntax)) > 1
         for text in (request.prompt, request.negative_prompt)
     ):
         return "words that change on the way"

@@ -185,6 +185,7 @@ _EXAMPLES = {
     "--steps": "30",
     "--cfg": "4",
     "--denoise": "0.6",
+    "--strength": "0.6",
     "--image": "cat.png",
     "--mask": "mask.png --image cat.png",
     "--checkpoint": "tiny",
