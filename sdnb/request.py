@@ -13,6 +13,7 @@ from typing import Any, no_type_check
 
 from sdnb.choice import Choice
 from sdnb.errors import InvalidField, UnknownName
+from sdnb.hires import Hires
 from sdnb.hook_use import HookUse
 from sdnb.picture import FromImage, FromNoise, Start, read_start, write_start
 from sdnb.prompt import SYNTAXES
@@ -88,6 +89,10 @@ class GenerationRequest:
     start: Start = field(
         default=FromNoise(), metadata=_flag("--image", FromImage.read, "start from this picture")
     )
+    hires: Hires | None = field(
+        default=None,
+        metadata=_flag("--hires", Hires.parse, 'a second pass, enlarged: "2x denoise=0.5"'),
+    )
     checkpoint: str | None = field(
         default=None, metadata=_flag("--checkpoint", str, "the model's reference; none: the loaded")
     )
@@ -113,6 +118,9 @@ class GenerationRequest:
                 object.__setattr__(self, name, choice)
             _check(isinstance(choice, Choice), name, choice, "a name with its options")
             registry.check(choice.name)
+        if isinstance(self.hires, str):
+            object.__setattr__(self, "hires", Hires.parse(self.hires))
+        _check(isinstance(self.hires, Hires | None), "hires", self.hires, '"2x denoise=0.5"')
         for name in ("cfg_scale", "denoise", "strength"):
             if (number := getattr(self, name)) is not None or name != "strength":
                 object.__setattr__(self, name, _number(name, number))
@@ -133,7 +141,7 @@ class GenerationRequest:
         _check(seed is None or _whole(seed, 0, 2**64 - 1), "seed", seed, "0 … 2**64 - 1, or None")
         for name, size in zip(("width", "height"), sizes, strict=True):
             fits = size is None or (_whole(size, 8, 8192) and size % 8 == 0)
-            near = max(8, round(size / 8) * 8) if isinstance(size, int) else 512
+            near = min(8192, max(8, round(size / 8) * 8)) if isinstance(size, int) else 512
             if not fits:
                 raise InvalidField(
                     f"{name} must be a multiple of 8, the VAE's downsampling factor.",
@@ -158,7 +166,7 @@ class GenerationRequest:
                 allowed="one of them",
                 fix="denoise=1 beside strength, or strength=None beside denoise",
             )
-        if self.steps_made < 1:
+        if self.steps_made[0] < 1:
             raise InvalidField(
                 "strength leaves no step to make.",
                 given={"steps": self.steps, "strength": strength},
@@ -167,9 +175,10 @@ class GenerationRequest:
             )
 
     @property
-    def steps_made(self) -> int:
-        """How many of the steps are made: all, or the share that ``strength`` leaves."""
-        return self.steps if self.strength is None else int(self.steps * self.strength)
+    def steps_made(self) -> tuple[int, ...]:
+        """How many steps each pass makes: all, or the share that ``strength`` leaves."""
+        first = self.steps if self.strength is None else int(self.steps * self.strength)
+        return (first,) if self.hires is None else (first, self.hires.steps or self.steps)
 
     def changed(self, **fields: object) -> "GenerationRequest":
         """Return a copy with ``fields`` replaced; unknown names list the known ones."""
@@ -185,6 +194,7 @@ class GenerationRequest:
         for entry in dataclasses.fields(self):
             values[entry.name] = getattr(self, entry.name)
         values["sampler"], values["schedule"] = str(self.sampler), str(self.schedule)
+        values["hires"] = None if self.hires is None else str(self.hires)
         values["hooks"] = [use.to_json() for use in self.hooks]
         values["start"] = write_start(self.start)
         return values

@@ -76,13 +76,14 @@ class Opening:
         pixels = from_pil([start.picture.open().resize(self._size)])
         return encode_images(self.components, pixels).to(self.eps).expand_as(self.eps)
 
-    def noised(self, sigma: float) -> Latents:
-        """Return the latents [B, C, h, w] at the run's first level.
+    def noised(self, sigma: float, clean: Latents | None = None) -> Latents:
+        """Return latents [B, C, h, w], the picture's if none are given, at the run's first level.
 
         At the noisiest level the noise has the variance of noised data, ``1 + sigma**2``.
         """
         full = sigma >= self.components.noise_schedule.sigma_max * (1 - 1e-5)
-        return add_noise(self.clean, self.eps, sqrt(1 + sigma**2) if full else sigma)
+        clean = self.clean if clean is None else clean
+        return add_noise(clean, self.eps, sqrt(1 + sigma**2) if full else sigma)
 
     @cached_property
     def known(self) -> KnownRegion | None:

@@ -91,7 +91,7 @@ class Comparison:
     def steps(self) -> tuple[int, int]:
         """How many steps are made and how many are asked for; those of equal cells count once."""
         cells = self.plan.cells
-        asked = {number: cells[number].request.steps_made for number in self._first.values()}
+        asked = {number: sum(cells[number].request.steps_made) for number in self._first.values()}
         made = dict.fromkeys(self._open(), 0)
         made |= {number: min(run.index, asked[number]) for number, run in self.engine.runs.items()}
         return sum((asked | made).values()), sum(asked.values())

@@ -186,6 +186,7 @@ _EXAMPLES = {
     "--cfg": "4",
     "--denoise": "0.6",
     "--strength": "0.6",
+    "--hires": '"2x denoise=0.5"',
     "--image": "cat.png",
     "--mask": "mask.png --image cat.png",
     "--checkpoint": "tiny",

@@ -9,6 +9,7 @@ from PIL import Image
 
 from sdnb import png
 from sdnb.choice import Choice
+from sdnb.hires import Hires
 from sdnb.hook_use import HookUse
 from sdnb.magics.commands import usages
 from sdnb.magics.help import overview
@@ -32,6 +33,7 @@ REQUEST = GenerationRequest(
     schedule=Choice("exponential"),
     denoise=0.6,
     start=Inpaint(Picture(PIXEL), Picture(PIXEL)),
+    hires=Hires(scale=1.5, denoise=0.4, steps=10, upscale="latent"),
     checkpoint="tiny",
     clip_skip=1,
     syntax="plain",
