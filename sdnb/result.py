@@ -49,9 +49,11 @@ class Result:
     seconds : float
         Time spent computing; pauses do not count.
     evaluations : int
-        How often the network was asked (one guided answer counts once).
+        How often the network was asked (one guided answer counts once), in all passes.
     notices : tuple of str
         What the user should know: unknown words, text that was cut off.
+    trace : Trace
+        Every state; of a run with ``hires``, of its second pass. So is the attention.
     attention : Attention or None
         Where the words of the prompt looked, of a run with ``attention=True``.
     parent : (str, int) or None
