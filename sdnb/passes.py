@@ -77,6 +77,7 @@ class Passes:
         yield from self.lane.events()
         for following in self._lanes[1:]:
             following.denoised = self._enlarged()
+            self.lane.recorder = Recorder("none")  # a result has the trace of its last pass
             self.lane = following
             yield from following.events()
 

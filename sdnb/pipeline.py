@@ -147,7 +147,8 @@ class Pipeline:
             Of a run with ``keep="all"``.
         step : int
             0 … N - 1: the latents before this step are where the branch begins. Of a branch: not
-            before its own first step; for those, branch the result that it came from.
+            before its own first step; for those, branch the result that it came from. Of a
+            run with ``hires``: a step of its second pass.
         hooks : Hooks, optional
             In place of the hooks of the recorded request.
         wait, keep, budget

@@ -45,6 +45,8 @@ class GenerationRequest:
     share of the noise range, over which all ``steps`` are spread; 20 steps at 0.5 are the last
     20 of 40. ``strength``, as in diffusers: a share of the ``steps``, of which only the last
     ``int(steps * strength)`` are made; 20 steps at 0.5 are the last 10 of 20.
+
+    With ``hires``, ``width`` and ``height`` are those of the first pass.
     """
 
     prompt: str = field(

@@ -86,12 +86,12 @@ class Run:
 
     @property
     def sigmas(self) -> tuple[float, ...]:
-        """The levels to visit, falling to 0."""
+        """The levels to visit, falling to 0; of the pass that is on."""
         return tuple(self._lane.sigmas)
 
     @property
     def index(self) -> int:
-        """How many steps are made."""
+        """How many steps are made, in all passes."""
         return self._passes.index
 
     @property
