@@ -25,7 +25,7 @@ from sdnb.past import Past
 from sdnb.prompt import edited
 from sdnb.registry import SAMPLERS
 from sdnb.request import GenerationRequest
-from sdnb.shapes import Latents, State
+from sdnb.shapes import Images, Latents, State
 from sdnb.start import Opening, plan_levels
 from sdnb.trace import Evaluation, Recorder
 
@@ -40,7 +40,10 @@ class Lane:
     sigmas : list of float, [S + 1]
         The levels to visit.
     x, denoised : Tensor [B, C, h, w], or None before the first
-        The latents now, and the last estimate of the clean ones.
+        The latents now, and the last estimate of the clean ones. Those of a pass before may be
+        given as the first estimate: the lane begins from them.
+    images : Tensor [B, 3, H, W], or None before the end
+        The pictures.
     index : int
         The step to come, 0 … S.
     total : int or None
@@ -67,6 +70,7 @@ class Lane:
         self.recorder = recorder
         self.x: Latents | None = None
         self.denoised: Latents | None = None
+        self.images: Images | None = None
         self.index = 0
         self.attention = attention
         self.has_ended = False
@@ -113,7 +117,9 @@ class Lane:
         images = yield Decode(x)
         if not isinstance(images, Tensor):
             raise TypeError("a wish for pictures must be sent them")
-        yield apply_hooks(ImageEvent(x, self.opening.pasted(images)), self._hooks.on_image)
+        event = apply_hooks(ImageEvent(x, self.opening.pasted(images)), self._hooks.on_image)
+        self.images = event.images
+        yield event
 
     def _encode(self) -> Generator[Yielded, Sent, None]:
         request = self.request
@@ -143,7 +149,7 @@ class Lane:
         }
 
     def _begin(self) -> Generator[Yielded, Sent, Latents]:
-        x = self.opening.noised(self.sigmas[0])
+        x = self.opening.noised(self.sigmas[0], self.denoised)
         event = apply_hooks(StartEvent(self.sigmas[0], x), self._hooks.on_start)
         self.x = event.x
         self.recorder.start(self.sigmas[0], self.x)

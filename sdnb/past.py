@@ -12,7 +12,7 @@ from sdnb.registry import SAMPLERS
 from sdnb.request import GenerationRequest
 from sdnb.trace import Evaluation, Trace
 
-FIXED = ("batch_size", "width", "height", "denoise", "start", "checkpoint")
+FIXED = ("batch_size", "width", "height", "denoise", "strength", "start", "hires", "checkpoint")
 """Fields that a branch shares with its parent: they decide what the latents are."""
 
 

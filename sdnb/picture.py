@@ -1,11 +1,14 @@
 """Pictures that go into a run, and the ways to start: from noise, from a picture or a part."""
 
+from base64 import b64decode, b64encode
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, no_type_check
 
+from sdnb.borders import border_mask, check_borders, extended
 from sdnb.errors import InvalidField
 
 if TYPE_CHECKING:
@@ -58,6 +61,11 @@ class Picture:
                 allowed="a whole PNG file",
                 fix="make it with Picture.read(path) or Picture.of(image)",
             ) from error
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels."""
+        return self.open().size
 
     @property
     def is_black(self) -> bool:
@@ -118,6 +126,44 @@ class Inpaint:
         """Start from the picture file at ``path``, with the mask in another."""
         return cls(Picture.read(path), Picture.read(mask))
 
+    @classmethod
+    def outpaint(  # noqa: PLR0913 - four sides, any of which may be left out
+        cls,
+        picture: Picture,
+        *,
+        left: int = 0,
+        top: int = 0,
+        right: int = 0,
+        bottom: int = 0,
+        feather: int = 16,
+    ) -> "Inpaint":
+        """Start from a picture with borders around it that are to be painted.
+
+        They begin with the colours of the picture's edges. The run needs the new size:
+        ``width, height = start.picture.size``.
+
+        Parameters
+        ----------
+        left, top, right, bottom : int
+            Pixels to add on each side; the new width and height are multiples of 8.
+        feather : int
+            Pixels within the picture, along a border, over which the mask falls to black: there
+            old and new blend. 0 leaves the picture whole.
+
+        Raises
+        ------
+        InvalidField
+            Without a border, and for a size that no run can have.
+        """
+        _check("Inpaint", picture)
+        borders = {"left": left, "top": top, "right": right, "bottom": bottom}
+        check_borders(picture.size, borders, feather)
+        image = picture.open()
+        return cls(
+            Picture.of(extended(image, borders)),
+            Picture.of(border_mask(image.size, borders, feather)),
+        )
+
 
 Start = FromNoise | FromImage | Inpaint
 
@@ -132,6 +178,46 @@ def masked(start: Start, mask: Picture | None) -> Start:
             fix="--image cat.png --mask mask.png",
         )
     return FromImage(start.picture) if mask is None else Inpaint(start.picture, mask)
+
+
+def outpainted(start: Start, borders: Mapping[str, int]) -> Inpaint:
+    """Give a picture borders to paint; raises `InvalidField` without one, or if it has a mask."""
+    if isinstance(start, FromNoise):
+        raise InvalidField(
+            "a border goes around a picture, and there is no picture.",
+            given="--outpaint alone",
+            allowed="--outpaint with --image",
+            fix="--image cat.png --outpaint right=64",
+        )
+    if isinstance(start, Inpaint):
+        raise InvalidField(
+            "a border brings its own mask, and the picture has one.",
+            given="--outpaint with --mask",
+            allowed="one of them",
+            fix="--mask none, where the defaults hold a mask",
+        )
+    return Inpaint.outpaint(start.picture, **borders)
+
+
+def write_start(start: Start) -> dict[str, str] | None:
+    """Return a start as plain values for JSON: its pictures in base64; None for noise alone."""
+    if isinstance(start, FromNoise):
+        return None
+    pictures = {"picture": start.picture}
+    if isinstance(start, Inpaint):
+        pictures["mask"] = start.mask
+    return {name: b64encode(picture.png).decode() for name, picture in pictures.items()}
+
+
+@no_type_check  # at run time: what a file holds may be anything, and fails as its caller expects
+def read_start(values: Mapping[str, str] | None) -> Start:
+    """Read what `write_start` wrote."""
+    if values is None:
+        return FromNoise()
+    picture = Picture(b64decode(values["picture"]))
+    if "mask" not in values:
+        return FromImage(picture)
+    return Inpaint(picture, Picture(b64decode(values["mask"])))
 
 
 def _check(name: str, *pictures: object) -> None:

@@ -13,6 +13,7 @@ from PIL.Image import Image
 from sdnb.choice import Choice
 from sdnb.errors import InvalidField, PipelineBusy, UnknownName
 from sdnb.events import During, Hook, Hooks, StartEvent, StepEvent
+from sdnb.hook_use import HookUse
 from sdnb.models.attention import AttentionRecorder
 from sdnb.models.components import Components
 from sdnb.models.denoiser import Denoiser
@@ -20,7 +21,7 @@ from sdnb.models.loading import load_components, swap_parts
 from sdnb.models.vae import decode_in_parts, to_pil
 from sdnb.past import Past, check_is_its_own
 from sdnb.registry import HOOKS
-from sdnb.request import GenerationRequest, HookUse
+from sdnb.request import GenerationRequest
 from sdnb.result import Result
 from sdnb.run import Run
 from sdnb.shapes import Latents
@@ -176,7 +177,8 @@ class Pipeline:
             Of a run with ``keep="all"``.
         step : int
             0 … N - 1: the latents before this step are where the branch begins. Of a branch: not
-            before its own first step; for those, branch the result that it came from.
+            before its own first step; for those, branch the result that it came from. Of a
+            run with ``hires``: a step of its second pass.
         hooks : Hooks, optional
             In place of the hooks of the recorded request.
         wait, keep, budget

@@ -50,6 +50,12 @@ _SCHEDULE_NAMES = {
     "beta_sigma": "Beta",
     "align_your_steps": "Align Your Steps",
 }
+_UPSCALER_NAMES = {
+    "latent": "Latent",
+    "latent_nearest": "Latent (nearest)",
+    "latent_bicubic": "Latent (bicubic)",
+    "lanczos": "Lanczos",
+}
 
 
 def write(
@@ -131,11 +137,27 @@ def _settings(request: GenerationRequest, index: int) -> Iterator[tuple[str, str
         yield "Size", f"{request.width}x{request.height}"
     if request.checkpoint is not None:
         yield "Model", request.checkpoint
-    if request.denoise < 1:
-        yield "Denoising strength", f"{request.denoise:g}"
+    yield from _denoising(request)
     if request.clip_skip:
         # This form counts the layer that is read, from the end: 1 reads the last.
         yield "Clip skip", str(request.clip_skip + 1)
+
+
+def _denoising(request: GenerationRequest) -> Iterator[tuple[str, str]]:
+    """Give how far the run goes from what it begins with; the form has one such number only."""
+    share = request.denoise if request.strength is None else request.strength
+    hires = request.hires
+    if hires is None:
+        if share < 1:
+            yield "Denoising strength", f"{share:g}"
+        return
+    if share < 1:
+        yield "First pass denoising strength", f"{share:g}"
+    yield "Denoising strength", f"{hires.denoise:g}"
+    yield "Hires upscale", f"{hires.scale:g}"
+    if hires.steps is not None:
+        yield "Hires steps", str(hires.steps)
+    yield "Hires upscaler", _UPSCALER_NAMES[hires.upscale]
 
 
 def _known_as(choice: Choice, names: Mapping[str, str]) -> str:

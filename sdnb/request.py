@@ -6,8 +6,6 @@ What the request leads to is in `sdnb.pipeline`; what comes out, in `sdnb.result
 """
 
 import dataclasses
-import re
-from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from math import isfinite
@@ -15,91 +13,16 @@ from typing import Any, no_type_check
 
 from sdnb.choice import Choice
 from sdnb.errors import InvalidField, UnknownName
-from sdnb.picture import FromImage, FromNoise, Inpaint, Picture, Start
+from sdnb.hires import Hires
+from sdnb.hook_use import HookUse
+from sdnb.picture import FromImage, FromNoise, Start, read_start, write_start
 from sdnb.prompt import SYNTAXES
 from sdnb.registry import SAMPLERS, SCHEDULES
 
 SCHEMA = 2
 """Version of the JSON form. Requests of version 1 knew no meaning of brackets."""
 
-POINTS = ("text", "start", "model", "denoise", "step", "image")
-"""The six points of a run where a hook can stand."""
-
-MODULE = "module."
-"""Before the path of a module of the network, which is a point as well."""
-
 JSON = dict[str, Any]  # what json.loads gives
-
-
-@dataclass(frozen=True)
-class HookUse:
-    """A hook at a point of the run: ``step:my_function@3-7``, steps counted from 0.
-
-    A point is one of `POINTS`, or a module of the network: ``module.mid_block:my_function``.
-    ``last`` None means until the end. The name is looked up in the registry of hooks when the
-    run starts; not where the function was ``given`` to the recorded run: there it is only a name.
-    """
-
-    point: str
-    hook: Choice
-    first: int = 0
-    last: int | None = None
-    given: bool = False
-
-    def __post_init__(self) -> None:
-        if self.point not in POINTS and not self.point.startswith(MODULE):
-            raise InvalidField(
-                "a run has no such hook point.",
-                given=self.point,
-                allowed=", ".join((*POINTS, f"{MODULE}PATH")),
-            )
-        if self.point in ("text", "start", "image") and (self.first, self.last) != (0, None):
-            raise InvalidField(
-                f"the point {self.point} comes once in a run and has no steps.",
-                given=str(self),
-                allowed=f"steps at model, denoise, step, {MODULE}PATH",
-                fix=f"{self.point}:{self.hook}",
-            )
-        if self.first < 0 or (self.last is not None and self.last < self.first):
-            raise InvalidField(
-                "a hook's steps run from the first to the last, counted from 0.",
-                given=f"{self.first}-{self.last}",
-                fix="@3-7 for steps 3 to 7, @3- from step 3 on, @3 for step 3 alone",
-            )
-
-    @classmethod
-    def parse(cls, text: str) -> "HookUse":
-        """Read ``point:name@first-last``; the steps may be left out."""
-        match = re.fullmatch(r"([\w.]+):([^@]+?)(?:@(\d+)(?:(-)(\d+)?)?)?", text.strip())
-        if match is None:
-            raise InvalidField(
-                "a hook is written point:function@first-last.",
-                given=text,
-                allowed=f"points: {', '.join(POINTS)}, {MODULE}PATH",
-                fix="--on step:my_function@3-7",
-            )
-        point, hook, first, dash, last = match.groups()
-        only = int(first) if first and not dash else None
-        return cls(
-            point, Choice.parse(hook), int(first or 0), int(last) if last is not None else only
-        )
-
-    def to_json(self) -> str | JSON:
-        """Return the use as it is written; of a given function, beside the key ``given``."""
-        return {"given": str(self)} if self.given else str(self)
-
-    @classmethod
-    def from_json(cls, written: str | JSON) -> "HookUse":
-        """Read what `to_json` wrote."""
-        if isinstance(written, str):
-            return cls.parse(written)
-        return dataclasses.replace(cls.parse(written["given"]), given=True)
-
-    def __str__(self) -> str:
-        if self.first == 0 and self.last is None:
-            return f"{self.point}:{self.hook}"
-        last = "" if self.last is None else self.last
-        return f"{self.point}:{self.hook}@{self.first}-{last}"
 
 
 def _flag(
@@ -117,6 +40,13 @@ class GenerationRequest:
     Raises `InvalidField` or `UnknownName` at once when a value cannot be. ``seed``, ``width``
     and ``height`` may be None: the pipeline resolves them before the run (a drawn seed, the
     checkpoint's training size), and the Result's request holds what was used.
+
+    How far a run goes from its picture is said in one of two ways. ``denoise``, as in ComfyUI: a
+    share of the noise range, over which all ``steps`` are spread; 20 steps at 0.5 are the last
+    20 of 40. ``strength``, as in diffusers: a share of the ``steps``, of which only the last
+    ``int(steps * strength)`` are made; 20 steps at 0.5 are the last 10 of 20.
+
+    With ``hires``, ``width`` and ``height`` are those of the first pass.
     """
 
     prompt: str = field(
@@ -149,10 +79,21 @@ class GenerationRequest:
         default=Choice("karras"), metadata=_flag("--schedule", Choice.parse, "which noise levels")
     )
     denoise: float = field(
-        default=1.0, metadata=_flag("--denoise", float, "share of the noise range, over 0 to 1")
+        default=1.0,
+        metadata=_flag(
+            "--denoise", float, "all steps in this share of the noise range, as ComfyUI"
+        ),
+    )
+    strength: float | None = field(
+        default=None,
+        metadata=_flag("--strength", float, "only this last share of the steps, as diffusers"),
     )
     start: Start = field(
         default=FromNoise(), metadata=_flag("--image", FromImage.read, "start from this picture")
+    )
+    hires: Hires | None = field(
+        default=None,
+        metadata=_flag("--hires", Hires.parse, 'a second pass, enlarged: "2x denoise=0.5"'),
     )
     checkpoint: str | None = field(
         default=None, metadata=_flag("--checkpoint", str, "the model's reference; none: the loaded")
@@ -179,8 +120,12 @@ class GenerationRequest:
                 object.__setattr__(self, name, choice)
             _check(isinstance(choice, Choice), name, choice, "a name with its options")
             registry.check(choice.name)
-        for name in ("cfg_scale", "denoise"):
-            object.__setattr__(self, name, _number(name, getattr(self, name)))
+        if isinstance(self.hires, str):
+            object.__setattr__(self, "hires", Hires.parse(self.hires))
+        _check(isinstance(self.hires, Hires | None), "hires", self.hires, '"2x denoise=0.5"')
+        for name in ("cfg_scale", "denoise", "strength"):
+            if (number := getattr(self, name)) is not None or name != "strength":
+                object.__setattr__(self, name, _number(name, number))
         object.__setattr__(self, "hooks", tuple(self.hooks))
         for name in ("prompt", "negative_prompt"):
             _check(isinstance(getattr(self, name), str), name, getattr(self, name), "text")
@@ -198,7 +143,7 @@ class GenerationRequest:
         _check(seed is None or _whole(seed, 0, 2**64 - 1), "seed", seed, "0 … 2**64 - 1, or None")
         for name, size in zip(("width", "height"), sizes, strict=True):
             fits = size is None or (_whole(size, 8, 8192) and size % 8 == 0)
-            near = max(8, round(size / 8) * 8) if isinstance(size, int) else 512
+            near = min(8192, max(8, round(size / 8) * 8)) if isinstance(size, int) else 512
             if not fits:
                 raise InvalidField(
                     f"{name} must be a multiple of 8, the VAE's downsampling factor.",
@@ -210,7 +155,32 @@ class GenerationRequest:
         _check(_whole(self.steps, 1, 1000), "steps", self.steps, "1 … 1000")
         _check(isfinite(self.cfg_scale), "cfg_scale", self.cfg_scale, "a finite number")
         _check(0 < self.denoise <= 1, "denoise", self.denoise, "over 0, up to 1")
+        if self.strength is not None:
+            self._check_strength(self.strength)
         _check(_whole(self.clip_skip, 0, 64), "clip_skip", self.clip_skip, "0 … 64")
+
+    def _check_strength(self, strength: float) -> None:
+        _check(0 < strength <= 1, "strength", strength, "over 0, up to 1, or None")
+        if self.denoise < 1:
+            raise InvalidField(
+                "denoise and strength say in two meanings how far a run goes from its picture.",
+                given={"denoise": self.denoise, "strength": strength},
+                allowed="one of them",
+                fix="denoise=1 beside strength, or strength=None beside denoise",
+            )
+        if self.steps_made[0] < 1:
+            raise InvalidField(
+                "strength leaves no step to make.",
+                given={"steps": self.steps, "strength": strength},
+                allowed="steps * strength of 1 or more",
+                fix="more steps, or a larger strength",
+            )
+
+    @property
+    def steps_made(self) -> tuple[int, ...]:
+        """How many steps each pass makes: all, or the share that ``strength`` leaves."""
+        first = self.steps if self.strength is None else int(self.steps * self.strength)
+        return (first,) if self.hires is None else (first, self.hires.steps or self.steps)
 
     def changed(self, **fields: object) -> "GenerationRequest":
         """Return a copy with ``fields`` replaced; unknown names list the known ones."""
@@ -226,8 +196,9 @@ class GenerationRequest:
         for entry in dataclasses.fields(self):
             values[entry.name] = getattr(self, entry.name)
         values["sampler"], values["schedule"] = str(self.sampler), str(self.schedule)
+        values["hires"] = None if self.hires is None else str(self.hires)
         values["hooks"] = [use.to_json() for use in self.hooks]
-        values["start"] = _plain(self.start)
+        values["start"] = write_start(self.start)
         return values
 
     @classmethod
@@ -239,7 +210,7 @@ class GenerationRequest:
         try:
             fields = dict(values)
             schema = int(fields.pop("schema", SCHEMA))
-            fields["start"] = _start(fields.pop("start", None))
+            fields["start"] = read_start(fields.pop("start", None))
             fields["hooks"] = tuple(map(HookUse.from_json, fields.get("hooks", ())))
         except (AttributeError, LookupError, TypeError, ValueError) as error:
             if isinstance(error, InvalidField):
@@ -260,24 +231,6 @@ class GenerationRequest:
                 fix="upgrade sdnb",
             )
         return cls().changed(**fields)
-
-
-def _plain(start: Start) -> JSON | None:
-    if isinstance(start, FromNoise):
-        return None
-    pictures = {"picture": start.picture}
-    if isinstance(start, Inpaint):
-        pictures["mask"] = start.mask
-    return {name: b64encode(picture.png).decode() for name, picture in pictures.items()}
-
-
-def _start(values: JSON | None) -> Start:
-    if values is None:
-        return FromNoise()
-    picture = Picture(b64decode(values["picture"]))
-    if "mask" not in values:
-        return FromImage(picture)
-    return Inpaint(picture, Picture(b64decode(values["mask"])))
 
 
 def _check(fits: bool, name: str, given: object, allowed: str) -> None:

@@ -49,9 +49,11 @@ class Result:
     seconds : float
         Time spent computing; pauses do not count.
     evaluations : int
-        How often the network was asked (one guided answer counts once).
+        How often the network was asked (one guided answer counts once), in all passes.
     notices : tuple of str
         What the user should know: unknown words, text that was cut off.
+    trace : Trace
+        Every state; of a run with ``hires``, of its second pass. So is the attention.
     attention : Attention or None
         Where the words of the prompt looked, of a run with ``attention=True``.
     parent : (str, int) or None
@@ -87,13 +89,15 @@ class Result:
         seed = str(self.seeds[0])
         if len(self.seeds) > 1:
             seed += f" … {self.seeds[-1]}"
-        steps = f"{self.trace.steps} steps"  # some schedules give more or fewer than asked
+        *before, _ = asked.steps_made
+        steps = " + ".join(map(str, (*before, self.trace.steps))) + " steps"  # really taken
         if self.interrupted:
-            steps = f"interrupted after {self.trace.steps} of {asked.steps} steps"
+            steps = f"interrupted after {self._steps_taken} of {sum(asked.steps_made)} steps"
         parts = (
             f"seed {seed}",
             f"{asked.sampler} · {asked.schedule}",
             steps,
+            *([] if asked.hires is None else [f"hires {asked.hires}"]),
             f"cfg {asked.cfg_scale:g}",
             f"{self.evaluations} evaluations",
             f"{self.seconds:.2f} s",
@@ -115,7 +119,7 @@ class Result:
         if self.checkpoint_sha256:
             facts[png.CHECKPOINT] = self.checkpoint_sha256
         if self.interrupted:
-            facts["interrupted after steps"] = str(self.trace.steps)
+            facts["interrupted after steps"] = str(self._steps_taken)
         return [
             png.write(
                 image,
@@ -170,11 +174,19 @@ class Result:
         return animation.write(frames, path, seconds=seconds, description=said)
 
     @property
+    def _steps_taken(self) -> int:
+        """How many steps were made in all passes; some schedules give other than asked."""
+        return sum(self.request.steps_made[:-1]) + self.trace.steps
+
+    @property
     def _story(self) -> str:
         """What a film of the run shows, in a line."""
+        *before, asked = self.request.steps_made
         count, steps = len(self.seeds), f"forming in {self.trace.steps} steps"
+        if before:
+            steps += " of its second pass"
         if self.interrupted:
-            steps += f", interrupted: {self.request.steps} were asked for"
+            steps += f", interrupted: {asked} were asked for"
         if count == 1:
             return f"{self._alt(self.seeds[0])}, {steps}"
         seeds = ", ".join(map(str, self.seeds))

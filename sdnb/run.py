@@ -14,7 +14,7 @@ import torch
 from PIL.Image import Image
 
 from sdnb.errors import InvalidField, SdnbError
-from sdnb.events import Event, Hooks, ImageEvent, StartEvent, StepEvent
+from sdnb.events import Event, Hooks, StartEvent, StepEvent
 from sdnb.lane import Lane
 from sdnb.models.attention import AttentionRecorder
 from sdnb.models.components import Components
@@ -22,10 +22,11 @@ from sdnb.models.denoiser import Denoiser
 from sdnb.models.networks import Asked, Networks, Told
 from sdnb.models.vae import decode_latents, to_pil
 from sdnb.notices import notices
+from sdnb.passes import Passes
 from sdnb.past import Past
 from sdnb.request import GenerationRequest
 from sdnb.result import Decoder, Result, picture_row, quiet_line
-from sdnb.shapes import Images, Latents
+from sdnb.shapes import Latents
 from sdnb.trace import Recorder
 
 Turn = Callable[[bool], AbstractContextManager[None]]
@@ -64,13 +65,12 @@ class Run:
         self._waits = wait
         self._parent = parent
         self._decoder = decoder
-        self._lane = Lane(
+        self._passes = Passes(
             denoiser, request, hooks, recorder=recorder, attention=attention, past=past
         )
-        self._events = self._lane.events()
+        self._events = self._passes.events()
         self._waiting: Asked | None = None  # asked, not yet answered: an interrupt came between
         self._held: Event | None = None
-        self._images: Images | None = None
         self._cancelled = False
         self._ended_by: Exception | None = None
 
@@ -86,18 +86,18 @@ class Run:
 
     @property
     def sigmas(self) -> tuple[float, ...]:
-        """The levels to visit, falling to 0."""
+        """The levels to visit, falling to 0; of the pass that is on."""
         return tuple(self._lane.sigmas)
 
     @property
     def index(self) -> int:
-        """How many steps are made."""
-        return self._lane.index
+        """How many steps are made, in all passes."""
+        return self._passes.index
 
     @property
     def evaluations(self) -> int:
         """How often the network was asked so far."""
-        return self._lane.evaluations
+        return self._passes.evaluations
 
     def __iter__(self) -> Iterator[Event]:
         return self
@@ -164,8 +164,6 @@ class Run:
         self._waiting = None if isinstance(said, Event) else said
         if isinstance(said, Event):
             self._held = said
-        if isinstance(said, ImageEvent):
-            self._images = said.images
         return said
 
     @contextmanager
@@ -179,7 +177,7 @@ class Run:
     @property
     def has_pictures(self) -> bool:
         """Whether it went to its end."""
-        return self._images is not None
+        return self._lane.images is not None
 
     @property
     def has_failed(self) -> bool:
@@ -236,17 +234,16 @@ class Run:
             continue
         with self._turn(True):
             said = notices(self._components, self.request)
-        interrupted = self._images is None
-        attention = self._lane.attention
-        images = self.preview() if self._images is None else to_pil(self._images)
+        drawn, attention = self._lane.images, self._lane.attention
+        images = self.preview() if drawn is None else to_pil(drawn)
         return Result(
-            request=self.request,
+            request=self._passes.request,
             latents=self._clean().cpu(),
             images=tuple(images),
             seeds=self._lane.seeds,
             seconds=self.seconds,
             evaluations=self.evaluations,
-            interrupted=interrupted,
+            interrupted=drawn is None,
             notices=(*said, *self._lane.recorder.notices),
             trace=self._lane.recorder.trace(),
             attention=None if attention is None else attention.attention(),
@@ -267,6 +264,10 @@ class Run:
         alts = [f"Preview of seed {seed}: {self.request.prompt}" for seed in self._lane.seeds]
         html = picture_row(self.preview(), alts) + quiet_line(repr(self)[1:-1])
         return {"text/plain": repr(self), "text/html": html}
+
+    @property
+    def _lane(self) -> Lane:
+        return self._passes.lane
 
     @property
     def _components(self) -> Components:

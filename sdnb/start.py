@@ -25,8 +25,9 @@ from sdnb.shapes import Images, Latents
 def plan_levels(components: Components, request: GenerationRequest) -> list[float]:
     """Return the levels, [S + 1] falling to 0, that a request's sampler is given.
 
-    Raises `InvalidField` where the schedule gives none, and for a batch with a sampler that
-    chooses its steps for each image.
+    With a ``strength`` they are the last ``int(strength * S)`` steps of the schedule's S, as in
+    diffusers. Raises `InvalidField` where the schedule gives none, and for a batch with a sampler
+    that chooses its steps for each image.
     """
     sampler: Sampler = SAMPLERS[request.sampler.name]
     if sampler.adaptive and request.batch_size > 1:
@@ -44,7 +45,9 @@ def plan_levels(components: Components, request: GenerationRequest) -> list[floa
         discard_penultimate=sampler.discard_penultimate,
         **dict(request.schedule.options),
     ).tolist()
-    return levels
+    if request.strength is None:
+        return levels
+    return levels[-1 - max(1, int((len(levels) - 1) * request.strength)) :]
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,13 +78,14 @@ class Opening:
         pixels = from_pil([start.picture.open().resize(self._size)])
         return encode_images(self.components, pixels).to(self.eps).expand_as(self.eps)
 
-    def noised(self, sigma: float) -> Latents:
-        """Return the latents [B, C, h, w] at the run's first level.
+    def noised(self, sigma: float, clean: Latents | None = None) -> Latents:
+        """Return latents [B, C, h, w], the picture's if none are given, at the run's first level.
 
         At the noisiest level the noise has the variance of noised data, ``1 + sigma**2``.
         """
         full = sigma >= self.components.noise_schedule.sigma_max * (1 - 1e-5)
-        return add_noise(self.clean, self.eps, sqrt(1 + sigma**2) if full else sigma)
+        clean = self.clean if clean is None else clean
+        return add_noise(clean, self.eps, sqrt(1 + sigma**2) if full else sigma)
 
     @cached_property
     def known(self) -> KnownRegion | None:

@@ -12,9 +12,10 @@ from PIL.PngImagePlugin import PngInfo
 from sdnb import png
 from sdnb.choice import Choice
 from sdnb.errors import InvalidField
+from sdnb.hook_use import HookUse
 from sdnb.picture import FromImage, Picture
 from sdnb.registry import SCHEDULES
-from sdnb.request import GenerationRequest, HookUse
+from sdnb.request import GenerationRequest
 
 REQUEST = GenerationRequest(
     prompt="a red circle, (bold:1.2)\non {white|grey}",
@@ -89,6 +90,7 @@ def test_parameters_name_only_what_was_used() -> None:
     # then
     assert not any(word in texts[0] for word in ("Negative", "Seed", "Size", "Denoising", "Clip"))
     assert 'Model: "a, b", Denoising strength: 0.5, Clip skip: 2' in texts[1]
+    assert "Denoising strength: 0.3," in png.parameters(plain.changed(strength=0.3), index=0)
 
 
 def test_the_json_says_which_libraries_drew_it(tmp_path: Path, picture: Image.Image) -> None:

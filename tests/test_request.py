@@ -10,9 +10,10 @@ from PIL import Image
 
 from sdnb.choice import Choice
 from sdnb.errors import InvalidField, UnknownName
+from sdnb.hook_use import HookUse
 from sdnb.picture import FromImage, Inpaint, Picture
 from sdnb.registry import SAMPLERS, SCHEDULES
-from sdnb.request import GenerationRequest, HookUse
+from sdnb.request import GenerationRequest
 
 REQUESTS = st.builds(
     GenerationRequest,
@@ -39,6 +40,19 @@ def test_json_gives_the_same_request_back(request):
     assert hash(pickle.loads(pickle.dumps(request))) == hash(request)
 
 
+@given(steps=st.integers(1, 1000), share=st.floats(0.01, 1))
+def test_json_gives_the_same_strength_back(steps, share):
+    # given
+    request = GenerationRequest(steps=steps, strength=max(share, 1.001 / steps) if steps > 1 else 1)
+
+    # when
+    again = GenerationRequest.from_json(json.loads(json.dumps(request.to_json())))
+
+    # then
+    assert again == request
+    assert 1 <= again.steps_made[0] <= steps
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [
@@ -53,6 +67,8 @@ def test_json_gives_the_same_request_back(request):
         ("cfg_scale", "much"),
         ("denoise", 0),
         ("denoise", 1.5),
+        ("strength", 0),
+        ("strength", True),
         ("prompt", None),
         ("clip_skip", -1),
         ("checkpoint", 5),

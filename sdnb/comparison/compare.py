@@ -90,7 +90,8 @@ class Comparison:
     @property
     def steps(self) -> tuple[int, int]:
         """How many steps are made and how many are asked for; those of equal cells count once."""
-        asked = {number: self.plan.cells[number].request.steps for number in self._first.values()}
+        cells = self.plan.cells
+        asked = {number: sum(cells[number].request.steps_made) for number in self._first.values()}
         made = dict.fromkeys(self._open(), 0)
         made |= {number: min(run.index, asked[number]) for number, run in self.engine.runs.items()}
         return sum((asked | made).values()), sum(asked.values())

@@ -72,7 +72,7 @@ def as_denoiser(pipe: Pipeline, request: GenerationRequest) -> Both:
 
 
 def _first(request: GenerationRequest, prompt: str) -> str:
-    return edited(prompt, request.steps, request.syntax)[0][1]
+    return edited(prompt, request.steps_made[0], request.syntax)[0][1]
 
 
 class Counted:

@@ -128,7 +128,7 @@ def measure_costs(
     return tuple(
         Cost(
             sampler=name,
-            steps=request.steps,
+            steps=request.steps_made[0],
             evaluations=rounds[0][name].evaluations,
             seconds=median(each[name].seconds for each in rounds),
             evaluations_ratio=rounds[0][name].evaluations / unit.evaluations,

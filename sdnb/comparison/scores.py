@@ -233,7 +233,9 @@ def _score(comparison: "Comparison", number: int, goal: Result | None) -> Score:
         "matches_prompt": _matches_prompt(result),
     }
     if goal is None:
-        return Score(**told, left_out="no solution")
+        has_two = cell.request.hires is not None
+        left_out = why_off_path(cell.request) if has_two else "no solution"
+        return Score(**told, left_out=left_out)
     if goal.latents.shape != result.latents.shape:
         return Score(**told, left_out="another size")
     left_out = ITSELF if goal is result else why_off_path(cell.request)
@@ -265,7 +267,7 @@ def _matches_prompt(result: Result) -> bool | None:
 
 def _words(request: GenerationRequest) -> str:
     """Return a prompt without weights; "" where its words change on the way."""
-    if len(edited(request.prompt, request.steps, request.syntax)) > 1:
+    if len(edited(request.prompt, request.steps_made[0], request.syntax)) > 1:
         return ""
     chunks = read_chunks(request.prompt, request.syntax)
     return "".join(piece.text for chunk in chunks for piece in chunk)

@@ -60,9 +60,14 @@ class Solver:
     def solve(
         self, pipe: Pipeline, cells: Sequence[Cell], results: Sequence[Result | None]
     ) -> Solutions:
-        """Solve the ODE of each cell that has its result; those that start alike have the same."""
+        """Solve the ODE of each cell that has its result; those that start alike have the same.
+
+        A cell of two passes has none: its second pass begins where the first one ends.
+        """
         pairs = [
-            None if result is None else _twice(pipe.components, cell, result)
+            None
+            if result is None or cell.request.hires is not None
+            else _twice(pipe.components, cell, result)
             for cell, result in zip(cells, results, strict=True)
         ]
         wanted = {each.work: each for pair in pairs if pair for each in pair}
@@ -97,6 +102,7 @@ def solution(components: Components, cell: Cell, result: Result) -> Cell:
         steps=STEPS,
         schedule=Choice("custom", (("sigmas", _between(start, low)),)),
         denoise=1.0,  # the levels say where they begin
+        strength=None,
     )
     return replace(cell, labels=(), request=fine)
 
@@ -121,11 +127,13 @@ def why_off_path(request: GenerationRequest) -> str:
 
     What hooks do to it is not known here.
     """
+    if request.hires is not None:
+        return "a second pass"
     choice = request.sampler
     entry: Sampler = SAMPLERS[choice.name]
     options = {**SAMPLERS.options(choice.name), **dict(choice.options)}
     if any(
-        len(edited(text, request.steps, request.syntax)) > 1
+        len(edited(text, request.steps_made[0], request.syntax)) > 1
         for text in (request.prompt, request.negative_prompt)
     ):
         return "words that change on the way"

@@ -1,4 +1,4 @@
-"""The flags of the magic, made from the request's fields and five of the notebook's own.
+"""The flags of the magic, made from the request's fields and six of the notebook's own.
 
 A new field of `GenerationRequest` is a new flag without a line here. How a line of flags is
 read and written is in `options`.
@@ -10,11 +10,12 @@ from collections.abc import Callable, Sequence
 from keyword import iskeyword
 
 from sdnb.errors import InvalidField, SdnbError, UnknownName
+from sdnb.hook_use import MODULE, POINTS
 from sdnb.magics.seeds import AFTER, read_after
 from sdnb.picture import FromNoise, Picture
 from sdnb.prompt import SYNTAXES
 from sdnb.registry import SAMPLERS, SCHEDULES
-from sdnb.request import MODULE, POINTS, GenerationRequest
+from sdnb.request import GenerationRequest
 
 _NUMBERS: dict[object, str] = {int: "a whole number", float: "a number"}
 _VALUES: dict[str, Callable[[], Sequence[str]]] = {
@@ -32,7 +33,8 @@ class Flag:
     Parameters
     ----------
     sets : tuple of str
-        The options it sets: a field of the request, or ``mask``, ``after``, ``name``, ``axes``.
+        The options it sets: a field of the request, or ``mask``, ``outpaint``, ``after``,
+        ``name``, ``axes``.
     takes : str
         What follows it, as the help writes it.
     read : callable
@@ -113,6 +115,18 @@ def _read_size(text: str) -> tuple[object, ...]:
     return int(match[1]), int(match[2] or match[1])
 
 
+def _read_borders(text: str) -> dict[str, int]:
+    borders = dict(re.findall(r"(left|top|right|bottom|feather)=(\d+)(?:,|$)", text))
+    if ",".join(f"{side}={pixels}" for side, pixels in borders.items()) != text:
+        raise InvalidField(
+            "a border is written SIDE=PIXELS.",
+            given=text,
+            allowed="left, top, right, bottom, each once, and feather; no spaces",
+            fix="--outpaint right=64,bottom=32",
+        )
+    return {side: int(pixels) for side, pixels in borders.items()}
+
+
 def _is_axis(text: str) -> bool:
     return re.match(r"[a-z][\w-]*=", text) is not None
 
@@ -142,6 +156,13 @@ _MASK = Flag(
     read=lambda text: (None if text == "none" else Picture.read(text),),
     help="repaint the picture of --image where this one is white; none: all of it",
 )
+_OUTPAINT = Flag(
+    name="--outpaint",
+    sets=("outpaint",),
+    takes="SIDE=N,...",
+    read=lambda text: (_read_borders(text),),
+    help="paint so many pixels more on these sides of the picture of --image",
+)
 _AFTER = Flag(
     name="--after",
     sets=("after",),
@@ -168,7 +189,7 @@ _COMPARE = Flag(
     more=_is_axis,
 )
 
-_OWN = (_SIZE, _MASK, _AFTER, _NAME, _COMPARE)
+_OWN = (_SIZE, _MASK, _OUTPAINT, _AFTER, _NAME, _COMPARE)
 
 FLAGS: dict[str, Flag] = {
     flag.name: flag for flag in (*map(_flag_of, dataclasses.fields(GenerationRequest)), *_OWN)
@@ -184,8 +205,11 @@ _EXAMPLES = {
     "--steps": "30",
     "--cfg": "4",
     "--denoise": "0.6",
+    "--strength": "0.6",
+    "--hires": '"2x denoise=0.5"',
     "--image": "cat.png",
     "--mask": "mask.png --image cat.png",
+    "--outpaint": "right=64,bottom=32 --image cat.png",
     "--checkpoint": "tiny",
     "--clip-skip": "1",
     "--on": "step:my_function@3-7",

@@ -13,7 +13,7 @@ from sdnb.magics.words import Word, quote
 from sdnb.request import GenerationRequest
 
 Options = dict[str, object]
-"""Field of the request, ``mask``, ``after``, ``name`` or ``axes`` -> value."""
+"""Field of the request, ``mask``, ``outpaint``, ``after``, ``name`` or ``axes`` -> value."""
 
 
 def read_options(words: Iterable[Word]) -> tuple[Options, list[Word]]:

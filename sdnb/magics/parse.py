@@ -16,7 +16,7 @@ from sdnb.magics.axes import Axes, read_axes
 from sdnb.magics.flags import FLAGS
 from sdnb.magics.options import Options, put, read_options
 from sdnb.magics.words import Word, fill, split_words
-from sdnb.picture import Picture, masked
+from sdnb.picture import Picture, masked, outpainted
 from sdnb.request import GenerationRequest
 
 _NEGATIVE = re.compile(r"\s*negative:(.*)", re.IGNORECASE)
@@ -89,11 +89,16 @@ def order_of(options: Options, defaults: Order) -> Order:
             allowed="--after where one picture is drawn",
             fix="leave --after out",
         )
-    mask = fields.pop("mask", None)
+    mask, borders = fields.pop("mask", None), fields.pop("outpaint", None)
     request = defaults.request.changed(**fields)
     if "mask" in options:  # it joins a picture that the same line names, or the defaults hold
         start = masked(request.start, mask if isinstance(mask, Picture) else None)
         request = request.changed(start=start)
+    if isinstance(borders, dict):  # as a mask does
+        extended = outpainted(request.start, borders)
+        width, height = extended.picture.size
+        size = {"width": width, "height": height}
+        request = request.changed(**{**size, **fields, "start": extended})
     return Order(request, str(after), str(name), axes)
 
 

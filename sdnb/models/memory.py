@@ -3,7 +3,7 @@
 import torch
 
 from sdnb.errors import ModelError
-from sdnb.shapes import Latents
+from sdnb.shapes import State
 
 
 def is_out_of_memory(error: Exception) -> bool:
@@ -12,11 +12,11 @@ def is_out_of_memory(error: Exception) -> bool:
     return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
-def too_large(latents: Latents, error: Exception) -> ModelError:
-    """Make the error for latents that fit in no network call."""
+def too_large(given: State, error: Exception, kind: str = "latents") -> ModelError:
+    """Make the error for latents, or what ``kind`` says, that fit in no network call."""
     refusal = ModelError(
         "there is not enough memory for one question to the network.",
-        given=f"latents {tuple(latents.shape)}",
+        given=f"{kind} {tuple(given.shape)}",
         allowed="what fits beside the checkpoint",
         fix="a smaller width, height or batch_size",
     )

@@ -1,17 +1,20 @@
 """Between pixels and latents."""
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from PIL import Image
+from torch import Tensor
 
 from sdnb.models.components import Components
-from sdnb.models.memory import is_out_of_memory, too_large
+from sdnb.models.parts import in_parts
 from sdnb.shapes import Images, Latents
 
-DECODED_PIXELS = 2**21
-"""Pixels that are decoded in one call unless memory says otherwise: eight pictures of 512x512."""
+PIXELS = 2**21
+"""Pixels in one call of the VAE unless memory says otherwise: eight pictures of 512x512."""
 
 
 def decode_latents(components: Components, latents: Latents) -> Images:
@@ -25,24 +28,16 @@ def decode_latents(components: Components, latents: Latents) -> Images:
 def decode_in_parts(components: Components, latents: Latents) -> Iterator[Images]:
     """Decode any number of clean latents, as many at once as fit; give pixels as they come.
 
-    Half as many at once whenever memory turns out to be too small. Raises `ModelError` where it
-    is too small for one.
+    One picture that does not fit is decoded in tiles, as `sdnb.models.parts` says. Raises
+    `ModelError` where memory is too small for that.
     """
-    pixels = latents.shape[-2:].numel() * components.latent.factor**2
-    at_once = max(1, DECODED_PIXELS // max(1, pixels))
-    while len(latents):
-        some = latents[:at_once]
-        try:
-            images = _decode(components, some)
-        except RuntimeError as error:
-            if not is_out_of_memory(error):
-                raise
-            if len(some) == 1:
-                raise too_large(some, error) from error
-            at_once = len(some) // 2
-        else:
-            yield images
-            latents = latents[at_once:]
+    factor, decode = components.latent.factor, partial(_decode, components)
+    at_once = _at_once(latents.shape[-2:].numel() * factor**2)
+    return in_parts(decode, latents, at_once=at_once, read=1, write=factor)
+
+
+def _at_once(pixels: int) -> int:
+    return max(1, PIXELS // max(1, pixels))
 
 
 def _decode(components: Components, latents: Latents) -> Images:
@@ -54,11 +49,20 @@ def _decode(components: Components, latents: Latents) -> Images:
 
 
 def encode_images(components: Components, images: Images) -> Latents:
-    """Encode pixels [B, 3, H, W] in 0 … 1 to clean latents: the posterior's mean, float32."""
+    """Encode pixels [B, 3, H, W] in 0 … 1 to clean latents: the posterior's mean, float32.
+
+    As many at once as fit, in tiles if need be, as `decode_in_parts`.
+    """
+    factor, encode = components.latent.factor, partial(_encode, components)
+    at_once = _at_once(images.shape[-2:].numel())
+    return torch.cat(list(in_parts(encode, images, at_once=at_once, read=factor, write=1)))
+
+
+def _encode(components: Components, images: Images) -> Float[Tensor, "B _ _ _"]:
     spec, vae = components.latent, components.vae
     with torch.no_grad():
         mean = vae.encode((images * 2 - 1).to(vae.device, vae.dtype)).latent_dist.mean
-    latents: Latents = (mean.float() - spec.shift) * spec.scale
+    latents: Tensor = (mean.float() - spec.shift) * spec.scale
     return latents
 
 

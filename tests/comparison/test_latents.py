@@ -47,7 +47,7 @@ def test_a_film_is_decoded_at_once(pipe, result, monkeypatch):
 
 def test_many_latents_are_decoded_a_few_at_a_time(pipe, result, monkeypatch):
     # given
-    monkeypatch.setattr("sdnb.models.vae.DECODED_PIXELS", 2 * 128 * 128)
+    monkeypatch.setattr("sdnb.models.vae.PIXELS", 2 * 128 * 128)
     together = pipe.decode(result.trace.denoised[:, 0])
 
     # then

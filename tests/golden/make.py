@@ -9,10 +9,12 @@ from PIL import Image
 
 from sdnb import png
 from sdnb.choice import Choice
+from sdnb.hires import Hires
+from sdnb.hook_use import HookUse
 from sdnb.magics.commands import usages
 from sdnb.magics.help import overview
 from sdnb.picture import Inpaint, Picture
-from sdnb.request import GenerationRequest, HookUse
+from sdnb.request import GenerationRequest
 
 HERE = Path(__file__).parent
 PIXEL = b64decode(  # one black pixel: what Pillow writes today need not be what it writes tomorrow
@@ -31,6 +33,7 @@ REQUEST = GenerationRequest(
     schedule=Choice("exponential"),
     denoise=0.6,
     start=Inpaint(Picture(PIXEL), Picture(PIXEL)),
+    hires=Hires(scale=1.5, denoise=0.4, steps=10, upscale="latent"),
     checkpoint="tiny",
     clip_skip=1,
     syntax="plain",

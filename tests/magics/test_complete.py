@@ -24,7 +24,7 @@ def completed(notebook: Notebook, text: str) -> list[str]:
     ("rest", "found"),
     [
         (" a cat --sam", [" a cat --sampler"]),
-        (" --st", [" --steps"]),
+        (" --st", [" --steps", " --strength"]),
         (" --sampler plm", [" --sampler plms"]),
         (" --schedule ka", [" --schedule karras"]),
         (" a cat --sampler=plm", [" a cat --sampler=plms"]),
@@ -84,7 +84,7 @@ def test_python_keeps_its_own_completion(notebook: Notebook) -> None:
         ("set ", [*FLAGS, "--keep", "--models"]),
         ("set --k", ["--keep"]),
         ("help st", []),
-        ("help --st", ["--steps"]),
+        ("help --st", ["--steps", "--strength"]),
         ("help hel", ["help"]),
         ("help plm", ["plms"]),
         ("-", list(FLAGS)),

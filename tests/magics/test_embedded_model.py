@@ -46,6 +46,21 @@ def test_what_a_cell_drew_can_be_saved_and_drawn_again(real: Notebook, tmp_path:
     assert first.images[0].tobytes() == again.images[0].tobytes()
 
 
+def test_a_second_pass_is_drawn_shown_and_compared(real: Notebook, pipe: Pipeline) -> None:
+    # when
+    result = real.run('%sd a blue star --seed 1 --size 64 --steps 2 --hires "1.5x denoise=0.6"')
+    compared = real.run("%sd compare hires=none,1.5x")
+    film = real.run("%sd film")
+    # then
+    assert isinstance(result, Result)
+    assert result.images[0].size == (96, 96)
+    fields = {"seed": 1, "width": 64, "height": 64, "steps": 2}
+    plain = pipe.run("a blue star", hires="1.5x denoise=0.6", **fields)
+    assert result.images[0].tobytes() == plain.images[0].tobytes()
+    assert [cell.images[0].size for cell in compared.results] == [(64, 64), (96, 96)]
+    assert film is not None
+
+
 def test_levels_of_ones_own_are_drawn_with_and_saved(real: Notebook, tmp_path: Path) -> None:
     # when
     result = real.run('%sd a blue star --seed 1 --schedule "custom sigmas=14.6,5,1,0"')

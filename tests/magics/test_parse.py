@@ -10,12 +10,14 @@ from PIL import Image
 
 from sdnb.choice import Choice
 from sdnb.errors import InvalidField, SdnbError, UnknownName
+from sdnb.hires import Hires
+from sdnb.hook_use import POINTS, HookUse
 from sdnb.magics.flags import FLAGS, example_of
 from sdnb.magics.options import format_flags
 from sdnb.magics.parse import Order, cut_semicolon, parse_cell, parse_line, split_body
 from sdnb.picture import FromImage, Inpaint, Picture
 from sdnb.registry import SAMPLERS, SCHEDULES
-from sdnb.request import POINTS, GenerationRequest, HookUse
+from sdnb.request import GenerationRequest
 
 NAMES = st.text(string.ascii_lowercase, min_size=1)
 # text of one line, without variables
@@ -54,6 +56,7 @@ FIELDS = st.fixed_dictionaries(
         "sampler": choices(st.sampled_from(SAMPLERS.names())),
         "schedule": choices(st.sampled_from(SCHEDULES.names())),
         "denoise": st.floats(0, 1, exclude_min=True),
+        "hires": st.none() | st.builds(Hires, scale=st.floats(1, 8), denoise=st.floats(0.1, 1)),
         "checkpoint": st.none() | NAMES.filter(lambda name: name != "none"),
         "clip_skip": st.integers(0, 64),
         "hooks": st.lists(hook_uses(), max_size=3),
@@ -86,7 +89,7 @@ def test_every_field_of_a_request_has_a_flag() -> None:
     # when
     reached = {option for flag in FLAGS.values() for option in flag.sets}
     # then
-    assert reached == fields | {"mask", "after", "name", "axes"}
+    assert reached == fields | {"mask", "outpaint", "after", "name", "axes"}
 
 
 def test_every_example_in_the_help_works(tmp_path: Path, monkeypatch) -> None:
@@ -212,6 +215,36 @@ def pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Picture, 
     for image, name in zip(images, ("cat.png", "mask.png"), strict=True):
         image.save(name)
     return Picture.of(images[0]), Picture.of(images[1])
+
+
+def test_a_border_goes_around_the_picture_and_the_run_has_its_size(
+    pictures: tuple[Picture, Picture],
+) -> None:
+    # when
+    order = parse_line("--image cat.png --outpaint right=16,bottom=8,feather=2", Order(), {})
+    sized = parse_line("--image cat.png --outpaint right=16 --width 64", Order(), {})
+    # then
+    request = order.request
+    assert request.start == Inpaint.outpaint(pictures[0], right=16, bottom=8, feather=2)
+    assert (request.width, request.height) == (24, 16)
+    assert (sized.request.width, sized.request.height) == (64, 8)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "--outpaint right=8",
+        "--image cat.png --mask mask.png --outpaint right=8",
+        *(
+            f"--image cat.png --outpaint {text}"
+            for text in ("8", "up=8", "right=8,", "right=8,right=16", "right=-8", "right=7")
+        ),
+    ],
+)
+@pytest.mark.usefixtures("pictures")
+def test_a_border_that_cannot_be_is_refused(line: str) -> None:
+    with pytest.raises(InvalidField):
+        parse_line(line, Order(), {})
 
 
 @pytest.mark.parametrize(
