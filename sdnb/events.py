@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from sdnb.conditioning import Branches, Token
 from sdnb.errors import InvalidField
+from sdnb.hook_use import MODULE, POINTS
 from sdnb.registry import HOOKS
-from sdnb.request import MODULE, POINTS
 from sdnb.shapes import Activation, Embeds, Images, Latents
 
 

@@ -13,6 +13,7 @@ from PIL.Image import Image
 from sdnb.choice import Choice
 from sdnb.errors import InvalidField, PipelineBusy, UnknownName
 from sdnb.events import During, Hook, Hooks, StartEvent, StepEvent
+from sdnb.hook_use import HookUse
 from sdnb.models.attention import AttentionRecorder
 from sdnb.models.components import Components
 from sdnb.models.denoiser import Denoiser
@@ -20,7 +21,7 @@ from sdnb.models.loading import load_components
 from sdnb.models.vae import decode_in_parts, to_pil
 from sdnb.past import Past, check_is_its_own
 from sdnb.registry import HOOKS
-from sdnb.request import GenerationRequest, HookUse
+from sdnb.request import GenerationRequest
 from sdnb.result import Result
 from sdnb.run import Run
 from sdnb.shapes import Latents

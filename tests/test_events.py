@@ -9,8 +9,9 @@ import torch
 import sdnb
 from sdnb.errors import HookError, InvalidField
 from sdnb.events import During, Hooks
+from sdnb.hook_use import HookUse
 from sdnb.registry import HOOKS
-from sdnb.request import GenerationRequest, HookUse
+from sdnb.request import GenerationRequest
 
 PROMPT = "a red circle"
 

@@ -12,9 +12,10 @@ from PIL.PngImagePlugin import PngInfo
 from sdnb import png
 from sdnb.choice import Choice
 from sdnb.errors import InvalidField
+from sdnb.hook_use import HookUse
 from sdnb.picture import FromImage, Picture
 from sdnb.registry import SCHEDULES
-from sdnb.request import GenerationRequest, HookUse
+from sdnb.request import GenerationRequest
 
 REQUEST = GenerationRequest(
     prompt="a red circle, (bold:1.2)\non {white|grey}",

@@ -10,9 +10,10 @@ from PIL import Image
 
 from sdnb.choice import Choice
 from sdnb.errors import InvalidField, UnknownName
+from sdnb.hook_use import HookUse
 from sdnb.picture import FromImage, Inpaint, Picture
 from sdnb.registry import SAMPLERS, SCHEDULES
-from sdnb.request import GenerationRequest, HookUse
+from sdnb.request import GenerationRequest
 
 REQUESTS = st.builds(
     GenerationRequest,
@@ -97,29 +98,6 @@ def test_what_is_no_request_is_refused(values):
 def test_a_newer_schema_is_refused():
     with pytest.raises(InvalidField, match="newer"):
         GenerationRequest.from_json({"schema": 99})
-
-
-@pytest.mark.parametrize(
-    ("text", "steps"),
-    [
-        ("step:f", (0, None)),
-        ("denoise:f@3-7", (3, 7)),
-        ("step:f@3-", (3, None)),
-        ("step:f@3", (3, 3)),
-    ],
-)
-def test_a_hook_is_written_with_its_steps(text, steps):
-    use = HookUse.parse(text)
-    assert (use.first, use.last) == steps
-    assert HookUse.parse(str(use)) == use
-
-
-@pytest.mark.parametrize(
-    "text", ["f", "nowhere:f", "step:f@7-3", "step:", "step:f@x", "start:f@1-2"]
-)
-def test_a_hook_written_wrongly_is_refused(text):
-    with pytest.raises(InvalidField):
-        HookUse.parse(text)
 
 
 def test_a_picture_is_kept_by_content(tmp_path):

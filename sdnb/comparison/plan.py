@@ -8,7 +8,8 @@ from typing import Any
 
 from sdnb.errors import InvalidField
 from sdnb.events import During, Hooks
-from sdnb.request import GenerationRequest, HookUse
+from sdnb.hook_use import HookUse
+from sdnb.request import GenerationRequest
 
 NO_HOOKS = Hooks()
 

@@ -17,12 +17,13 @@ from sdnb.comparison.compare import Comparison
 from sdnb.comparison.engine import Engine, Lockstep
 from sdnb.comparison.plan import cross, pair
 from sdnb.events import Hooks, StartEvent, StepEvent
+from sdnb.hook_use import HookUse
 from sdnb.magics import live_view
 from sdnb.magics.live import Live
 from sdnb.magics.notebook_hooks import join_hooks, split_hooks
 from sdnb.magics.parse import Order
 from sdnb.magics.session import Pipeline, Run, Session
-from sdnb.request import GenerationRequest, HookUse
+from sdnb.request import GenerationRequest
 from sdnb.result import Result
 
 if TYPE_CHECKING:

@@ -10,11 +10,12 @@ from collections.abc import Callable, Sequence
 from keyword import iskeyword
 
 from sdnb.errors import InvalidField, SdnbError, UnknownName
+from sdnb.hook_use import MODULE, POINTS
 from sdnb.magics.seeds import AFTER, read_after
 from sdnb.picture import FromNoise, Picture
 from sdnb.prompt import SYNTAXES
 from sdnb.registry import SAMPLERS, SCHEDULES
-from sdnb.request import MODULE, POINTS, GenerationRequest
+from sdnb.request import GenerationRequest
 
 _NUMBERS: dict[object, str] = {int: "a whole number", float: "a number"}
 _VALUES: dict[str, Callable[[], Sequence[str]]] = {

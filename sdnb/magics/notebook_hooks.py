@@ -9,8 +9,9 @@ from functools import partial, update_wrapper
 from typing import TYPE_CHECKING
 
 from sdnb.errors import InvalidField, UnknownName
+from sdnb.hook_use import HookUse
 from sdnb.registry import HOOKS
-from sdnb.request import GenerationRequest, HookUse
+from sdnb.request import GenerationRequest
 
 if TYPE_CHECKING:
     import sdnb.events

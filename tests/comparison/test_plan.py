@@ -6,7 +6,8 @@ import sdnb
 from sdnb.comparison.plan import cross, pair
 from sdnb.errors import InvalidField, UnknownName
 from sdnb.events import During, Hooks
-from sdnb.request import GenerationRequest, HookUse
+from sdnb.hook_use import HookUse
+from sdnb.request import GenerationRequest
 
 REQUEST = GenerationRequest(prompt="a red circle", seed=7)
 

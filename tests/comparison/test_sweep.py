@@ -17,8 +17,9 @@ from sdnb.comparison.plan import cross
 from sdnb.comparison.sweep import Workers
 from sdnb.errors import InvalidField, LoadError, SdnbError
 from sdnb.events import Hooks
+from sdnb.hook_use import HookUse
 from sdnb.registry import HOOKS
-from sdnb.request import GenerationRequest, HookUse
+from sdnb.request import GenerationRequest
 
 PROMPT = "a large blue house"
 SMALL = {"width": 64, "height": 64}

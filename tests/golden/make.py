@@ -9,10 +9,11 @@ from PIL import Image
 
 from sdnb import png
 from sdnb.choice import Choice
+from sdnb.hook_use import HookUse
 from sdnb.magics.commands import usages
 from sdnb.magics.help import overview
 from sdnb.picture import Inpaint, Picture
-from sdnb.request import GenerationRequest, HookUse
+from sdnb.request import GenerationRequest
 
 HERE = Path(__file__).parent
 PIXEL = b64decode(  # one black pixel: what Pillow writes today need not be what it writes tomorrow

@@ -8,6 +8,7 @@ import torch
 
 from sdnb.errors import HookError
 from sdnb.events import DenoiseEvent, Hooks, ModelEvent, StepEvent
+from sdnb.hook_use import HookUse
 from sdnb.hooks.dynamic_thresholding import dynamic_thresholding
 from sdnb.hooks.freeze_region import freeze_region
 from sdnb.hooks.gradient_guidance import colour_guidance, gradient_guidance
@@ -16,7 +17,7 @@ from sdnb.hooks.nudge_channels import nudge_channels
 from sdnb.hooks.rescaled_cfg import rescaled_cfg
 from sdnb.hooks.swap_prompt import swap_prompt
 from sdnb.registry import HOOKS
-from sdnb.request import GenerationRequest, HookUse
+from sdnb.request import GenerationRequest
 
 PROMPT = "a red circle on a meadow"
 POINT_OF = {

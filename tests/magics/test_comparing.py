@@ -9,9 +9,9 @@ from sdnb.choice import Choice
 from sdnb.comparison.compare import Comparison
 from sdnb.comparison.engine import Lockstep
 from sdnb.errors import InvalidField, UnknownName
+from sdnb.hook_use import HookUse
 from sdnb.magics.axes import read_axes
 from sdnb.magics.complete import proposals
-from sdnb.request import HookUse
 from tests.magics.conftest import Notebook
 
 

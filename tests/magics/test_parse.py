@@ -10,12 +10,13 @@ from PIL import Image
 
 from sdnb.choice import Choice
 from sdnb.errors import InvalidField, SdnbError, UnknownName
+from sdnb.hook_use import POINTS, HookUse
 from sdnb.magics.flags import FLAGS, example_of
 from sdnb.magics.options import format_flags
 from sdnb.magics.parse import Order, cut_semicolon, parse_cell, parse_line, split_body
 from sdnb.picture import FromImage, Inpaint, Picture
 from sdnb.registry import SAMPLERS, SCHEDULES
-from sdnb.request import POINTS, GenerationRequest, HookUse
+from sdnb.request import GenerationRequest
 
 NAMES = st.text(string.ascii_lowercase, min_size=1)
 # text of one line, without variables

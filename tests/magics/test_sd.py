@@ -7,9 +7,10 @@ from IPython.core.interactiveshell import InteractiveShell
 
 from sdnb.choice import Choice
 from sdnb.errors import HookError, InvalidField, SdnbError, UnknownName
+from sdnb.hook_use import HookUse
 from sdnb.magics.notebook_hooks import split_hooks
 from sdnb.registry import HOOKS
-from sdnb.request import GenerationRequest, HookUse
+from sdnb.request import GenerationRequest
 from sdnb.result import Result
 from tests.magics.conftest import DRAWN_SEED, Notebook
 

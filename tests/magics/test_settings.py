@@ -6,10 +6,11 @@ from PIL import Image
 
 from sdnb.choice import Choice
 from sdnb.errors import InvalidField
+from sdnb.hook_use import HookUse
 from sdnb.magics.parse import Order
 from sdnb.magics.settings import read_settings, settings_path, write_settings
 from sdnb.picture import FromImage, Picture
-from sdnb.request import GenerationRequest, HookUse
+from sdnb.request import GenerationRequest
 
 
 def test_what_is_kept_is_read_back(settings_folder: Path) -> None:

@@ -6,7 +6,8 @@ import torch
 import sdnb
 from sdnb.errors import HookError, InvalidField, UnknownName
 from sdnb.events import During, Hooks
-from sdnb.request import GenerationRequest, HookUse
+from sdnb.hook_use import HookUse
+from sdnb.request import GenerationRequest
 
 PROMPT = "a large blue house on a meadow"
 SHORT = {"seed": 9, "steps": 3}
