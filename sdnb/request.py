@@ -15,6 +15,7 @@ from typing import Any, no_type_check
 from sdnb.choice import Choice
 from sdnb.errors import InvalidField, UnknownName
 from sdnb.hook_use import HookUse
+from sdnb.lora import Lora, read_loras
 from sdnb.picture import FromImage, FromNoise, Inpaint, Picture, Start
 from sdnb.prompt import SYNTAXES
 from sdnb.registry import SAMPLERS, SCHEDULES
@@ -77,6 +78,10 @@ class GenerationRequest:
     start: Start = field(
         default=FromNoise(), metadata=_flag("--image", FromImage.read, "start from this picture")
     )
+    loras: tuple[Lora, ...] = field(
+        default=(),
+        metadata=_flag("--lora", Lora.parse, "draw with a LoRA: file.safetensors:0.8", many=True),
+    )
     checkpoint: str | None = field(
         default=None, metadata=_flag("--checkpoint", str, "the model's reference; none: the loaded")
     )
@@ -105,6 +110,7 @@ class GenerationRequest:
         for name in ("cfg_scale", "denoise"):
             object.__setattr__(self, name, _number(name, getattr(self, name)))
         object.__setattr__(self, "hooks", tuple(self.hooks))
+        object.__setattr__(self, "loras", read_loras(self.loras))
         for name in ("prompt", "negative_prompt"):
             _check(isinstance(getattr(self, name), str), name, getattr(self, name), "text")
         if self.syntax not in SYNTAXES:
@@ -150,6 +156,7 @@ class GenerationRequest:
             values[entry.name] = getattr(self, entry.name)
         values["sampler"], values["schedule"] = str(self.sampler), str(self.schedule)
         values["hooks"] = [use.to_json() for use in self.hooks]
+        values["loras"] = [lora.to_json() for lora in self.loras]
         values["start"] = _plain(self.start)
         return values
 
@@ -164,6 +171,7 @@ class GenerationRequest:
             schema = int(fields.pop("schema", SCHEMA))
             fields["start"] = _start(fields.pop("start", None))
             fields["hooks"] = tuple(map(HookUse.from_json, fields.get("hooks", ())))
+            fields["loras"] = tuple(map(Lora.from_json, fields.get("loras", ())))
         except (AttributeError, LookupError, TypeError, ValueError) as error:
             if isinstance(error, InvalidField):
                 raise

@@ -11,6 +11,7 @@ from PIL import Image
 from sdnb.choice import Choice
 from sdnb.errors import InvalidField, UnknownName
 from sdnb.hook_use import HookUse
+from sdnb.lora import Lora
 from sdnb.picture import FromImage, Inpaint, Picture
 from sdnb.registry import SAMPLERS, SCHEDULES
 from sdnb.request import GenerationRequest
@@ -27,6 +28,15 @@ REQUESTS = st.builds(
     sampler=st.sampled_from(SAMPLERS.names()),
     schedule=st.sampled_from([*SCHEDULES.names(), "karras rho=5", "custom sigmas=14.6,5,1,0"]),
     denoise=st.floats(0.01, 1),
+    loras=st.lists(
+        st.builds(
+            Lora,
+            st.sampled_from(["style", "a b/style.safetensors", "C:\\new:2", "odd:0.5"]),
+            st.floats(-3, 3),
+            st.none() | st.floats(-3, 3),
+            st.sampled_from(["", "ab" * 32]),
+        )
+    ),
     hooks=st.lists(
         st.builds(HookUse, st.sampled_from(["step", "denoise"]), st.just(Choice("f")))
     ).map(tuple),
@@ -59,6 +69,8 @@ def test_json_gives_the_same_request_back(request):
         ("checkpoint", 5),
         ("start", "cat.png"),
         ("hooks", ("step:f",)),
+        ("loras", (5,)),
+        ("loras", 5),
         ("sampler", 5),
     ],
 )
@@ -83,6 +95,8 @@ def test_an_unknown_field_is_told_the_nearest():
     [
         {"sampler": 5},
         {"hooks": [5]},
+        {"loras": [5]},
+        {"loras": [{"lora": "style"}]},
         {"schema": "x"},
         {"start": 1},
         {"start": {}},

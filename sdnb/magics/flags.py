@@ -187,6 +187,7 @@ _EXAMPLES = {
     "--denoise": "0.6",
     "--image": "cat.png",
     "--mask": "mask.png --image cat.png",
+    "--lora": "style.safetensors:0.8",
     "--checkpoint": "tiny",
     "--clip-skip": "1",
     "--on": "step:my_function@3-7",

@@ -10,6 +10,7 @@ from PIL import Image
 from sdnb import png
 from sdnb.choice import Choice
 from sdnb.hook_use import HookUse
+from sdnb.lora import Lora
 from sdnb.magics.commands import usages
 from sdnb.magics.help import overview
 from sdnb.picture import Inpaint, Picture
@@ -32,6 +33,7 @@ REQUEST = GenerationRequest(
     schedule=Choice("exponential"),
     denoise=0.6,
     start=Inpaint(Picture(PIXEL), Picture(PIXEL)),
+    loras=(Lora("a/style.safetensors", 0.8, 0.5, "ab" * 32), Lora("ink")),
     checkpoint="tiny",
     clip_skip=1,
     syntax="plain",
