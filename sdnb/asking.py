@@ -68,7 +68,9 @@ class Asking:
         """Ask, and return what came back as hooks left it."""
         known, t = self._opening.known, self._denoiser.components.noise_schedule.t(asked.sigma)
         x = asked.x if known is None else known.show(asked.x, asked.sigma)
-        question = self._tapped(Question(x, asked.sigma, t, branches), place)
+        question = self._tapped(
+            Question(x, asked.sigma, t, branches, loras=self._opening.request.loras), place
+        )
         model = apply_hooks(self._model_event(question, place), self._hooks.on_model)
         yield model
         question = replace(question, x=model.x, branches=model.branches)

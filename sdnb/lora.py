@@ -41,7 +41,7 @@ class Lora:
             )
         object.__setattr__(self, "weight", _weight(self.weight))
         text = self.weight if self.text_weight is None else _weight(self.text_weight)
-        object.__setattr__(self, "text_weight", text)
+        object.__setattr__(self, "text_weight", None if text == self.weight else text)
 
     @classmethod
     def parse(cls, text: str) -> "Lora":
@@ -59,6 +59,11 @@ class Lora:
         """The file's name without folder and suffix."""
         return PurePath(self.reference.replace("\\", "/")).name.removesuffix(".safetensors")
 
+    @property
+    def weights(self) -> tuple[float, float]:
+        """How much the U-Net takes, and the text encoders."""
+        return self.weight, self.weight if self.text_weight is None else self.text_weight
+
     def to_json(self) -> str | dict[str, Any]:
         """Return it as it is written; once its file was read, beside the key ``sha256``."""
         return {"lora": str(self), "sha256": self.sha256} if self.sha256 else str(self)
@@ -71,9 +76,8 @@ class Lora:
         return replace(cls.parse(written["lora"]), sha256=str(written["sha256"]))
 
     def __str__(self) -> str:
-        weights = [self.weight, self.text_weight]
-        if self.text_weight == self.weight and not _is_number(_last_part(self.reference)):
-            weights.pop()
+        needs_both = self.text_weight is not None or _is_number(_last_part(self.reference))
+        weights = self.weights if needs_both else [self.weight]
         return ":".join([self.reference, *(repr(each).removesuffix(".0") for each in weights)])
 
 

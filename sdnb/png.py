@@ -138,7 +138,7 @@ def _settings(request: GenerationRequest, index: int) -> Iterator[tuple[str, str
 
 def _tag(lora: Lora) -> str:
     """Write a LoRA as this form does, in the prompt; of two weights the text's comes first."""
-    weights = dict.fromkeys((lora.text_weight, lora.weight))
+    weights = dict.fromkeys(reversed(lora.weights))
     return ":".join(["<lora", lora.name, *(f"{weight:g}" for weight in weights)]) + ">"
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from sdnb.diffusion.noise_schedules import NoiseSchedule
+from sdnb.models.lora import Adapters
 
 # diffusers' and transformers' classes are only partly typed, and every family brings others.
 Network = Any
@@ -58,6 +59,11 @@ class Components:
     def device(self) -> torch.device:
         """Where the networks live, decided when they were loaded."""
         return torch.device(self.unet.device)
+
+    @cached_property
+    def adapters(self) -> Adapters:
+        """What LoRAs make of the networks."""
+        return Adapters({"unet": self.unet, "text_encoder": self.text_encoder})
 
     @cached_property
     def dtype(self) -> torch.dtype:

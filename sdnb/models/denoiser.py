@@ -15,6 +15,7 @@ from torch import Tensor
 
 from sdnb.conditioning import Branches
 from sdnb.diffusion.prediction import PREDICTIONS, input_scale
+from sdnb.lora import Lora
 from sdnb.models.components import Components, Network
 from sdnb.shapes import Latents
 
@@ -38,6 +39,8 @@ class Question:
     taps, watch : callable
         Give contexts in which the network answers: what changes its inside, and what only
         looks. They restore what they touch.
+    loras : tuple of Lora
+        What the network wears meanwhile, as `Adapters.resolved` returns it.
     """
 
     x: Latents
@@ -46,6 +49,7 @@ class Question:
     branches: Branches
     taps: "Inside" = unwatched
     watch: "Inside" = unwatched
+    loras: tuple[Lora, ...] = ()
 
     @property
     def rows(self) -> Mapping[str, slice]:
@@ -79,7 +83,7 @@ class Denoiser:
 
     def differentiable(self, questions: Sequence[Question]) -> list[Answer]:
         """Answer with gradients flowing back to each question's ``x``."""
-        if len(questions) > 1 and any(question.is_watched for question in questions):
+        if len(questions) > 1 and not _can_share_a_call(questions):
             return [answer for question in questions for answer in self.differentiable([question])]
         if _is_uneven(questions):
             return [self._by_branch(question) for question in questions]
@@ -91,7 +95,8 @@ class Denoiser:
         embeds = _together([cond.embeds for _, cond in asked])
         dtype = self.components.dtype
         network, first = self.components.unet, questions[0]
-        with first.taps(network, first), first.watch(network, first):
+        wearing = self.components.adapters.in_unet(first.loras)
+        with wearing, first.taps(network, first), first.watch(network, first):
             output = network(
                 (x * input_scale(sigma)).to(dtype),
                 t.flatten(),
@@ -106,6 +111,11 @@ class Denoiser:
             name: self.differentiable([replace(question, branches={name: cond})])[0][name]
             for name, cond in question.branches.items()
         }
+
+
+def _can_share_a_call(questions: Sequence[Question]) -> bool:
+    is_watched = any(question.is_watched for question in questions)
+    return not is_watched and len({question.loras for question in questions}) == 1
 
 
 def _is_uneven(questions: Sequence[Question]) -> bool:

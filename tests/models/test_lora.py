@@ -1,0 +1,473 @@
+"""LoRAs change what the networks answer, and leave no trace in them."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+import sdnb
+from sdnb.errors import LoadError
+from sdnb.events import Hooks
+from sdnb.lockstep import lockstep
+from sdnb.lora import Lora
+from sdnb.models.denoiser import Denoiser, Question
+from sdnb.models.lora import Adapters
+from sdnb.models.lora_file import read_lora
+from sdnb.models.networks import Networks
+from sdnb.models.text import encode_text
+
+PROMPT = "a red circle on a meadow"
+RANK, ALPHA = 4, 2.0
+PREFIXES = {"unet": "lora_unet_", "text_encoder": "lora_te_"}
+
+
+@pytest.fixture
+def networks(pipe):
+    return {"unet": pipe.components.unet, "text_encoder": pipe.components.text_encoder}
+
+
+@pytest.fixture
+def adapted(networks):
+    """Return random factors of a few layers of each kind: name of layer -> down, up."""
+
+    def make(seed):
+        generator = torch.Generator().manual_seed(seed)
+        factors = {}
+        for network, modules in networks.items():
+            layers = [
+                (path, module.weight)
+                for path, module in modules.named_modules()
+                if isinstance(module, nn.Linear | nn.Conv2d)
+            ]
+            for path, weight in layers[:: 3 if network == "unet" else 1]:
+                down = torch.randn(RANK, *weight.shape[1:], generator=generator) / 8
+                ones = [1] * (weight.dim() - 2)
+                up = torch.randn(len(weight), RANK, *ones, generator=generator) / 8
+                factors[network, path] = down, up
+        return factors
+
+    return make
+
+
+def in_full(network, path):
+    """Return the path that files write: transformers leaves a part of it out."""
+    return path if network == "unet" else f"text_model.{path}"
+
+
+def kohya(factors):
+    tensors = {}
+    for (network, path), (down, up) in factors.items():
+        name = PREFIXES[network] + in_full(network, path).replace(".", "_")
+        tensors |= {f"{name}.lora_down.weight": down, f"{name}.lora_up.weight": up}
+        tensors[f"{name}.alpha"] = torch.tensor(ALPHA)
+    return tensors
+
+
+def peft(factors):
+    tensors = {}
+    for (network, path), (down, up) in factors.items():
+        name = f"{network}.{in_full(network, path)}"
+        tensors |= {f"{name}.lora_A.weight": down, f"{name}.lora_B.weight": up * ALPHA / RANK}
+    return tensors
+
+
+def older_diffusers(factors):
+    tensors = {}
+    for (network, path), (down, up) in factors.items():
+        name = f"{network}.{in_full(network, path)}"
+        name += ".lora" if network == "unet" else ".lora_linear_layer"
+        for end in ("to_q", "to_k", "to_v", "to_out.0"):
+            if path.endswith(f".{end}"):
+                holder = f"{network}.{path.removesuffix(end)}processor"
+                name = f"{holder}.{end.removesuffix('.0')}_lora"
+        tensors |= {f"{name}.down.weight": down, f"{name}.up.weight": up * ALPHA / RANK}
+    return tensors
+
+
+def draw(pipe, *loras, **fields):
+    return pipe.run(PROMPT, seed=3, steps=3, width=64, height=64, loras=loras, **fields).latents
+
+
+@pytest.fixture
+def lora(adapted, tmp_path):
+    """Write a LoRA in kohya's layout; its path."""
+    save_file(kohya(adapted(0)), tmp_path / "style.safetensors")
+    return f"{tmp_path}/style.safetensors"
+
+
+def weights_of(networks):
+    return {
+        (name, path): (id(weight), weight.detach().clone())
+        for name, network in networks.items()
+        for path, weight in network.named_parameters()
+    }
+
+
+def assert_untouched(networks, before):
+    for key, (identity, weight) in weights_of(networks).items():
+        assert identity == before[key][0]
+        assert torch.equal(weight, before[key][1])
+
+
+def test_a_lora_changes_the_picture_and_leaves_no_trace(pipe, networks, lora):
+    # given
+    before, bare = weights_of(networks), draw(pipe)
+
+    # when
+    worn, after = draw(pipe, lora), draw(pipe)
+
+    # then
+    assert (worn - bare).abs().max() > 0.1
+    assert torch.equal(after, bare)
+    assert_untouched(networks, before)
+
+
+def test_between_two_events_the_networks_wear_nothing(pipe, networks, lora):
+    # given
+    before, bare = weights_of(networks), draw(pipe)
+    run = pipe.start(PROMPT, seed=3, steps=3, width=64, height=64, loras=(lora,))
+
+    # when, then
+    for number, _event in enumerate(run):
+        assert_untouched(networks, before)
+        if number == 6:
+            assert torch.equal(draw(pipe), bare)
+    assert torch.equal(run.finish().latents, draw(pipe, lora))
+
+
+def test_a_hook_that_fails_leaves_no_trace_of_a_lora(pipe, networks, lora):
+    # given
+    before = weights_of(networks)
+
+    def fail(_event):
+        raise ValueError("on purpose")
+
+    # when
+    with pytest.raises(sdnb.SdnbError):
+        draw(pipe, lora, hooks=Hooks.at("module.mid_block", fail))
+
+    # then
+    assert_untouched(networks, before)
+
+
+def test_a_weight_of_zero_is_no_lora_at_all(pipe, lora):
+    assert torch.equal(draw(pipe, f"{lora}:0"), draw(pipe))
+
+
+@pytest.mark.parametrize("layout", [peft, older_diffusers])
+def test_all_layouts_of_a_lora_draw_the_same(pipe, adapted, tmp_path, lora, layout):
+    # given
+    save_file(layout(adapted(0)), tmp_path / "other.safetensors")
+
+    # when
+    ours, other = draw(pipe, lora), draw(pipe, f"{tmp_path}/other.safetensors")
+
+    # then
+    torch.testing.assert_close(other, ours, atol=1e-4, rtol=0)
+
+
+def test_the_layers_of_an_older_file_need_no_network_before_them(networks, adapted, tmp_path):
+    # given
+    path = tmp_path / "unet.safetensors"
+    factors = {layer: each for layer, each in adapted(0).items() if layer[0] == "unet"}
+    save_file({k.removeprefix("unet."): v for k, v in older_diffusers(factors).items()}, path)
+
+    # when, then
+    assert read_lora(path, networks).keys() == factors.keys()
+
+
+def test_peft_writes_its_alpha_in_the_header(networks, adapted, tmp_path):
+    # given
+    layer = ("unet", "mid_block.attentions.0.proj_in")
+    other = ("unet", "conv_out")
+    pairs = adapted(0)
+    factors = {layer: (torch.ones(4, 192, 1, 1), torch.ones(192, 4, 1, 1)), other: pairs[other]}
+    settings = {"unet.r": 4, "unet.lora_alpha": 8, "unet.alpha_pattern": {"conv_out": 2}}
+    header = {"lora_adapter_metadata": json.dumps(settings)}
+    save_file(peft(factors), tmp_path / "style.safetensors", metadata=header)
+
+    # when
+    read = read_lora(tmp_path / "style.safetensors", networks)
+
+    # then
+    assert read[layer].scale == 2
+    assert read[other].scale == 0.5
+
+
+def test_two_loras_add_up_with_their_weights(pipe, networks, adapted, tmp_path):
+    # given
+    for number in (0, 1):
+        save_file(kohya(adapted(number)), tmp_path / f"{number}.safetensors")
+    both = {
+        layer: (torch.cat([down, other[0]]), torch.cat([0.5 * up, -0.25 * other[1]], 1) * 2)
+        for (layer, (down, up)), other in zip(adapted(0).items(), adapted(1).values(), strict=True)
+    }
+    save_file(kohya(both), tmp_path / "both.safetensors")  # of twice the rank, at one alpha
+
+    # when
+    apart = draw(pipe, f"{tmp_path}/0.safetensors:0.5", f"{tmp_path}/1.safetensors:-0.25")
+    summed = draw(pipe, f"{tmp_path}/both.safetensors")
+
+    # then
+    torch.testing.assert_close(apart, summed, atol=1e-4, rtol=0)
+
+
+def test_text_and_network_take_as_much_as_they_are_told(pipe, adapted, tmp_path, lora):
+    # given
+    for name, network in (("text", "text_encoder"), ("network", "unet")):
+        only = {layer: each for layer, each in adapted(0).items() if layer[0] == network}
+        save_file(kohya(only), tmp_path / f"{name}.safetensors")
+
+    # when
+    text, network = (draw(pipe, f"{tmp_path}/{name}.safetensors") for name in ("text", "network"))
+
+    # then
+    assert torch.equal(draw(pipe, f"{lora}:0:1"), text)
+    assert torch.equal(draw(pipe, f"{lora}:1:0"), network)
+    assert not torch.equal(text, draw(pipe))
+
+
+def test_lanes_with_other_loras_draw_as_they_would_alone(pipe, adapted, tmp_path, lora):
+    # given
+    save_file(kohya(adapted(1)), tmp_path / "other.safetensors")
+    fields = {"seed": 3, "steps": 3, "width": 64, "height": 64}
+    wishes = [(), (lora,), (f"{lora}:0.5",), (lora, f"{tmp_path}/other.safetensors:-0.5"), (lora,)]
+    runs = [pipe.start(PROMPT, **fields, loras=loras) for loras in wishes]
+
+    # when
+    for each in lockstep(Networks(Denoiser(pipe.components)), runs):
+        assert not each.failed
+
+    # then
+    for run, loras in zip(runs, wishes, strict=True):
+        torch.testing.assert_close(run.finish().latents, draw(pipe, *loras), atol=1e-4, rtol=0)
+
+
+def test_questions_with_other_loras_do_not_share_a_call(pipe, lora):
+    # given
+    loras = pipe.components.adapters.resolved([Lora(lora)])
+    cond = encode_text(pipe.components, [PROMPT])
+    bare = Question(torch.ones(1, 4, 8, 8), 1.0, 500.0, {"cond": cond})
+    worn, denoiser = replace(bare, loras=loras), Denoiser(pipe.components)
+
+    # when
+    together = denoiser([bare, worn])
+    alone = [denoiser([bare])[0], denoiser([worn])[0]]
+
+    # then
+    for one, other in zip(together, alone, strict=True):
+        assert torch.equal(one["cond"], other["cond"])
+
+
+def test_gradients_flow_through_the_network_that_answered(pipe, lora, networks):
+    # given
+    slopes = []
+
+    def slope(event):
+        x = event.x.detach().requires_grad_(True)
+        (gradient,) = torch.autograd.grad(event.denoise(x).square().sum(), x)
+        slopes.append(gradient)
+
+    hooks = Hooks(on_model=(slope,))
+    draw(pipe, lora, hooks=hooks)
+    adapters = pipe.components.adapters
+    (resolved,) = adapters.resolved([Lora(lora)])
+
+    # when
+    with adapters.in_unet((resolved,)):  # all the time, not for each call
+        draw(pipe, replace(resolved, weight=0.0, text_weight=1.0), hooks=hooks)
+
+    # then
+    half = len(slopes) // 2
+    assert half == 3
+    for one, other in zip(slopes[:half], slopes[half:], strict=True):
+        torch.testing.assert_close(one, other)
+
+
+def test_a_network_that_was_written_to_is_merged_again(pipe, lora, networks):
+    # given
+    weight = networks["unet"].conv_in.weight
+    before = draw(pipe, lora)
+
+    # when
+    with torch.no_grad():
+        own = weight.clone()
+        weight.mul_(1.5)
+        changed = draw(pipe, lora)
+        weight.copy_(own)
+
+    # then
+    assert not torch.equal(changed, before)
+    assert torch.equal(draw(pipe, lora), before)
+
+
+def test_half_precision_is_merged_in_full_and_rounded_once(networks, lora):
+    # given
+    layer = nn.Module()
+    layer.conv_in = nn.Conv2d(4, 64, 3, dtype=torch.float16).to(memory_format=torch.channels_last)
+    half = {"unet": HalfUNet(layer.conv_in)}
+    (down, up) = torch.randn(RANK, 4, 3, 3), torch.randn(64, RANK, 1, 1)
+    path = lora.replace("style", "half")
+    save_file(kohya({("unet", "conv_in"): (down, up)}), path)
+    adapters, own = Adapters(half), layer.conv_in.weight
+    wanted = own.float() + 0.7 * ALPHA / RANK * torch.einsum("orxy,rijk->oijk", up, down)
+
+    # when
+    with adapters.in_unet(adapters.resolved([Lora(path, 0.7)])):
+        merged = layer.conv_in.weight
+
+    # then
+    assert merged.dtype == torch.float16
+    assert merged.is_contiguous(memory_format=torch.channels_last)
+    torch.testing.assert_close(merged, wanted.half(), atol=1e-3, rtol=1e-3)
+    assert layer.conv_in.weight is own
+
+
+class HalfUNet(nn.Module):
+    """One layer with the shape of a U-Net around it."""
+
+    def __init__(self, conv_in):
+        super().__init__()
+        self.conv_in = conv_in
+        self.down_blocks = self.up_blocks = ()
+
+
+def test_the_result_records_which_file_it_was(pipe, adapted, tmp_path, lora):
+    # given
+    result = pipe.run(PROMPT, seed=3, steps=1, width=64, height=64, loras=f"{lora}:0.8")
+    (recorded,) = result.request.loras
+
+    # when
+    again = pipe.run(result.request)
+    save_file(kohya(adapted(1)), lora)
+
+    # then
+    assert len(recorded.sha256) == 64
+    assert torch.equal(again.latents, result.latents)
+    with pytest.raises(LoadError, match="another file"):
+        pipe.run(result.request)
+
+
+def test_notes_in_the_header_do_not_change_the_hash(pipe, lora):
+    # given
+    adapters, loras = pipe.components.adapters, [Lora(lora)]
+    before = adapters.resolved(loras)
+
+    # when
+    save_file(load_file(lora), lora, metadata={"ss_tag": "a style"})
+
+    # then
+    assert adapters.resolved(loras) == before
+
+
+def wider(tensors):
+    """Make the LoRA one of a family that reads wider texts."""
+    return {
+        key: torch.zeros(RANK, 768) if "attn2_to_k.lora_down" in key else value
+        for key, value in tensors.items()
+    }
+
+
+def deeper(tensors):
+    """Make the LoRA one of a network with more blocks."""
+    return {key.replace("mid_block", "down_blocks_7"): value for key, value in tensors.items()}
+
+
+def halved(tensors):
+    """Leave one half of a pair out."""
+    return {key: value for key, value in tensors.items() if "conv_out.lora_up" not in key}
+
+
+def another_kind(tensors):
+    """Add what a DoRA has beside its pairs."""
+    return {**tensors, "lora_unet_conv_out.dora_scale": torch.ones(4)}
+
+
+def checkpoint(_tensors):
+    """Write weights of a network instead."""
+    return {"conv_in.weight": torch.ones(3), "conv_in.bias": torch.ones(3)}
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (wider, "another family"),
+        (deeper, "another family"),
+        (halved, "more than a LoRA"),
+        (another_kind, "dora_scale"),
+        (checkpoint, "something else"),
+    ],
+)
+def test_a_file_that_does_not_fit_is_refused_by_name(pipe, networks, lora, change, said):
+    # given
+    before = weights_of(networks)
+    save_file(change(load_file(lora) | kohya(attended(networks))), lora)
+
+    # when
+    with pytest.raises(LoadError, match=said) as caught:
+        draw(pipe, lora)
+
+    # then
+    assert lora in caught.value.given
+    assert caught.value.allowed and caught.value.fix
+    assert_untouched(networks, before)
+
+
+def attended(networks):
+    """Return factors of the first layer that reads the text."""
+    path = next(path for path, _ in networks["unet"].named_modules() if "attn2.to_k" in path)
+    weight = networks["unet"].get_submodule(path).weight
+    shapes = (RANK, weight.shape[1]), (len(weight), RANK)
+    return {("unet", path): tuple(map(torch.zeros, shapes))}
+
+
+def test_a_lora_of_another_family_is_told_its_own(pipe, networks, tmp_path):
+    # given
+    save_file(wider(kohya(attended(networks))), tmp_path / "sd1.safetensors")
+
+    # when, then
+    with pytest.raises(LoadError, match="Stable Diffusion 1"):
+        draw(pipe, f"{tmp_path}/sd1.safetensors")
+
+
+@pytest.mark.parametrize("content", [b"", b"no tensors at all", None])
+def test_a_broken_file_is_refused_by_name(pipe, tmp_path, lora, content):
+    # given
+    path = tmp_path / "broken.safetensors"
+    path.write_bytes(Path(lora).read_bytes()[:-100] if content is None else content)
+
+    # when, then
+    with pytest.raises(LoadError, match="cannot be read") as caught:
+        draw(pipe, str(path))
+    assert caught.value.given == str(path)
+
+
+def test_a_pickle_is_refused_and_a_missing_file_named(pipe, tmp_path):
+    # given
+    (tmp_path / "style.pt").write_bytes(b"\x80\x02.")
+
+    # when, then
+    with pytest.raises(LoadError, match="any code"):
+        draw(pipe, f"{tmp_path}/style.pt")
+    with pytest.raises(LoadError, match=r"nowhere\.safetensors"):
+        draw(pipe, f"{tmp_path}/nowhere.safetensors")
+
+
+def test_the_suffix_may_be_left_out(pipe, lora):
+    assert torch.equal(draw(pipe, lora.removesuffix(".safetensors")), draw(pipe, lora))
+
+
+def test_a_branch_may_change_the_lora(pipe, lora):
+    # given
+    result = pipe.run(PROMPT, seed=3, steps=3, width=64, height=64, loras=lora)
+
+    # when
+    same, other = pipe.branch(result, 1).finish(), pipe.branch(result, 1, loras=()).finish()
+
+    # then
+    assert torch.equal(same.latents, result.latents)
+    assert not torch.equal(other.latents, result.latents)
