@@ -168,5 +168,12 @@ class _Merged:
                 layer.wear(layer.merged)
             yield
         finally:
+            self._take_off()
+
+    def _take_off(self) -> None:
+        try:
             for layer in self.layers:
                 layer.wear(layer.own)
+        except BaseException:  # an interrupt must not leave a part of it on
+            self._take_off()
+            raise

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-import sdnb
+import sdnb.models.lora
 from sdnb.errors import LoadError
 from sdnb.events import Hooks
 from sdnb.lockstep import lockstep
@@ -149,6 +149,30 @@ def test_a_hook_that_fails_leaves_no_trace_of_a_lora(pipe, networks, lora):
     # when
     with pytest.raises(sdnb.SdnbError):
         draw(pipe, lora, hooks=Hooks.at("module.mid_block", fail))
+
+    # then
+    assert_untouched(networks, before)
+
+
+def test_an_interrupt_while_a_lora_is_taken_off_leaves_no_trace_of_it(
+    pipe, networks, lora, monkeypatch
+):
+    # given
+    before, adapters = weights_of(networks), pipe.components.adapters
+    loras, wear = adapters.resolved([Lora(lora)]), sdnb.models.lora._Layer.wear
+    left = []
+
+    def interrupted(layer, weight):
+        if weight is layer.own:
+            left.append(layer)
+            if len(left) == 3:
+                raise KeyboardInterrupt
+        wear(layer, weight)
+
+    # when
+    monkeypatch.setattr(sdnb.models.lora._Layer, "wear", interrupted)
+    with pytest.raises(KeyboardInterrupt), adapters.in_unet(loras):
+        pass
 
     # then
     assert_untouched(networks, before)
