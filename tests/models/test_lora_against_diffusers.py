@@ -14,9 +14,11 @@ from torch import nn
 from transformers import CLIPTokenizer
 
 import sdnb
+from sdnb.lora import Lora
 from sdnb.models.checkpoint import locate
+from sdnb.models.lora import Adapters
 from sdnb.models.lora_names import name_layers
-from tests.models.pipelines import embedded, tiny_sdxl
+from tests.models.pipelines import Case, embedded, tiny_sdxl
 
 PROMPT, STEPS, RANK, ALPHA = "a red circle on a meadow", 4, 4, 2.0
 
@@ -184,6 +186,37 @@ def test_two_loras_draw_what_side_branches_draw_in_diffusers(pipe, words, files,
 
     # then
     torch.testing.assert_close(latents, theirs, atol=1e-4, rtol=0)
+
+
+def test_all_networks_of_sdxl_wear_what_kohya_named_in_the_original_way(words, tmp_path):
+    # given
+    case = Case(tiny_sdxl, "unet", {"prompt": "a cat"}, 3, 1)
+    networks = parts_of(case.pipeline)
+    marks = ("lora_unet_input", "lora_unet_middle", "lora_unet_output", "lora_te1_", "lora_te2_")
+    known = {layer: name for name, layer in name_layers(networks).items() if name.startswith(marks)}
+    tensors, branches = {}, []
+    for network, path, down, up in random_factors(case.pipeline, 0):
+        if (network, path) in known:
+            name = known[network, path]
+            tensors |= {f"{name}.lora_down.weight": down, f"{name}.lora_up.weight": up}
+            branches.append((networks[network].get_submodule(path), (0.7, down, up)))
+    save_file(tensors, tmp_path / "xl.safetensors")
+    adapters, bare = Adapters(networks), case()
+
+    # when
+    loras = adapters.resolved([Lora(f"{tmp_path}/xl.safetensors", 0.7)])
+    with adapters.in_unet(loras), adapters.in_text(loras):
+        ours = case()
+    handles = [
+        module.register_forward_hook(partial(branch, factors)) for module, factors in branches
+    ]
+    theirs = case()
+
+    # then
+    assert {network for network, _ in known} == set(networks)
+    assert len(handles) > 40
+    torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=0)
+    assert (theirs - bare).abs().max() > 1e-3
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
