@@ -87,12 +87,20 @@ class Adapters:
         return _Merged(tuple(_Layer.of(module, each) for module, each in layers))
 
     def _factors(self, lora: Lora) -> Mapping[Layer, Factors]:
-        if lora.sha256 not in self._files:  # others have taken its place
-            self._resolved(lora)
-        self._files[lora.sha256] = self._files.pop(lora.sha256)
-        return self._files[lora.sha256]
+        factors = self._files.pop(lora.sha256, None)
+        if factors is None:  # or others have taken its place
+            factors = read_lora(self._located(lora)[0], self._networks)
+        self._files[lora.sha256] = factors
+        for old in [*self._files][:-FILES]:
+            self._files.pop(old, None)
+        return factors
 
     def _resolved(self, lora: Lora) -> Lora:
+        resolved = replace(lora, sha256=self._located(lora)[1])
+        self._factors(resolved)
+        return resolved
+
+    def _located(self, lora: Lora) -> tuple[Path, str]:
         path = locate_lora(lora.reference)
         sha256 = self._hash(path)
         if lora.sha256 not in ("", sha256):
@@ -102,11 +110,7 @@ class Adapters:
                 allowed=f"the file whose tensors have the hash {lora.sha256[:12]}",
                 fix=f"put that file there, or take this one: loras=({str(lora)!r},)",
             )
-        if sha256 not in self._files:
-            self._files[sha256] = read_lora(path, self._networks)
-            for old in [*self._files][:-FILES]:
-                del self._files[old]
-        return replace(lora, sha256=sha256)
+        return path, sha256
 
     def _hash(self, path: Path) -> str:
         about = path.stat()

@@ -376,6 +376,27 @@ def test_the_result_records_which_file_it_was(pipe, adapted, tmp_path, lora):
         pipe.run(result.request)
 
 
+def test_more_loras_than_are_kept_are_read_again(pipe, adapted, tmp_path, monkeypatch):
+    # given
+    monkeypatch.setattr(sdnb.models.lora, "FILES", 1)
+    for number in (0, 1):
+        save_file(kohya(adapted(number)), tmp_path / f"{number}.safetensors")
+    both = [f"{tmp_path}/{number}.safetensors" for number in (0, 1)]
+    adapters = Adapters(
+        {"unet": pipe.components.unet, "text_encoder": pipe.components.text_encoder}
+    )
+
+    # when
+    loras = adapters.resolved(list(map(Lora, both)))
+    Path(both[0]).unlink()
+
+    # then
+    with adapters.in_unet(loras[1:]):
+        pass
+    with pytest.raises(LoadError, match="no LoRA of this name"), adapters.in_unet(loras):
+        pass
+
+
 def test_notes_in_the_header_do_not_change_the_hash(pipe, lora):
     # given
     adapters, loras = pipe.components.adapters, [Lora(lora)]
