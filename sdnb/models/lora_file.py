@@ -41,6 +41,19 @@ _FAMILIES = {768: "Stable Diffusion 1", 1024: "Stable Diffusion 2", 2048: "Stabl
 """Width of the text that a U-Net reads -> the family it belongs to."""
 
 
+# what tensors and settings raise that are not what their names promise
+_BROKEN = (
+    SafetensorError,
+    OSError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    RuntimeError,
+    ArithmeticError,
+    re.error,
+)
+
+
 @dataclass(frozen=True, eq=False)
 class Factors:
     """The low-rank change of one layer's weight: ``scale * up @ down``.
@@ -64,8 +77,8 @@ class Factors:
         """Whether the product has the shape of ``weight``; a 1x1 convolution is a matrix too."""
         return (
             _inputs(self.down) == _inputs(weight)
-            and len(self.up) == len(weight)
-            and _inputs(self.up) == [len(self.down)]
+            and self.up.shape[:1] == weight.shape[:1]
+            and _inputs(self.up) == [*self.down.shape[:1]]
         )
 
 
@@ -133,7 +146,7 @@ def _said_clearly(path: Path) -> Iterator[None]:
         yield
     except LoadError:
         raise
-    except (SafetensorError, OSError, ValueError) as error:
+    except _BROKEN as error:
         raise LoadError(
             f"this LoRA cannot be read: {error}",
             given=str(path),

@@ -1,12 +1,11 @@
 """LoRAs change what the networks answer, and leave no trace in them."""
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import nn
 
 import sdnb.models.lora
@@ -16,101 +15,19 @@ from sdnb.lockstep import lockstep
 from sdnb.lora import Lora
 from sdnb.models.denoiser import Denoiser, Question
 from sdnb.models.lora import Adapters
-from sdnb.models.lora_file import read_lora
 from sdnb.models.networks import Networks
 from sdnb.models.text import encode_text
-
-PROMPT = "a red circle on a meadow"
-RANK, ALPHA = 4, 2.0
-PREFIXES = {"unet": "lora_unet_", "text_encoder": "lora_te_"}
-
-
-@pytest.fixture
-def networks(pipe):
-    return {"unet": pipe.components.unet, "text_encoder": pipe.components.text_encoder}
-
-
-@pytest.fixture
-def adapted(networks):
-    """Return random factors of a few layers of each kind: name of layer -> down, up."""
-
-    def make(seed):
-        generator = torch.Generator().manual_seed(seed)
-        factors = {}
-        for network, modules in networks.items():
-            layers = [
-                (path, module.weight)
-                for path, module in modules.named_modules()
-                if isinstance(module, nn.Linear | nn.Conv2d)
-            ]
-            for path, weight in layers[:: 3 if network == "unet" else 1]:
-                down = torch.randn(RANK, *weight.shape[1:], generator=generator) / 8
-                ones = [1] * (weight.dim() - 2)
-                up = torch.randn(len(weight), RANK, *ones, generator=generator) / 8
-                factors[network, path] = down, up
-        return factors
-
-    return make
-
-
-def in_full(network, path):
-    """Return the path that files write: transformers leaves a part of it out."""
-    return path if network == "unet" else f"text_model.{path}"
-
-
-def kohya(factors):
-    tensors = {}
-    for (network, path), (down, up) in factors.items():
-        name = PREFIXES[network] + in_full(network, path).replace(".", "_")
-        tensors |= {f"{name}.lora_down.weight": down, f"{name}.lora_up.weight": up}
-        tensors[f"{name}.alpha"] = torch.tensor(ALPHA)
-    return tensors
-
-
-def peft(factors):
-    tensors = {}
-    for (network, path), (down, up) in factors.items():
-        name = f"{network}.{in_full(network, path)}"
-        tensors |= {f"{name}.lora_A.weight": down, f"{name}.lora_B.weight": up * ALPHA / RANK}
-    return tensors
-
-
-def older_diffusers(factors):
-    tensors = {}
-    for (network, path), (down, up) in factors.items():
-        name = f"{network}.{in_full(network, path)}"
-        name += ".lora" if network == "unet" else ".lora_linear_layer"
-        for end in ("to_q", "to_k", "to_v", "to_out.0"):
-            if path.endswith(f".{end}"):
-                holder = f"{network}.{path.removesuffix(end)}processor"
-                name = f"{holder}.{end.removesuffix('.0')}_lora"
-        tensors |= {f"{name}.down.weight": down, f"{name}.up.weight": up * ALPHA / RANK}
-    return tensors
-
-
-def draw(pipe, *loras, **fields):
-    return pipe.run(PROMPT, seed=3, steps=3, width=64, height=64, loras=loras, **fields).latents
-
-
-@pytest.fixture
-def lora(adapted, tmp_path):
-    """Write a LoRA in kohya's layout; its path."""
-    save_file(kohya(adapted(0)), tmp_path / "style.safetensors")
-    return f"{tmp_path}/style.safetensors"
-
-
-def weights_of(networks):
-    return {
-        (name, path): (id(weight), weight.detach().clone())
-        for name, network in networks.items()
-        for path, weight in network.named_parameters()
-    }
-
-
-def assert_untouched(networks, before):
-    for key, (identity, weight) in weights_of(networks).items():
-        assert identity == before[key][0]
-        assert torch.equal(weight, before[key][1])
+from tests.models.lora_files import (
+    ALPHA,
+    PROMPT,
+    RANK,
+    assert_untouched,
+    draw,
+    kohya,
+    older_diffusers,
+    peft,
+    weights_of,
+)
 
 
 def test_a_lora_changes_the_picture_and_leaves_no_trace(pipe, networks, lora):
@@ -192,34 +109,6 @@ def test_all_layouts_of_a_lora_draw_the_same(pipe, adapted, tmp_path, lora, layo
 
     # then
     torch.testing.assert_close(other, ours, atol=1e-4, rtol=0)
-
-
-def test_the_layers_of_an_older_file_need_no_network_before_them(networks, adapted, tmp_path):
-    # given
-    path = tmp_path / "unet.safetensors"
-    factors = {layer: each for layer, each in adapted(0).items() if layer[0] == "unet"}
-    save_file({k.removeprefix("unet."): v for k, v in older_diffusers(factors).items()}, path)
-
-    # when, then
-    assert read_lora(path, networks).keys() == factors.keys()
-
-
-def test_peft_writes_its_alpha_in_the_header(networks, adapted, tmp_path):
-    # given
-    layer = ("unet", "mid_block.attentions.0.proj_in")
-    other = ("unet", "conv_out")
-    pairs = adapted(0)
-    factors = {layer: (torch.ones(4, 192, 1, 1), torch.ones(192, 4, 1, 1)), other: pairs[other]}
-    settings = {"unet.r": 4, "unet.lora_alpha": 8, "unet.alpha_pattern": {"conv_out": 2}}
-    header = {"lora_adapter_metadata": json.dumps(settings)}
-    save_file(peft(factors), tmp_path / "style.safetensors", metadata=header)
-
-    # when
-    read = read_lora(tmp_path / "style.safetensors", networks)
-
-    # then
-    assert read[layer].scale == 2
-    assert read[other].scale == 0.5
 
 
 def test_two_loras_add_up_with_their_weights(pipe, networks, adapted, tmp_path):
@@ -395,115 +284,6 @@ def test_more_loras_than_are_kept_are_read_again(pipe, adapted, tmp_path, monkey
         pass
     with pytest.raises(LoadError, match="no LoRA of this name"), adapters.in_unet(loras):
         pass
-
-
-def test_notes_in_the_header_do_not_change_the_hash(pipe, lora):
-    # given
-    adapters, loras = pipe.components.adapters, [Lora(lora)]
-    before = adapters.resolved(loras)
-
-    # when
-    save_file(load_file(lora), lora, metadata={"ss_tag": "a style"})
-
-    # then
-    assert adapters.resolved(loras) == before
-
-
-def wider(tensors):
-    """Make the LoRA one of a family that reads wider texts."""
-    return {
-        key: torch.zeros(RANK, 768) if "attn2_to_k.lora_down" in key else value
-        for key, value in tensors.items()
-    }
-
-
-def deeper(tensors):
-    """Make the LoRA one of a network with more blocks."""
-    return {key.replace("mid_block", "down_blocks_7"): value for key, value in tensors.items()}
-
-
-def halved(tensors):
-    """Leave one half of a pair out."""
-    return {key: value for key, value in tensors.items() if "conv_out.lora_up" not in key}
-
-
-def another_kind(tensors):
-    """Add what a DoRA has beside its pairs."""
-    return {**tensors, "lora_unet_conv_out.dora_scale": torch.ones(4)}
-
-
-def checkpoint(_tensors):
-    """Write weights of a network instead."""
-    return {"conv_in.weight": torch.ones(3), "conv_in.bias": torch.ones(3)}
-
-
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        (wider, "another family"),
-        (deeper, "another family"),
-        (halved, "more than a LoRA"),
-        (another_kind, "dora_scale"),
-        (checkpoint, "something else"),
-    ],
-)
-def test_a_file_that_does_not_fit_is_refused_by_name(pipe, networks, lora, change, said):
-    # given
-    before = weights_of(networks)
-    save_file(change(load_file(lora) | kohya(attended(networks))), lora)
-
-    # when
-    with pytest.raises(LoadError, match=said) as caught:
-        draw(pipe, lora)
-
-    # then
-    assert lora in caught.value.given
-    assert caught.value.allowed and caught.value.fix
-    assert_untouched(networks, before)
-
-
-def attended(networks):
-    """Return factors of the first layer that reads the text."""
-    path = next(path for path, _ in networks["unet"].named_modules() if "attn2.to_k" in path)
-    weight = networks["unet"].get_submodule(path).weight
-    shapes = (RANK, weight.shape[1]), (len(weight), RANK)
-    return {("unet", path): tuple(map(torch.zeros, shapes))}
-
-
-def test_a_lora_of_another_family_is_told_its_own(pipe, networks, tmp_path):
-    # given
-    save_file(wider(kohya(attended(networks))), tmp_path / "sd1.safetensors")
-
-    # when, then
-    with pytest.raises(LoadError, match="Stable Diffusion 1"):
-        draw(pipe, f"{tmp_path}/sd1.safetensors")
-
-
-@pytest.mark.parametrize("content", [b"", b"no tensors at all", None])
-def test_a_broken_file_is_refused_by_name(pipe, tmp_path, lora, content):
-    # given
-    path = tmp_path / "broken.safetensors"
-    path.write_bytes(Path(lora).read_bytes()[:-100] if content is None else content)
-
-    # when, then
-    with pytest.raises(LoadError, match="cannot be read") as caught:
-        draw(pipe, str(path))
-    assert caught.value.given == str(path)
-
-
-def test_a_pickle_is_refused_and_a_missing_file_named(pipe, tmp_path):
-    # given
-    (tmp_path / "style.pt").write_bytes(b"\x80\x02.")
-
-    # when, then
-    with pytest.raises(LoadError, match="any code"):
-        draw(pipe, f"{tmp_path}/style.pt")
-    with pytest.raises(LoadError, match=r"nowhere\.safetensors"):
-        draw(pipe, f"{tmp_path}/nowhere.safetensors")
-
-
-def test_the_suffix_may_be_left_out(pipe, lora):
-    assert torch.equal(draw(pipe, lora.removesuffix(".safetensors")), draw(pipe, lora))
 
 
 def test_a_branch_may_change_the_lora(pipe, lora):
