@@ -68,7 +68,8 @@ class Asking:
         """Ask, and return what came back as hooks left it."""
         known, t = self._opening.known, self._denoiser.components.noise_schedule.t(asked.sigma)
         x = asked.x if known is None else known.show(asked.x, asked.sigma)
-        question = Question(x, asked.sigma, t, branches, self._opening.beside)
+        beside, loras = self._opening.beside, self._opening.request.loras
+        question = Question(x, asked.sigma, t, branches, beside, loras=loras)
         question = self._tapped(question, place)
         model = apply_hooks(self._model_event(question, place), self._hooks.on_model)
         yield model

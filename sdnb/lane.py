@@ -128,7 +128,9 @@ class Lane:
             prompts = {"uncond": request.negative_prompt, **prompts}
         for name, prompt in prompts.items():
             for step, text in edited(prompt, len(self.sigmas) - 1, request.syntax):
-                wish = Encode((text,) * request.batch_size, request.clip_skip, request.syntax)
+                wish = Encode(
+                    (text,) * request.batch_size, request.clip_skip, request.syntax, request.loras
+                )
                 cond = yield wish
                 if not isinstance(cond, Conditioning):
                     raise TypeError("a wish for vectors must be sent them")

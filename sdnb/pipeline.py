@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from secrets import randbelow
 from threading import RLock
 from typing import Any
@@ -10,17 +9,15 @@ from weakref import ref
 
 from PIL.Image import Image
 
-from sdnb.choice import Choice
-from sdnb.errors import InvalidField, PipelineBusy, UnknownName
-from sdnb.events import During, Hook, Hooks, StartEvent, StepEvent
-from sdnb.hook_use import HookUse
+from sdnb.errors import InvalidField, PipelineBusy
+from sdnb.events import Hooks, StartEvent, StepEvent
 from sdnb.models.attention import AttentionRecorder
 from sdnb.models.components import Components
 from sdnb.models.denoiser import Denoiser
 from sdnb.models.loading import load_components, swap_parts
 from sdnb.models.vae import decode_in_parts, to_pil
 from sdnb.past import Past, check_is_its_own
-from sdnb.registry import HOOKS
+from sdnb.recorded_hooks import hooks_of, is_among, uses_of
 from sdnb.request import GenerationRequest
 from sdnb.result import Result
 from sdnb.run import Run
@@ -121,10 +118,10 @@ class Pipeline:
                 "hooks= takes Hooks.", given=hooks, fix="sdnb.Hooks(on_step=(my_function,))"
             )
         request = self._resolved(request.changed(**fields))
-        given = tuple(_uses(hooks))
-        recorded = tuple(use for use in request.hooks if not _is_among(use, given))
+        given = tuple(uses_of(hooks))
+        recorded = tuple(use for use in request.hooks if not is_among(use, given))
         request = request.changed(hooks=(*recorded, *given))
-        joined = _registered(recorded) + hooks
+        joined = hooks_of(recorded) + hooks
         return Run(
             self._denoiser,
             request,
@@ -203,11 +200,11 @@ class Pipeline:
         request = self._resolved(result.request.changed(**changes))
         past = Past.of(result.trace, step, result.request, request)
         if hooks is not None:
-            request = request.changed(hooks=tuple(_uses(hooks)))
+            request = request.changed(hooks=tuple(uses_of(hooks)))
         run = Run(
             self._denoiser,
             request,
-            _registered(request.hooks) if hooks is None else hooks,
+            hooks_of(request.hooks) if hooks is None else hooks,
             self.turn,
             wait=wait,
             recorder=Recorder(keep, budget),
@@ -272,31 +269,13 @@ class Pipeline:
         parts = swap_parts(
             self.components, vae=vae, text_encoders=text_encoders, scheduler=scheduler
         )
-        return Pipeline(parts)
+        pipeline = Pipeline(parts)
+        pipeline._lock = self._lock  # they share networks: one of them computes at a time
+        return pipeline
 
     def info(self) -> dict[str, str]:
         """Return what is known about the checkpoint, as words."""
-        parts = self.components
-        levels = parts.noise_schedule
-        texts = [encoder.network for encoder in parts.texts]
-        names = ["text encoder"] if len(texts) == 1 else ["text encoder 1", "text encoder 2"]
-        networks = {"U-Net": parts.unet, "VAE": parts.vae, **dict(zip(names, texts, strict=True))}
-        sizes = {
-            name: f"{sum(weight.numel() for weight in network.parameters()) / 1e6:.1f} M weights"
-            for name, network in networks.items()
-        }
-        return {
-            "checkpoint": parts.reference,
-            "family": parts.family.name,
-            "hash": parts.sha256[:10],
-            "size": f"{parts.size}x{parts.size}",
-            "latents": f"{parts.latent.channels} channels, factor {parts.latent.factor}",
-            "prediction": parts.prediction,
-            "sigmas": f"{levels.sigma_min:.4g} … {levels.sigma_max:.4g}",
-            "device": f"{parts.device}, {parts.dtype}",
-            **sizes,
-            "words": "any" if parts.words is None else ", ".join(sorted(parts.words)),
-        }
+        return self.components.info()
 
     def __repr__(self) -> str:
         return f"<Pipeline: {self.components.reference}, {self.components.device}>"
@@ -312,36 +291,8 @@ class Pipeline:
             )
         return request.changed(
             checkpoint=parts.reference,
+            loras=parts.adapters.resolved(request.loras),
             seed=randbelow(2**32) if request.seed is None else request.seed,
             width=request.width or parts.size,
             height=request.height or parts.size,
         )
-
-
-def _registered(uses: tuple[HookUse, ...]) -> Hooks:
-    hooks = NO_HOOKS
-    for use in uses:
-        if use.given:
-            raise UnknownName(
-                "a recorded hook was a function given to its run: only its name is left.",
-                given=str(use),
-                allowed=", ".join(HOOKS.names()),
-                fix=f"give it again: hooks=sdnb.Hooks.at({use.point!r}, {use.hook.name})",
-            )
-        hook: Hook = HOOKS.bind(use.hook.name, dict(use.hook.options))
-        hooks += Hooks.at(use.point, During(hook, use.first, use.last))
-    return hooks
-
-
-def _uses(hooks: Hooks) -> Iterator[HookUse]:
-    """Name the callables that were given, for the record: others may not have them."""
-    for point, hook in hooks.at_points():
-        during = hook if isinstance(hook, During) else During(hook)
-        name = getattr(during.hook, "__name__", type(during.hook).__name__)
-        is_registered = name in HOOKS.names() and HOOKS[name] is during.hook
-        yield HookUse(point, Choice(name), during.first, during.last, given=not is_registered)
-
-
-def _is_among(use: HookUse, given: tuple[HookUse, ...]) -> bool:
-    """Whether a recorded hook was given again; older files do not say which were given."""
-    return any(replace(use, given=each.given) == each for each in given)

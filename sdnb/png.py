@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from sdnb.choice import Choice
 from sdnb.errors import InvalidField, SdnbError
 from sdnb.files import save_new
+from sdnb.lora import Lora
 from sdnb.request import GenerationRequest
 
 if TYPE_CHECKING:
@@ -116,7 +117,7 @@ def read(path: str | Path) -> tuple[GenerationRequest, int]:
 
 def parameters(request: GenerationRequest, *, index: int, checkpoint_sha256: str = "") -> str:
     """Return the text form: prompt, negative prompt, then ``Steps: 20, Sampler: …``."""
-    lines = [request.prompt]
+    lines = [" ".join([request.prompt, *map(_tag, request.loras)])]
     if request.negative_prompt:
         lines.append(f"Negative prompt: {request.negative_prompt}")
     settings = [*_settings(request, index), ("Version", f"sdnb {_version('sdnb')}")]
@@ -141,6 +142,8 @@ def _settings(request: GenerationRequest, index: int) -> Iterator[tuple[str, str
     if request.clip_skip:
         # This form counts the layer that is read, from the end: 1 reads the last.
         yield "Clip skip", str(request.clip_skip + 1)
+    if hashes := {lora.name: lora.sha256[:12] for lora in request.loras if lora.sha256}:
+        yield "Lora hashes", ", ".join(f"{name}: {digits}" for name, digits in hashes.items())
 
 
 def _denoising(request: GenerationRequest) -> Iterator[tuple[str, str]]:
@@ -158,6 +161,12 @@ def _denoising(request: GenerationRequest) -> Iterator[tuple[str, str]]:
     if hires.steps is not None:
         yield "Hires steps", str(hires.steps)
     yield "Hires upscaler", _UPSCALER_NAMES[hires.upscale]
+
+
+def _tag(lora: Lora) -> str:
+    """Write a LoRA as this form does, in the prompt; of two weights the text's comes first."""
+    weights = dict.fromkeys(reversed(lora.weights))
+    return ":".join(["<lora", lora.name, *(f"{weight:g}" for weight in weights)]) + ">"
 
 
 def _known_as(choice: Choice, names: Mapping[str, str]) -> str:

@@ -15,6 +15,7 @@ from sdnb.choice import Choice
 from sdnb.errors import InvalidField, UnknownName
 from sdnb.hires import Hires
 from sdnb.hook_use import HookUse
+from sdnb.lora import Lora, read_loras
 from sdnb.picture import FromImage, FromNoise, Start, read_start, write_start
 from sdnb.prompt import SYNTAXES
 from sdnb.registry import SAMPLERS, SCHEDULES
@@ -95,6 +96,10 @@ class GenerationRequest:
         default=None,
         metadata=_flag("--hires", Hires.parse, 'a second pass, enlarged: "2x denoise=0.5"'),
     )
+    loras: tuple[Lora, ...] = field(
+        default=(),
+        metadata=_flag("--lora", Lora.parse, "draw with a LoRA: file.safetensors:0.8", many=True),
+    )
     checkpoint: str | None = field(
         default=None, metadata=_flag("--checkpoint", str, "the model's reference; none: the loaded")
     )
@@ -127,6 +132,7 @@ class GenerationRequest:
             if (number := getattr(self, name)) is not None or name != "strength":
                 object.__setattr__(self, name, _number(name, number))
         object.__setattr__(self, "hooks", tuple(self.hooks))
+        object.__setattr__(self, "loras", read_loras(self.loras))
         for name in ("prompt", "negative_prompt"):
             _check(isinstance(getattr(self, name), str), name, getattr(self, name), "text")
         if self.syntax not in SYNTAXES:
@@ -198,6 +204,7 @@ class GenerationRequest:
         values["sampler"], values["schedule"] = str(self.sampler), str(self.schedule)
         values["hires"] = None if self.hires is None else str(self.hires)
         values["hooks"] = [use.to_json() for use in self.hooks]
+        values["loras"] = [lora.to_json() for lora in self.loras]
         values["start"] = write_start(self.start)
         return values
 
@@ -212,6 +219,7 @@ class GenerationRequest:
             schema = int(fields.pop("schema", SCHEMA))
             fields["start"] = read_start(fields.pop("start", None))
             fields["hooks"] = tuple(map(HookUse.from_json, fields.get("hooks", ())))
+            fields["loras"] = tuple(map(Lora.from_json, fields.get("loras", ())))
         except (AttributeError, LookupError, TypeError, ValueError) as error:
             if isinstance(error, InvalidField):
                 raise

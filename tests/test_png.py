@@ -13,6 +13,7 @@ from sdnb import png
 from sdnb.choice import Choice
 from sdnb.errors import InvalidField
 from sdnb.hook_use import HookUse
+from sdnb.lora import Lora
 from sdnb.picture import FromImage, Picture
 from sdnb.registry import SCHEDULES
 from sdnb.request import GenerationRequest
@@ -91,6 +92,18 @@ def test_parameters_name_only_what_was_used() -> None:
     assert not any(word in texts[0] for word in ("Negative", "Seed", "Size", "Denoising", "Clip"))
     assert 'Model: "a, b", Denoising strength: 0.5, Clip skip: 2' in texts[1]
     assert "Denoising strength: 0.3," in png.parameters(plain.changed(strength=0.3), index=0)
+
+
+def test_parameters_write_loras_as_tags_of_the_prompt() -> None:
+    # given
+    loras = (Lora("a/style.safetensors", 0.8, sha256="ab" * 32), Lora("ink", 1.0, 0.5))
+
+    # when
+    text = png.parameters(GenerationRequest(prompt="a cat", loras=loras), index=0)
+
+    # then
+    assert text.startswith("a cat <lora:style:0.8> <lora:ink:0.5:1>\n")
+    assert 'Lora hashes: "style: abababababab"' in text
 
 
 def test_the_json_says_which_libraries_drew_it(tmp_path: Path, picture: Image.Image) -> None:

@@ -11,6 +11,7 @@ from PIL import Image
 from sdnb.choice import Choice
 from sdnb.errors import InvalidField, UnknownName
 from sdnb.hook_use import HookUse
+from sdnb.lora import Lora
 from sdnb.picture import FromImage, Inpaint, Picture
 from sdnb.registry import SAMPLERS, SCHEDULES
 from sdnb.request import GenerationRequest
@@ -27,6 +28,15 @@ REQUESTS = st.builds(
     sampler=st.sampled_from(SAMPLERS.names()),
     schedule=st.sampled_from([*SCHEDULES.names(), "karras rho=5", "custom sigmas=14.6,5,1,0"]),
     denoise=st.floats(0.01, 1),
+    loras=st.lists(
+        st.builds(
+            Lora,
+            st.sampled_from(["style", "a b/style.safetensors", "C:\\new:2", "odd:0.5"]),
+            st.floats(-3, 3),
+            st.none() | st.floats(-3, 3),
+            st.sampled_from(["", "ab" * 32]),
+        )
+    ),
     hooks=st.lists(
         st.builds(HookUse, st.sampled_from(["step", "denoise"]), st.just(Choice("f")))
     ).map(tuple),
@@ -74,6 +84,8 @@ def test_json_gives_the_same_strength_back(steps, share):
         ("checkpoint", 5),
         ("start", "cat.png"),
         ("hooks", ("step:f",)),
+        ("loras", (5,)),
+        ("loras", 5),
         ("sampler", 5),
     ],
 )
@@ -98,6 +110,8 @@ def test_an_unknown_field_is_told_the_nearest():
     [
         {"sampler": 5},
         {"hooks": [5]},
+        {"loras": [5]},
+        {"loras": [{"lora": "style"}]},
         {"schema": "x"},
         {"start": 1},
         {"start": {}},
@@ -113,29 +127,6 @@ def test_what_is_no_request_is_refused(values):
 def test_a_newer_schema_is_refused():
     with pytest.raises(InvalidField, match="newer"):
         GenerationRequest.from_json({"schema": 99})
-
-
-@pytest.mark.parametrize(
-    ("text", "steps"),
-    [
-        ("step:f", (0, None)),
-        ("denoise:f@3-7", (3, 7)),
-        ("step:f@3-", (3, None)),
-        ("step:f@3", (3, 3)),
-    ],
-)
-def test_a_hook_is_written_with_its_steps(text, steps):
-    use = HookUse.parse(text)
-    assert (use.first, use.last) == steps
-    assert HookUse.parse(str(use)) == use
-
-
-@pytest.mark.parametrize(
-    "text", ["f", "nowhere:f", "step:f@7-3", "step:", "step:f@x", "start:f@1-2"]
-)
-def test_a_hook_written_wrongly_is_refused(text):
-    with pytest.raises(InvalidField):
-        HookUse.parse(text)
 
 
 def test_a_picture_is_kept_by_content(tmp_path):

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from sdnb.diffusion.guidance import classifier_free
 from sdnb.diffusion.noise import batch_seeds
+from sdnb.lora import Lora
 from sdnb.models.components import Components
 from sdnb.models.denoiser import Answer, Denoiser, Question
 from sdnb.models.text import encode_text
@@ -22,6 +23,7 @@ def ask_network(
     prompts: Mapping[str, Sequence[str]],
     clip_skip: int = 0,
     syntax: str = "comfyui",
+    loras: tuple[Lora, ...] = (),
 ) -> Callable[[Latents, float], Answer]:
     """Return the checkpoint as a function that gives each branch's noise.
 
@@ -29,6 +31,8 @@ def ask_network(
     ----------
     prompts : Mapping of str to sequence of str
         Of each branch, the prompt of each image.
+    clip_skip, syntax, loras
+        As in a request.
 
     Returns
     -------
@@ -37,7 +41,8 @@ def ask_network(
         question waits for its turn while another thread computes.
     """
     parts = pipe.components
-    with pipe.turn():
+    loras = parts.adapters.resolved(loras)
+    with pipe.turn(), parts.adapters.in_text(loras):
         branches = {
             name: encode_text(parts, texts, clip_skip, syntax) for name, texts in prompts.items()
         }
@@ -45,7 +50,8 @@ def ask_network(
 
     def ask(x: Latents, sigma: float) -> Answer:
         with pipe.turn():
-            return denoiser([Question(x, sigma, parts.noise_schedule.t(sigma), branches)])[0]
+            t = parts.noise_schedule.t(sigma)
+            return denoiser([Question(x, sigma, t, branches, loras=loras)])[0]
 
     return ask
 
@@ -61,7 +67,7 @@ def as_denoiser(pipe: Pipeline, request: GenerationRequest) -> Both:
     if request.cfg_scale != 1:
         uncond = [_first(request, request.negative_prompt)] * request.batch_size
         prompts = {"uncond": uncond, **prompts}
-    ask = ask_network(pipe, prompts, request.clip_skip, request.syntax)
+    ask = ask_network(pipe, prompts, request.clip_skip, request.syntax, request.loras)
 
     def denoiser(x: Latents, sigma: float) -> tuple[Latents, Latents]:
         eps = ask(x, sigma)

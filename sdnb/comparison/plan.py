@@ -178,12 +178,12 @@ def _is_number(text: str) -> bool:
 
 
 def label(value: object) -> str:
-    """Return a setting's value in words; of hooks, where they stand and their names."""
+    """Return a setting's value in words, as a flag has it; of hooks, where they stand."""
     if isinstance(value, Hooks):
         names = (f"{point}:{_name(hook)}" for point, hook in value.at_points())
         return ", ".join(names) or "no hooks"
     if isinstance(value, tuple):
-        return ", ".join(map(str, value)) or "no hooks"
+        return ", ".join(map(str, value)) or "none"
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 

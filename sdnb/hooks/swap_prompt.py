@@ -15,7 +15,7 @@ def swap_prompt(
     """Ask about another prompt from step ``at`` on; on ``model``.
 
     Early steps decide where things are, late ones what they look like. Words that change on the
-    way, ``[from:to:when]``, are text here.
+    way, ``[from:to:when]``, are text here, and the text encoders wear no LoRA for it.
 
     Source: Hertz et al. 2022 (arXiv:2208.01626), section 3.2, without attention replacement.
     """

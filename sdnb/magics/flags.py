@@ -210,6 +210,7 @@ _EXAMPLES = {
     "--image": "cat.png",
     "--mask": "mask.png --image cat.png",
     "--outpaint": "right=64,bottom=32 --image cat.png",
+    "--lora": "style.safetensors:0.8",
     "--checkpoint": "tiny",
     "--clip-skip": "1",
     "--on": "step:my_function@3-7",

@@ -9,6 +9,7 @@ import torch
 
 from sdnb.diffusion.noise_schedules import NoiseSchedule
 from sdnb.models.families.family import Family, TextSpec
+from sdnb.models.lora import Adapters
 
 # diffusers' and transformers' classes are only partly typed, and every family brings others.
 Network = Any
@@ -81,7 +82,39 @@ class Components:
         return torch.device(self.unet.device)
 
     @cached_property
+    def adapters(self) -> Adapters:
+        """What LoRAs make of the networks."""
+        texts = {encoder.spec.folder: encoder.network for encoder in self.texts}
+        return Adapters({"unet": self.unet, **texts})
+
+    @cached_property
     def dtype(self) -> torch.dtype:
         """In which the U-Net computes, decided when it was loaded."""
         dtype: torch.dtype = self.unet.dtype
         return dtype
+
+    def info(self) -> dict[str, str]:
+        """Return what is known about the checkpoint, as words."""
+        levels = self.noise_schedule
+        texts = [encoder.network for encoder in self.texts]
+        names = ["text encoder"] if len(texts) == 1 else ["text encoder 1", "text encoder 2"]
+        networks = {"U-Net": self.unet, "VAE": self.vae, **dict(zip(names, texts, strict=True))}
+        return {
+            "checkpoint": self.reference,
+            "family": self.family.name,
+            "hash": self.sha256[:10],
+            "size": f"{self.size}x{self.size}",
+            "latents": f"{self.latent.channels} channels, factor {self.latent.factor}",
+            "prediction": self.prediction,
+            "sigmas": f"{levels.sigma_min:.4g} … {levels.sigma_max:.4g}",
+            "device": f"{self.device}, {self.dtype}",
+            **{name: _size(network) for name, network in networks.items()},
+            "words": "any" if self.words is None else ", ".join(sorted(self.words)),
+        }
+
+
+def _size(network: Network) -> str:
+    weights = list(network.parameters())
+    count = sum(weight.numel() for weight in weights)
+    taken = sum(weight.numel() * weight.element_size() for weight in weights)
+    return f"{count / 1e6:.1f} M weights, {taken / 2**20:.0f} MiB"

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from sdnb.conditioning import Branches, Conditioning
 from sdnb.diffusion.prediction import PREDICTIONS, input_scale
+from sdnb.lora import Lora
 from sdnb.models.components import Components, Network
 from sdnb.shapes import Latents
 
@@ -40,6 +41,8 @@ class Question:
     taps, watch : callable
         Give contexts in which the network answers: what changes its inside, and what only
         looks. They restore what they touch.
+    loras : tuple of Lora
+        What the network wears meanwhile, as `Adapters.resolved` returns it.
     """
 
     x: Latents
@@ -49,6 +52,7 @@ class Question:
     beside: Float[Tensor, "B _ h w"] | None = None
     taps: "Inside" = unwatched
     watch: "Inside" = unwatched
+    loras: tuple[Lora, ...] = ()
 
     @property
     def rows(self) -> Mapping[str, slice]:
@@ -82,7 +86,7 @@ class Denoiser:
 
     def differentiable(self, questions: Sequence[Question]) -> list[Answer]:
         """Answer with gradients flowing back to each question's ``x``."""
-        if len(questions) > 1 and any(question.is_watched for question in questions):
+        if len(questions) > 1 and not _can_share_a_call(questions):
             return [answer for question in questions for answer in self.differentiable([question])]
         if _is_uneven(questions):
             return [self._by_branch(question) for question in questions]
@@ -94,7 +98,8 @@ class Denoiser:
         embeds = _together([cond.embeds for _, _, cond in asked])
         dtype = self.components.dtype
         network, first = self.components.unet, questions[0]
-        with first.taps(network, first), first.watch(network, first):
+        wearing = self.components.adapters.in_unet(first.loras)
+        with wearing, first.taps(network, first), first.watch(network, first):
             output = network(
                 _shown(x * input_scale(sigma), [question for question, _, _ in asked]).to(dtype),
                 t.flatten(),
@@ -127,6 +132,11 @@ class Denoiser:
             name: self.differentiable([replace(question, branches={name: cond})])[0][name]
             for name, cond in question.branches.items()
         }
+
+
+def _can_share_a_call(questions: Sequence[Question]) -> bool:
+    is_watched = any(question.is_watched for question in questions)
+    return not is_watched and len({question.loras for question in questions}) == 1
 
 
 def _shown(x: Latents, asked: Sequence[Question]) -> Float[Tensor, "B _ h w"]:

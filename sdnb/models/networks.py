@@ -12,6 +12,7 @@ import torch
 
 from sdnb.conditioning import Conditioning
 from sdnb.errors import ModelError, SdnbError
+from sdnb.lora import Lora
 from sdnb.models.components import Components
 from sdnb.models.denoiser import Answer, Denoiser, Question
 from sdnb.models.memory import is_out_of_memory, too_large
@@ -30,6 +31,7 @@ class Encode:
     prompts: tuple[str, ...]
     clip_skip: int
     syntax: str
+    loras: tuple[Lora, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,9 +93,10 @@ class Networks:
     def _encoded(self, wish: Encode) -> Conditioning | SdnbError:
         if wish not in self.texts:
             try:
-                self.texts[wish] = encode_text(
-                    self.components, wish.prompts, wish.clip_skip, wish.syntax
-                )
+                with self.components.adapters.in_text(wish.loras):
+                    self.texts[wish] = encode_text(
+                        self.components, wish.prompts, wish.clip_skip, wish.syntax
+                    )
             except SdnbError as error:
                 return error
         return self.texts[wish]
@@ -137,7 +140,8 @@ def _kind(asked: Asked) -> object:
             return Encode
         case Question():
             texts = frozenset(cond.embeds.shape[1:] for cond in asked.branches.values())
-            return asked if asked.is_watched else (Question, asked.x.shape[1:], texts)
+            shared = Question, asked.x.shape[1:], texts, asked.loras
+            return asked if asked.is_watched else shared
         case Decode():
             return Decode, asked.latents.shape[1:]
 

@@ -223,14 +223,14 @@ class CaptionedLatents:
         ]
 
 
-def diffusion_loss(model: Diffusion, data: CaptionedLatents) -> LossOfStep:
+def diffusion_loss(model: nn.Module, data: CaptionedLatents) -> LossOfStep:
     """Loss of step after step over the cached latents."""
     return lambda step, _progress: [
         partial(velocity_loss, model, examples) for examples in data.draw(step)
     ]
 
 
-def velocity_loss(model: Diffusion, examples: NoiseExamples) -> Float[Tensor, ""]:
+def velocity_loss(model: nn.Module, examples: NoiseExamples) -> Float[Tensor, ""]:
     """Weighted velocity error of some examples and where words look, times their shares.
 
     The latents are noised on the variance-preserving scale, as the U-Net expects.

@@ -1,6 +1,8 @@
 import threading
+from pathlib import Path
 
 import torch
+from safetensors.torch import save_file
 
 from sdnb.comparison.denoising import as_denoiser, starting_latents
 from sdnb.diffusion.samplers.loop import sample
@@ -20,6 +22,25 @@ def test_sampling_with_it_is_what_a_run_does(pipe: Pipeline) -> None:
     end = sample(as_denoiser(pipe, request), x, levels, "euler")
     # then
     assert torch.allclose(end, pipe.run(request).latents, atol=1e-5)
+
+
+def test_it_wears_the_loras_of_the_request(pipe: Pipeline, tmp_path: Path) -> None:
+    # given
+    weight = pipe.components.unet.conv_in.weight
+    down, up = torch.ones(1, *weight.shape[1:]), torch.ones(len(weight), 1, 1, 1)
+    tensors = {"lora_unet_conv_in.lora_down.weight": down, "lora_unet_conv_in.lora_up.weight": up}
+    save_file(tensors, tmp_path / "style.safetensors")
+    bare = GenerationRequest(prompt="a cat", seed=3, sampler="euler", steps=2, width=32, height=32)
+    request = bare.changed(loras=f"{tmp_path}/style.safetensors:0.1")
+    levels = sigmas("karras", 2, noise_schedule=pipe.components.noise_schedule)
+
+    # when
+    x = starting_latents(pipe.components, request, float(levels[0]))
+    end = sample(as_denoiser(pipe, request), x, levels, "euler")
+
+    # then
+    assert torch.allclose(end, pipe.run(request).latents, atol=1e-4)
+    assert not torch.allclose(end, pipe.run(bare).latents, atol=1e-2)
 
 
 def test_both_answers_are_the_same_without_guidance(pipe: Pipeline) -> None:

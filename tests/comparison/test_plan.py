@@ -7,6 +7,7 @@ from sdnb.comparison.plan import cross, pair
 from sdnb.errors import InvalidField, UnknownName
 from sdnb.events import During, Hooks
 from sdnb.hook_use import HookUse
+from sdnb.lora import Lora
 from sdnb.request import GenerationRequest
 
 REQUEST = GenerationRequest(prompt="a red circle", seed=7)
@@ -48,6 +49,13 @@ def test_hooks_can_be_an_axis_and_are_named():
     assert plan.cells[0].work != plan.cells[1].work
 
 
+def test_loras_can_be_an_axis_and_are_named():
+    plan = cross(REQUEST, {"loras": [(), (Lora("ink", 0.5), Lora("b")), "ink:0.8"]})
+
+    assert plan.axes[0].labels == ("none", "ink:0.5, b:1", "ink:0.8")
+    assert [len(cell.request.loras) for cell in plan.cells] == [0, 2, 1]
+
+
 def test_equal_cells_are_equal_work():
     plan = cross(REQUEST, {"cfg_scale": [4.0, 4, 5.0]})
     assert len({cell.work for cell in plan.cells}) == 2
@@ -85,6 +93,6 @@ def test_hooks_that_are_registered_are_part_of_the_request():
     uses = (HookUse.parse("denoise:rescaled_cfg"),)
     plan = cross(REQUEST, {"hooks": [(), uses]})
 
-    assert plan.axes[0].labels == ("no hooks", "denoise:rescaled_cfg")
+    assert plan.axes[0].labels == ("none", "denoise:rescaled_cfg")
     assert [cell.request.hooks for cell in plan.cells] == [(), uses]
     assert all(cell.hooks == Hooks() for cell in plan.cells)

@@ -11,6 +11,7 @@ from sdnb import png
 from sdnb.choice import Choice
 from sdnb.hires import Hires
 from sdnb.hook_use import HookUse
+from sdnb.lora import Lora
 from sdnb.magics.commands import usages
 from sdnb.magics.help import overview
 from sdnb.picture import Inpaint, Picture
@@ -34,6 +35,7 @@ REQUEST = GenerationRequest(
     denoise=0.6,
     start=Inpaint(Picture(PIXEL), Picture(PIXEL)),
     hires=Hires(scale=1.5, denoise=0.4, steps=10, upscale="latent"),
+    loras=(Lora("a/style.safetensors", 0.8, 0.5, "ab" * 32), Lora("ink")),
     checkpoint="tiny",
     clip_skip=1,
     syntax="plain",

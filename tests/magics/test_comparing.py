@@ -88,7 +88,7 @@ def test_functions_of_the_notebook_can_be_compared(real: Notebook) -> None:
         "%sd a red circle --steps 2 --compare on=none,step:look,denoise:rescaled_cfg"
     )
     # then
-    assert comparison.plan.axes[0].labels == ("no hooks", "step:look", "denoise:rescaled_cfg")
+    assert comparison.plan.axes[0].labels == ("none", "step:look", "denoise:rescaled_cfg")
     assert real.names["seen"] == [0, 1]
     assert comparison.is_complete and not comparison.errors
 

@@ -12,6 +12,7 @@ from sdnb.choice import Choice
 from sdnb.errors import InvalidField, SdnbError, UnknownName
 from sdnb.hires import Hires
 from sdnb.hook_use import POINTS, HookUse
+from sdnb.lora import Lora
 from sdnb.magics.flags import FLAGS, example_of
 from sdnb.magics.options import format_flags
 from sdnb.magics.parse import Order, cut_semicolon, parse_cell, parse_line, split_body
@@ -60,6 +61,15 @@ FIELDS = st.fixed_dictionaries(
         "checkpoint": st.none() | NAMES.filter(lambda name: name != "none"),
         "clip_skip": st.integers(0, 64),
         "hooks": st.lists(hook_uses(), max_size=3),
+        "loras": st.lists(
+            st.builds(
+                Lora,
+                st.sampled_from(["ink", "a b/c.safetensors", "--odd:2"]),
+                st.floats(-2, 2),
+                st.none() | st.floats(-2, 2),
+            ),
+            max_size=3,
+        ),
     }
 )
 
@@ -195,6 +205,29 @@ def test_several_hooks_are_gathered() -> None:
     order = parse_line("--on step:f@3-7 --on 'image:g size=2'", Order(), {})
     # then
     assert [str(use) for use in order.request.hooks] == ["step:f@3-7", "image:g size=2"]
+
+
+def test_several_loras_are_gathered_and_none_empties_them() -> None:
+    # given
+    defaults = Order(GenerationRequest(loras="old:0.5"))
+
+    # when
+    orders = [
+        parse_line(line, defaults, {})
+        for line in ("--lora ink:0.8 --lora 'my style.safetensors:1:0'", "--lora none", "")
+    ]
+
+    # then
+    assert [order.request.loras for order in orders] == [
+        (Lora("ink", 0.8), Lora("my style.safetensors", 1.0, 0.0)),
+        (),
+        (Lora("old", 0.5),),
+    ]
+
+
+def test_loras_can_be_compared() -> None:
+    order = parse_line("--compare lora=none,ink:0.5,ink:1", Order(), {})
+    assert order.axes == (("loras", ((), (Lora("ink", 0.5),), (Lora("ink"),))),)
 
 
 def test_an_input_picture_is_read(tmp_path: Path) -> None:
