@@ -233,7 +233,8 @@ class Run:
         for _ in self:
             continue
         with self._turn(True):
-            said = notices(self._components, self.request)
+            watched = self._lane.attention is not None
+            said = notices(self._components, self.request, is_watched=watched)
         drawn, attention = self._lane.images, self._lane.attention
         images = self.preview() if drawn is None else to_pil(drawn)
         return Result(

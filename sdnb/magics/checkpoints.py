@@ -33,6 +33,7 @@ LOAD_FLAGS = (
         example="bfloat16",
         values=lambda: ("float16", "bfloat16", "float32"),
     ),
+    CommandFlag(name="--compile", takes="", help="compile the U-Net: slow at first, then faster"),
     CommandFlag(
         name="--allow-pickle", takes="", help="read tensors out of a .ckpt, if you trust it"
     ),

@@ -53,11 +53,12 @@ class Pipeline(Protocol):
         """Describe what is loaded."""
 
 
-def load_pipeline(reference: str, **options: Any) -> Pipeline:
+def load_pipeline(reference: str, *, compile: bool = False, **options: Any) -> Pipeline:
     """Load a checkpoint, as `sdnb.load`; the first call imports torch."""
     from sdnb.pipeline import load
 
-    return load(reference, **options)
+    pipeline = load(reference, **options)
+    return pipeline.compiled() if compile else pipeline
 
 
 class Session:

@@ -60,6 +60,8 @@ class Components:
         Pixels of a side in training.
     words : frozenset of str, or None
         All the words a small model knows; None where any text may be tried.
+    compiled : network or None
+        The U-Net compiled, for questions that neither look inside it nor want gradients.
     """
 
     reference: str
@@ -74,6 +76,7 @@ class Components:
     latent: LatentSpec
     size: int
     words: frozenset[str] | None
+    compiled: Network | None = None
 
     # Asking a network walks through all of its weights: a millisecond a step, if asked each time.
     @cached_property
@@ -107,7 +110,7 @@ class Components:
             "latents": f"{self.latent.channels} channels, factor {self.latent.factor}",
             "prediction": self.prediction,
             "sigmas": f"{levels.sigma_min:.4g} … {levels.sigma_max:.4g}",
-            "device": f"{self.device}, {self.dtype}",
+            "device": f"{self.device}, {self.dtype}" + (", compiled" if self.compiled else ""),
             **{name: _size(network) for name, network in networks.items()},
             "words": "any" if self.words is None else ", ".join(sorted(self.words)),
         }

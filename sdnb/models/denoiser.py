@@ -97,7 +97,8 @@ class Denoiser:
         t = _column([float(round(question.t)) for question, _, _ in asked], rows, x)
         embeds = _together([cond.embeds for _, _, cond in asked])
         dtype = self.components.dtype
-        network, first = self.components.unet, questions[0]
+        first = questions[0]
+        network = self._network(first)
         wearing = self.components.adapters.in_unet(first.loras)
         with wearing, first.taps(network, first), first.watch(network, first):
             output = network(
@@ -106,9 +107,17 @@ class Denoiser:
                 encoder_hidden_states=embeds.to(dtype),
                 **self._told_beside(asked, rows, x),
             ).sample
+        if network is self.components.compiled:
+            output = output.clone()  # the next call writes over the answer of this one
         eps = PREDICTIONS[self.components.prediction](output.to(x.dtype), x, sigma)
         answers = iter(torch.split(eps, rows))
         return [{name: next(answers) for name in question.branches} for question in questions]
+
+    def _network(self, question: Question) -> Network:
+        """Return the compiled U-Net where it will do: hooks inside it would silently not fire."""
+        compiled = self.components.compiled
+        is_plain = question.is_watched or torch.is_grad_enabled()
+        return self.components.unet if compiled is None or is_plain else compiled
 
     def _told_beside(
         self,
