@@ -100,7 +100,7 @@ def shown_beside(start: Start, size: tuple[int, int], factor: int) -> Shown:
         return Shown(torch.ones(1, 1, height // factor, width // factor), grey)
     pixels = from_pil([start.picture.open().resize(size)])
     repainted = (_pixel_mask(start.mask, size) >= 0.5).float()
-    mask = (avg_pool2d(repainted, factor) >= 0.5).float()
+    mask = repainted[..., ::factor, ::factor]  # as in training: a latent has its first pixel's
     return Shown(mask, blend(repainted, torch.full_like(pixels, 0.5), pixels))
 
 

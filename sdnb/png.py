@@ -137,7 +137,7 @@ def _settings(request: GenerationRequest, index: int) -> Iterator[tuple[str, str
     if request.width is not None and request.height is not None:
         yield "Size", f"{request.width}x{request.height}"
     if request.checkpoint is not None:
-        yield "Model", request.checkpoint
+        yield "Model", _bare_name(request.checkpoint)
     yield from _denoising(request)
     if request.clip_skip:
         # This form counts the layer that is read, from the end: 1 reads the last.
@@ -167,6 +167,13 @@ def _tag(lora: Lora) -> str:
     """Write a LoRA as this form does, in the prompt; of two weights the text's comes first."""
     weights = dict.fromkeys(reversed(lora.weights))
     return ":".join(["<lora", lora.name, *(f"{weight:g}" for weight in weights)]) + ">"
+
+
+def _bare_name(checkpoint: str) -> str:
+    """Return a file's name without its folders, which are nobody else's affair."""
+    path = Path(checkpoint)
+    is_file = path.suffix in (".safetensors", ".ckpt")
+    return path.stem if is_file else (path.name if path.is_absolute() else checkpoint)
 
 
 def _known_as(choice: Choice, names: Mapping[str, str]) -> str:

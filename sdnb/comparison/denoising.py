@@ -1,6 +1,11 @@
 """A pipeline's network as a plain function of ``(x, sigma)``, as `sdnb.sample` takes it."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache, partial
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from sdnb.diffusion.guidance import classifier_free
 from sdnb.diffusion.noise import batch_seeds
@@ -46,14 +51,22 @@ def ask_network(
         branches = {
             name: encode_text(parts, texts, clip_skip, syntax) for name, texts in prompts.items()
         }
-    denoiser = Denoiser(parts)
+    denoiser, all_repainted = Denoiser(parts), cache(partial(_all_repainted, parts))
 
     def ask(x: Latents, sigma: float) -> Answer:
         with pipe.turn():
-            t = parts.noise_schedule.t(sigma)
-            return denoiser([Question(x, sigma, t, branches, loras=loras)])[0]
+            t, beside = parts.noise_schedule.t(sigma), all_repainted(x.shape)
+            return denoiser([Question(x, sigma, t, branches, beside, loras=loras)])[0]
 
     return ask
+
+
+def _all_repainted(parts: Components, shape: torch.Size) -> Float[Tensor, "B _ h w"] | None:
+    """Return what an inpainting network is shown where nothing is kept of a picture."""
+    count, _, height, width = shape
+    factor = parts.latent.factor
+    request = GenerationRequest(width=width * factor, height=height * factor)
+    return Opening(parts, request, seeds=(0,) * count).beside
 
 
 def as_denoiser(pipe: Pipeline, request: GenerationRequest) -> Both:

@@ -80,10 +80,10 @@ def set_defaults(call: Call) -> Page:
     defaults = order_of(options, session.defaults)
     lines = []
     if models is not None:
-        use_models(models)
-        lines.append(f"models: {', '.join(map(str, model_folders()))}")
         if is_kept:
             lines.append(f"kept in {keep_models(models)}")
+        use_models(models)
+        lines.append(f"models: {', '.join(map(str, model_folders()))}")
     session.defaults = defaults
     if "seed" in options:
         session.next_seed = None

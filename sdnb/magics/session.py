@@ -90,6 +90,7 @@ class Session:
         self.checkpoint = FIRST_CHECKPOINT
         self._loaded: str | None = None
         self._pipeline: Pipeline | None = None
+        self._options: dict[str, dict[str, object]] = {}  # how each checkpoint was last loaded
         self._defaults: Order | None = None
         self.next_seed: int | None = None
         self.result: sdnb.result.Result | None = None
@@ -136,13 +137,13 @@ class Session:
         """
         name = reference or self.checkpoint
         if self._pipeline is None or name != self._loaded:
-            return self.load(name)
+            return self.load(name, **self._options.get(name, {}))
         return self._pipeline
 
     def load(self, reference: str, **options: object) -> Pipeline:
         """Load a checkpoint with options of `sdnb.load`; it takes the place of the one before."""
         self._pipeline = self._load(reference, **options)
-        self._loaded = reference
+        self._loaded, self._options[reference] = reference, options
         self.decode_rate = None
         return self._pipeline
 

@@ -9,13 +9,14 @@ A reference is one of these, tried in this order::
     org/name, org/name@revision       a repository of the hub
 """
 
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from sdnb.errors import LoadError, UnknownName
 from sdnb.models.hub import download
-from sdnb.models.model_folders import model_folders
+from sdnb.models.model_folders import expanded, model_folders
 from sdnb.models.weights import PICKLES
 
 EMBEDDED = {"tiny": Path(__file__).parent / "tiny"}
@@ -31,7 +32,7 @@ def locate(reference: str) -> Path:
     What the hub has is downloaded to its cache first. Raises `LoadError` or `UnknownName` where
     there is none.
     """
-    path = EMBEDDED.get(reference) or Path(reference).expanduser()
+    path = EMBEDDED.get(reference) or expanded(reference)
     if is_checkpoint(path):
         return path
     if path.exists():
@@ -42,10 +43,15 @@ def locate(reference: str) -> Path:
             fix="name the file in it, or load tiny",
         )
     there = [each for folder in model_folders() for each in checkpoints_in(folder)]
-    named = {name_of(each): each for each in there} | {each.name: each for each in there}
+    # of two with one name the first folder's is meant, and a pickle last
+    named: dict[str, Path] = {}
+    for each in sorted(there, key=lambda found: found.suffix.lower() in PICKLES):
+        named.setdefault(each.name, each)
+        named.setdefault(name_of(each), each)
     if found := named.get(reference):
         return found
-    if match := REPOSITORY.fullmatch(reference):
+    match = REPOSITORY.fullmatch(reference)
+    if match and path.suffix.lower() not in WEIGHTS:
         return download(match[1], match[2])
     raise UnknownName.among(
         "checkpoint",
@@ -62,9 +68,11 @@ def name_of(path: Path) -> str:
 
 def is_checkpoint(path: Path) -> bool:
     """Whether a path leads to what may be one: a folder with an index, or a weights file."""
-    return (path / "model_index.json").is_file() or (
-        path.suffix.lower() in WEIGHTS and path.is_file()
-    )
+    try:
+        is_folder = (path / "model_index.json").is_file()
+        return is_folder or (path.suffix.lower() in WEIGHTS and path.is_file())
+    except OSError:
+        return False
 
 
 def checkpoints_in(folder: Path) -> Iterator[Path]:
@@ -72,8 +80,17 @@ def checkpoints_in(folder: Path) -> Iterator[Path]:
 
     A folder in diffusers' layout is one; the files in it are its parts.
     """
-    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
-        if is_checkpoint(path):
-            yield path
-        elif path.is_dir():
-            yield from checkpoints_in(path)
+    seen = set()
+    for place, folders, files in os.walk(folder, followlinks=True):  # what cannot be read is left
+        inside = Path(place)
+        real = inside.resolve()
+        if real in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        folders.sort()
+        if inside != folder and is_checkpoint(inside):
+            folders.clear()
+            yield inside
+            continue
+        yield from (inside / name for name in sorted(files) if is_checkpoint(inside / name))

@@ -31,9 +31,10 @@ class LatentSpec:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class TextEncoder:
-    """A text encoder with its tokenizer, and what of it the U-Net reads."""
+    """A text encoder with its tokenizer, the id of its padding, and what of it the U-Net reads."""
 
     tokenizer: Tokenizer
+    pad: int
     network: Network
     spec: TextSpec
 

@@ -1,14 +1,12 @@
 """A checkpoint that is a folder in diffusers' layout."""
 
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
-from safetensors import SafetensorError
 from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
 from sdnb.errors import LoadError
@@ -16,6 +14,8 @@ from sdnb.models.components import Network, TextEncoder
 from sdnb.models.contents import Contents
 from sdnb.models.families import PIPELINES, family_of_folder
 from sdnb.models.families.family import Family, TextSpec
+from sdnb.models.families.vocabulary import CLIP_TOKENS, clip_tokenizer
+from sdnb.models.weights import said_clearly
 
 
 def read_folder(folder: Path, dtype: torch.dtype) -> Contents:
@@ -23,7 +23,7 @@ def read_folder(folder: Path, dtype: torch.dtype) -> Contents:
 
     Only safetensors are read. Raises `LoadError`, saying which part is missing or broken.
     """
-    with _said_clearly(folder):
+    with said_clearly(folder):
         family, _ = read_family(folder)
         return Contents(
             family=family,
@@ -40,8 +40,13 @@ def read_family(folder: Path) -> tuple[Family, int]:
 
     Raises `LoadError` for one of no known family.
     """
+    with said_clearly(folder):
+        return _family(folder)
+
+
+def _family(folder: Path) -> tuple[Family, int]:
     index, unet = _read(folder / "model_index.json"), {}
-    if index.get("_class_name") in PIPELINES:
+    if str(index.get("_class_name")) in PIPELINES:
         unet = _read(folder / "unet" / "config.json")
     family = family_of_folder(index, unet)
     if family is None:
@@ -57,22 +62,25 @@ def read_family(folder: Path) -> tuple[Family, int]:
 
 def read_texts_folder(folder: Path, family: Family) -> tuple[TextEncoder, ...]:
     """Read a checkpoint's text encoders in float32; raises `LoadError`."""
-    with _said_clearly(folder):
+    with said_clearly(folder):
         return tuple(_text(folder, spec) for spec in family.texts)
 
 
 def read_vae_folder(folder: Path) -> Network:
     """Read a VAE in float32; raises `LoadError`."""
-    with _said_clearly(folder):
+    with said_clearly(folder):
         return _network(AutoencoderKL, folder, torch.float32)
 
 
 def _text(folder: Path, spec: TextSpec) -> TextEncoder:
     kind = CLIPTextModelWithProjection if spec.is_projected else CLIPTextModel
+    tokenizer = CLIPTokenizer.from_pretrained(folder / spec.tokenizer_folder, local_files_only=True)
+    pad = tokenizer.pad_token_id
+    if len(tokenizer) == CLIP_TOKENS:
+        tokenizer = clip_tokenizer()  # one that pads with "!" would take every "!" for padding
     return TextEncoder(
-        tokenizer=CLIPTokenizer.from_pretrained(
-            folder / spec.tokenizer_folder, local_files_only=True
-        ),
+        tokenizer=tokenizer,
+        pad=pad,
         network=_network(kind, folder / spec.folder, torch.float32),
         spec=spec,
     )
@@ -114,20 +122,5 @@ def _read(path: Path) -> dict[str, Any]:
             f"a part of the checkpoint cannot be read: {error}",
             given=str(path),
             allowed="a JSON file, as the checkpoint was published",
-            fix="copy the checkpoint again",
-        ) from error
-
-
-@contextmanager
-def _said_clearly(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except LoadError:
-        raise
-    except (OSError, ValueError, LookupError, TypeError, RuntimeError, SafetensorError) as error:
-        raise LoadError(
-            f"a part of the checkpoint is missing or broken: {error}",
-            given=str(folder),
-            allowed="folders unet, vae, text_encoder, tokenizer and scheduler, with safetensors",
             fix="copy the checkpoint again",
         ) from error

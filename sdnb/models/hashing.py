@@ -12,12 +12,16 @@ from pathlib import Path
 
 from sdnb.files import replace_whole
 
+READ = ("unet", "vae", "text_encoder", "text_encoder_2")
+"""The folders whose weights are read."""
+
 
 def hash_checkpoint(path: Path) -> str:
-    """Return the SHA-256 of a file; of a folder, that of its weights' names and hashes."""
+    """Return the SHA-256 of a file; of a folder, that of the names and hashes of what is read."""
     if path.is_file():
         return _hash(path)
-    files = sorted(path.rglob("*.safetensors"))
+    files = [file for part in READ for file in sorted((path / part).glob("*.safetensors"))]
+    files += [file for file in [path / "scheduler" / "scheduler_config.json"] if file.is_file()]
     lines = [f"{_hash(file)}  {file.relative_to(path).as_posix()}\n" for file in files]
     return sha256("".join(lines).encode()).hexdigest()
 
@@ -55,7 +59,8 @@ def _kept() -> dict[str, str]:
         content = json.loads(cache_path().read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return dict(content) if isinstance(content, dict) else {}
+    kept = content if isinstance(content, dict) else {}
+    return {str(name): digest for name, digest in kept.items() if isinstance(digest, str)}
 
 
 def _keep(hashes: dict[str, str]) -> None:

@@ -60,8 +60,17 @@ def download(repository: str, revision: str | None = None) -> Path:
                 repository, revision=revision, allow_patterns=_wanted(names)
             )
         )
-    except (errors.HfHubHTTPError, OSError, ValueError) as error:
+    except tuple(EXPLAINED) as error:
         raise _explained(repository, revision, error) from error
+    except Exception as error:  # no network: its library says so in many ways
+        try:
+            return Path(
+                huggingface_hub.snapshot_download(
+                    repository, revision=revision, local_files_only=True
+                )
+            )
+        except (errors.HfHubHTTPError, OSError, ValueError):
+            raise _explained(repository, revision, error) from error
 
 
 def _files(repository: str, revision: str | None, folder: Path) -> list[str]:
@@ -75,11 +84,17 @@ def _wanted(names: list[str]) -> list[str]:
     """Choose what is read: of weights that are there twice, the smaller ones."""
     read = [name for name in names if name.partition("/")[0] in FOLDERS and name.count("/") == 1]
     weights = {name for name in read if name.endswith(".safetensors")}
-    half = {name for name in weights if ".fp16." in name}
-    others = {name for name in weights - half if Path(name).name.count(".") > 1}  # non_ema
-    doubled = {name.replace(".fp16.", ".") for name in half}
+    half = {name for name in weights if _variant(name).startswith("fp16")}
+    others = {name for name in weights - half if _variant(name)}  # non_ema
+    halved = {name.partition("/")[0] for name in half}
+    doubled = {name for name in weights - half if name.partition("/")[0] in halved}
     told = {name for name in read if name.endswith((".json", ".txt"))}
     return sorted({INDEX, "words.json"} | told | (weights - doubled - others))
+
+
+def _variant(name: str) -> str:
+    """Return what stands between a weights file's name and its ending, as ``fp16``."""
+    return Path(name).name.partition(".")[2].rpartition("safetensors")[0].strip(".")
 
 
 def _explained(repository: str, revision: str | None, error: Exception) -> LoadError:

@@ -11,8 +11,8 @@ from sdnb.models.checkpoint import EMBEDDED, checkpoints_in, name_of
 from sdnb.models.folder import read_family
 from sdnb.models.hashing import hash_checkpoint, known_hash
 from sdnb.models.model_folders import model_folders
-from sdnb.models.single_file import recognise
-from sdnb.models.weights import PICKLES, open_weights
+from sdnb.models.single_file import opened, recognise, tell_size
+from sdnb.models.weights import PICKLES
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,9 +126,9 @@ def describe(path: Path) -> Checkpoint:
             told, size = read_family(path)
             family = told.name
         else:
-            with open_weights(path) as weights:
+            with opened(path) as weights:
                 told = recognise(weights)
-            family, size = told.name, told.size
+                family, size = told.name, tell_size(weights, told)
     except SdnbError as error:
         why_not = error.what
     files = path.rglob("*.safetensors") if path.is_dir() else [path]
@@ -136,7 +136,7 @@ def describe(path: Path) -> Checkpoint:
         name=name_of(path),
         path=path,
         family=family,
-        bytes=sum(file.stat().st_size for file in files),
+        bytes=sum(file.stat().st_size for file in files if file.is_file()),
         size=size,
         why_not=why_not,
     )

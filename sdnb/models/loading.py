@@ -4,9 +4,11 @@ Text encoders and VAE stay in float32 (they are small, and float16 harms both); 
 float16 on a GPU.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -30,6 +32,16 @@ from sdnb.models.families.family import Family
 from sdnb.models.folder import read_folder, read_texts_folder, read_vae_folder
 from sdnb.models.hashing import hash_checkpoint
 from sdnb.models.single_file import read_file, read_texts, read_vae
+
+SETTINGS = (
+    "prediction_type",
+    "rescale_betas_zero_snr",
+    "beta_schedule",
+    "beta_start",
+    "beta_end",
+    "num_train_timesteps",
+)
+"""What may be said of the noise of a network's training, in diffusers' words."""
 
 DTYPES = {name: getattr(torch, name) for name in ("float16", "bfloat16", "float32")}
 
@@ -76,7 +88,8 @@ def load_components(
         if vae is not None:
             other = load_vae(vae, contents.family, allow_pickle=allow_pickle)
             contents = replace(contents, vae=other)
-    return _components(reference, path, contents, where)
+    components = _components(reference, path, contents, where)
+    return components if vae is None else _marked(components, vae=vae)
 
 
 def swap_parts(
@@ -99,6 +112,8 @@ def swap_parts(
     """
     family, device = components.family, components.device
     changes: dict[str, Any] = {}
+    for name in scheduler or ():
+        UnknownName.check("setting of the noise", name, SETTINGS)
     with _without_progress_bars():
         if vae is not None:
             other = load_vae(vae, family).to(device)
@@ -111,7 +126,15 @@ def swap_parts(
         changes["noise_schedule"], changes["prediction"] = noise_of(changes["scheduler"])
     swapped = replace(components, **changes)
     _check_fit(swapped)
-    return swapped
+    return _marked(swapped, vae=vae, text_encoders=text_encoders, scheduler=scheduler)
+
+
+def _marked(components: Components, **parts: object) -> Components:
+    """Name what is other than in the checkpoint: a record of it alone would mean other pictures."""
+    said = [f"{name}={part}" for name, part in parts.items() if part is not None]
+    marks = "".join(f" + {each}" for each in said)
+    hashed = sha256(f"{components.sha256}{marks}".encode()).hexdigest()
+    return replace(components, reference=f"{components.reference}{marks}", sha256=hashed)
 
 
 def load_texts(reference: str, family: Family) -> tuple[TextEncoder, ...]:
@@ -208,6 +231,13 @@ def _check_fit(components: Components) -> None:
             allowed=f"{channels}, or {2 * channels + 1} for inpainting",
             fix="load it with diffusers and look inside with sdnb.observe(pipeline)",
         )
+    if components.unet.config.addition_embed_type and components.family.time_ids is None:
+        raise LoadError(
+            "this network is told something beside the text that sdnb does not know.",
+            given=str(components.unet.config.addition_embed_type),
+            allowed=f"what the family {components.family.name} is told",
+            fix="load it with diffusers and look inside with sdnb.observe(pipeline)",
+        )
     if sum(widths) != reads:
         raise LoadError(
             "these text encoders are of another family than the checkpoint.",
@@ -230,7 +260,7 @@ def _device(name: str | None) -> torch.device:
     there = [each for each, is_there in known.items() if is_there]
     if name is None:
         return torch.device(there[0])
-    if name.partition(":")[0] not in there:
+    if not re.fullmatch(rf"({'|'.join(there)})(:\d+)?", name):
         raise InvalidField(
             "this device is not there.", given=name, allowed=", ".join(there), fix="leave it out"
         )
@@ -257,14 +287,14 @@ def _noise_schedule(scheduler: Mapping[str, Any]) -> NoiseSchedule:
         )
     try:
         ends = (scheduler["num_train_timesteps"], scheduler["beta_start"], scheduler["beta_end"])
-    except KeyError as error:
+        schedule = BETA_SCHEDULES[name](*ends)
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise LoadError(
-            f"the noise schedule is not told: {error} is missing.",
-            given=", ".join(scheduler),
-            allowed="num_train_timesteps, beta_start, beta_end",
-            fix="copy scheduler/scheduler_config.json again",
+            f"the noise schedule is not told: {error}",
+            given=", ".join(f"{key}={value}" for key, value in scheduler.items()),
+            allowed="num_train_timesteps, a whole number; beta_start and beta_end, under 1",
+            fix="look into scheduler/scheduler_config.json",
         ) from error
-    schedule = BETA_SCHEDULES[name](*ends)
     return rescale_to_zero_snr(schedule) if scheduler.get("rescale_betas_zero_snr") else schedule
 
 

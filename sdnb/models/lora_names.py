@@ -74,6 +74,7 @@ def _names(network: str, modules: Network, path: str) -> Iterator[str]:
         path = f"text_model.{path}"  # transformers left this part of the path out in 5.6
     for prefix in _DOTTED[network]:
         yield prefix + path
+        yield prefix + path.removeprefix("text_model.")
         yield f"{prefix}{path}.lora"
         yield f"{prefix}{path}.lora_linear_layer"
         for end, processor in _PROCESSORS.items():

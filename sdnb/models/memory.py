@@ -8,8 +8,9 @@ from sdnb.shapes import State
 
 def is_out_of_memory(error: Exception) -> bool:
     """Whether it says that memory ended."""
-    # torch has a class for devices; its CPU allocator raises a plain RuntimeError
-    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+    # torch has a class for devices; its CPU allocator and Apple's raise a plain RuntimeError
+    said = ("can't allocate memory", "out of memory", "ALLOC_FAILED")
+    return isinstance(error, torch.OutOfMemoryError) or any(each in str(error) for each in said)
 
 
 def too_large(given: State, error: Exception, kind: str = "latents") -> ModelError:

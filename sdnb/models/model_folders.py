@@ -18,12 +18,20 @@ VARIABLE = "SDNB_MODELS"
 def model_folders() -> list[Path]:
     """Return the folders, those of this process first; some may not be there now."""
     named = os.environ.get(VARIABLE, "").split(os.pathsep)
-    return [Path(name).expanduser() for name in dict.fromkeys([*named, *_kept()]) if name]
+    return [expanded(name) for name in dict.fromkeys([*named, *_kept()]) if name]
+
+
+def expanded(name: str) -> Path:
+    """Return a path with ``~`` as the home folder; of a user who is not there, as it is."""
+    try:
+        return Path(name).expanduser()
+    except RuntimeError:
+        return Path(name)
 
 
 def use_models(folder: Path) -> None:
     """Add a folder in this process and those that it starts."""
-    _check(folder)
+    folder = _checked(folder)
     named = os.environ.get(VARIABLE, "").split(os.pathsep)
     os.environ[VARIABLE] = os.pathsep.join(_joined([str(folder), *named]))
 
@@ -33,11 +41,11 @@ def keep_models(folder: Path) -> Path:
 
     Raises `InvalidField` where there is no such folder, or the file cannot be written.
     """
-    _check(folder)
+    folder = _checked(folder)
     path = _path()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        folders = _joined([str(folder.expanduser().resolve()), *_kept()])
+        folders = _joined([str(folder), *_kept()])
         replace_whole(path, json.dumps({"folders": folders}, indent=2).encode())
     except OSError as error:
         raise InvalidField(
@@ -56,7 +64,10 @@ def _path() -> Path:
 def _kept() -> list[str]:
     path = _path()
     try:
-        return [str(name) for name in json.loads(path.read_text(encoding="utf-8"))["folders"]]
+        folders = json.loads(path.read_text(encoding="utf-8"))["folders"]
+        if not isinstance(folders, list):
+            raise TypeError("folders is no list")
+        return [str(name) for name in folders]
     except FileNotFoundError:
         return []
     except (OSError, ValueError, LookupError, TypeError) as error:
@@ -72,11 +83,14 @@ def _joined(names: Iterable[str]) -> list[str]:
     return [name for name in dict.fromkeys(names) if name]
 
 
-def _check(folder: Path) -> None:
-    if not folder.expanduser().is_dir():
+def _checked(folder: Path) -> Path:
+    """Return a folder by its whole path; raises `InvalidField` where there is none."""
+    whole = expanded(str(folder)).resolve()
+    if not whole.is_dir():
         raise InvalidField(
             "there is no such model folder.",
             given=str(folder),
             allowed="a folder of checkpoints, for example stable-diffusion-webui/models",
             fix="check the path, relative to the notebook's folder",
         )
+    return whole

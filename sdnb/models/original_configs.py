@@ -40,6 +40,8 @@ def unet_config(shapes: Shapes, family: Family) -> Config:
         "attention_head_dim": [family.heads(width) for width in channels],
         "use_linear_projection": len(inside[f"{block}proj_in.weight"]) == 2,
     }
+    if "time_embed.cond_proj.weight" in inside:
+        config["time_cond_proj_dim"] = inside["time_embed.cond_proj.weight"][1]
     if "label_emb.0.0.weight" in inside:
         config |= {
             "addition_embed_type": "text_time",
@@ -50,16 +52,18 @@ def unet_config(shapes: Shapes, family: Family) -> Config:
 
 
 def vae_config(shapes: Shapes, family: Family, prefix: str = VAE_PREFIX) -> Config:
-    """Return the configuration of the file's ``AutoencoderKL``."""
+    """Return the configuration of the file's ``AutoencoderKL``, of either layout's names."""
     inside = _below(shapes, prefix)
-    levels = _count(inside, "encoder.down.{}.block.0.conv1.weight")
+    level, layer = "encoder.down.{}.block.0.conv1.weight", "encoder.down.0.block.{}.conv1.weight"
+    if not _count(inside, level):
+        level = "encoder.down_blocks.{}.resnets.0.conv1.weight"
+        layer = "encoder.down_blocks.0.resnets.{}.conv1.weight"
+    levels = _count(inside, level)
     return {
-        "block_out_channels": [
-            inside[f"encoder.down.{i}.block.0.conv1.weight"][0] for i in range(levels)
-        ],
+        "block_out_channels": [inside[level.format(i)][0] for i in range(levels)],
         "down_block_types": ["DownEncoderBlock2D"] * levels,
         "up_block_types": ["UpDecoderBlock2D"] * levels,
-        "layers_per_block": _count(inside, "encoder.down.0.block.{}.conv1.weight"),
+        "layers_per_block": _count(inside, layer),
         "latent_channels": inside["decoder.conv_in.weight"][1],
         "scaling_factor": family.scale,
         "sample_size": family.size,
@@ -74,13 +78,12 @@ def text_config(shapes: Shapes, spec: TextSpec) -> Config:
     layer = "encoder.layers.{}.mlp.fc1" if is_clip else "transformer.resblocks.{}.mlp.c_fc"
     vocabulary, width = inside[f"{embedding}.weight"]
     layers = _count(inside, f"{layer}.weight")
-    is_cut = not is_clip and not spec.is_projected  # the last layer is never read, nor is its sum
     projection = inside.get("text_projection", (width, width))
     return {
         "vocab_size": vocabulary,
         "hidden_size": width,
         "intermediate_size": inside[f"{layer.format(0)}.weight"][0],
-        "num_hidden_layers": layers - is_cut,
+        "num_hidden_layers": min(layers, spec.layers or layers),
         "num_attention_heads": width // HEAD_WIDTH,
         "hidden_act": spec.activation,
         "projection_dim": projection[1],
@@ -123,8 +126,8 @@ def _count(inside: Shapes, pattern: str) -> int:
 
 def _attention(inside: Shapes) -> str:
     """Return where the first attention to the text is."""
-    name = next(name for name in inside if re.search(r"transformer_blocks\.0\.attn2\.to_k", name))
-    return name.partition("transformer_blocks")[0]
+    names = [name for name in inside if re.search(r"transformer_blocks\.0\.attn2\.to_k", name)]
+    return names[0].partition("transformer_blocks")[0]
 
 
 def _kind(way: str, reads_text: bool) -> str:

@@ -17,6 +17,7 @@ _UNET_ENDS = {
     "conv_out": "out.2",
     "time_embedding.linear_1": "time_embed.0",
     "time_embedding.linear_2": "time_embed.2",
+    "time_embedding.cond_proj": "time_embed.cond_proj",
     "add_embedding.linear_1": "label_emb.0.0",
     "add_embedding.linear_2": "label_emb.0.2",
 }
@@ -76,6 +77,23 @@ def unet_sources(names: Collection[str], layers: int) -> Sources:
 
     def find(name: str) -> Source:
         return Source(UNET_PREFIX + _unet_name(name, names, layers))
+
+    return find
+
+
+_OLD_ATTENTION = {"to_q": "query", "to_k": "key", "to_v": "value", "to_out.0": "proj_attn"}
+"""What diffusers called the attention of VAEs in its first years."""
+
+
+def diffusers_vae_sources(names: Collection[str]) -> Sources:
+    """Find the tensors of a VAE in a file that has diffusers' ``names``, today's or the first."""
+
+    def find(name: str) -> Source:
+        if name in names:
+            return Source(name)
+        for today, first in _OLD_ATTENTION.items():
+            name = name.replace(f".{today}.", f".{first}.")
+        return Source(name)
 
     return find
 

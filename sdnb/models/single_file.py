@@ -1,6 +1,9 @@
 """A checkpoint that is one file in the original layout: its family is told by its tensors."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +19,15 @@ from sdnb.models.families.family import Family, Shapes, TextSpec
 from sdnb.models.families.sd2 import SD2
 from sdnb.models.families.vocabulary import clip_tokenizer
 from sdnb.models.original_configs import text_config, unet_config, vae_config
-from sdnb.models.original_names import VAE_PREFIX, text_sources, unet_sources, vae_sources
-from sdnb.models.weights import Weights, fill, open_weights
+from sdnb.models.original_names import (
+    UNET_PREFIX,
+    VAE_PREFIX,
+    diffusers_vae_sources,
+    text_sources,
+    unet_sources,
+    vae_sources,
+)
+from sdnb.models.weights import Weights, check_all_used, fill, open_weights, said_clearly
 
 OBSERVED = {
     "joint_blocks": "Stable Diffusion 3",
@@ -28,6 +38,14 @@ OBSERVED = {
 
 EDM = ("edm_mean", "edm_vpred.sigma_max")
 """Tensors of SDXL's shape whose network was trained on other levels."""
+
+FIRST_CLIP = re.compile(
+    r"(cond_stage_model\.transformer\.)((?:embeddings|encoder|final_layer_norm)\..*)"
+)
+"""How the tensors of a text encoder were called before transformers put them deeper."""
+
+DIFFUSERS_VAE = "decoder.mid_block.resnets.0.conv1.weight"
+"""A tensor of a VAE's file that has diffusers' names."""
 
 BARE_VAE = "decoder.conv_in.weight"
 """A tensor of a file that is nothing but a VAE."""
@@ -46,9 +64,12 @@ def read_file(path: Path, dtype: torch.dtype, *, allow_pickle: bool = False) -> 
 
     Raises `LoadError` where the file is of no known family, or not whole.
     """
-    with open_weights(path, allow_pickle=allow_pickle) as weights:
+    with opened(path, allow_pickle=allow_pickle) as weights:
         family = recognise(weights)
         unet = _unet(weights, family, dtype)
+        prediction = _prediction(weights, family, unet)
+        if family.v_size and prediction == "v_prediction":
+            unet.register_to_config(sample_size=family.v_size // 8)
         has_vae = f"{VAE_PREFIX}{BARE_VAE}" in weights.shapes
         return Contents(
             family=family,
@@ -57,7 +78,7 @@ def read_file(path: Path, dtype: torch.dtype, *, allow_pickle: bool = False) -> 
             vae=_vae(weights, family, VAE_PREFIX) if has_vae else None,
             scheduler={
                 **SCHEDULER,
-                "prediction_type": _prediction(weights, family, unet),
+                "prediction_type": prediction,
                 "rescale_betas_zero_snr": "ztsnr" in weights.shapes,
             },
         )
@@ -65,23 +86,51 @@ def read_file(path: Path, dtype: torch.dtype, *, allow_pickle: bool = False) -> 
 
 def read_texts(path: Path, family: Family) -> tuple[TextEncoder, ...]:
     """Read the text encoders out of a checkpoint of the same family, in float32."""
-    with open_weights(path) as weights:
-        told = recognise(weights)
-        if told is not family:
-            raise LoadError(
-                "this checkpoint is of another family.",
-                given=f"{told.name}: {path}",
-                allowed=family.name,
-                fix="take the text encoders of another checkpoint",
-            )
+    with opened(path) as weights:
+        _check_is_of(family, weights)
         return _texts(weights, family)
 
 
 def read_vae(path: Path, family: Family, *, allow_pickle: bool = False) -> Network:
     """Read the VAE out of a file, where it may be alone, in float32."""
-    with open_weights(path, allow_pickle=allow_pickle) as weights:
-        prefix = "" if BARE_VAE in weights.shapes else VAE_PREFIX
-        return _vae(weights, family, prefix)
+    with opened(path, allow_pickle=allow_pickle) as weights:
+        is_alone = BARE_VAE in weights.shapes
+        if not is_alone:
+            _check_is_of(family, weights)
+        return _vae(weights, family, "" if is_alone else VAE_PREFIX)
+
+
+@contextmanager
+def opened(path: Path, *, allow_pickle: bool = False) -> Iterator[Weights]:
+    """Open a file; the names of the first fine-tunes' text encoder become those of all others."""
+    with said_clearly(path), open_weights(path, allow_pickle=allow_pickle) as weights:
+        names = {_today(name): name for name in weights.shapes}
+        shapes = {today: weights.shapes[name] for today, name in names.items()}
+        yield replace(weights, shapes=shapes, read=lambda name: weights.read(names[name]))
+
+
+def _today(name: str) -> str:
+    old = FIRST_CLIP.fullmatch(name)
+    return name if old is None else f"{old[1]}text_model.{old[2]}"
+
+
+def _check_is_of(family: Family, weights: Weights) -> None:
+    told = recognise(weights)
+    if told is not family:
+        raise LoadError(
+            "this checkpoint is of another family.",
+            given=f"{told.name}: {weights.path}",
+            allowed=family.name,
+            fix="take the part of another checkpoint",
+        )
+
+
+def tell_size(weights: Weights, family: Family) -> int | None:
+    """Return the pixels of a side in training, as far as a file tells without being asked."""
+    said = re.match(r"\d+", weights.metadata.get("modelspec.resolution", ""))
+    if said is not None:
+        return int(said[0])
+    return None if family.v_size else family.size
 
 
 def recognise(weights: Weights) -> Family:
@@ -125,14 +174,18 @@ def _unet(weights: Weights, family: Family, dtype: torch.dtype) -> Network:
     config: Any = unet_config(weights.shapes, family)
     with torch.device("meta"):
         unet = UNet2DConditionModel.from_config(config)
-    return fill(unet, weights, unet_sources(unet.state_dict(), config["layers_per_block"]), dtype)
+    sources = unet_sources(unet.state_dict(), config["layers_per_block"])
+    check_all_used(weights, UNET_PREFIX, unet, sources)
+    return fill(unet, weights, sources, dtype)
 
 
 def _vae(weights: Weights, family: Family, prefix: str) -> Network:
     config: Any = vae_config(weights.shapes, family, prefix)
     with torch.device("meta"):
         vae = AutoencoderKL.from_config(config)
-    sources = vae_sources(len(config["block_out_channels"]), prefix)
+    is_theirs = not prefix and DIFFUSERS_VAE in weights.shapes
+    levels = len(config["block_out_channels"])
+    sources = diffusers_vae_sources(weights.shapes) if is_theirs else vae_sources(levels, prefix)
     return fill(vae, weights, sources, torch.float32)
 
 
@@ -145,7 +198,7 @@ def _text(weights: Weights, spec: TextSpec) -> TextEncoder:
     with torch.device("meta"):
         network = kind(CLIPTextConfig(**text_config(weights.shapes, spec)))
     fill(network, weights, text_sources(spec.layout, spec.prefix), torch.float32)
-    return TextEncoder(tokenizer=clip_tokenizer(spec.pad), network=network, spec=spec)
+    return TextEncoder(tokenizer=clip_tokenizer(), pad=spec.pad, network=network, spec=spec)
 
 
 def _prediction(weights: Weights, family: Family, unet: Network) -> str:

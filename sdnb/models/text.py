@@ -64,7 +64,7 @@ def _read(
             given=clip_skip,
             allowed=f"0 … {layers - 1}",
         )
-    rows = tokenize(encoder.tokenizer, prompts, syntax)
+    rows = tokenize(encoder, prompts, syntax)
     ids = torch.tensor([[token.id for token in tokens] for tokens in rows])
     room = encoder.tokenizer.model_max_length
     embeds, pooled = _vectors(encoder, ids.reshape(-1, room), clip_skip)
@@ -96,7 +96,7 @@ def from_nothing(
     encoder: TextEncoder, embeds: Embeds, weights: Float[Tensor, "N L 1"], clip_skip: int
 ) -> Embeds:
     """Move each vector away from the one that no text at all has there: ComfyUI's meaning."""
-    ids = torch.tensor([[token.id for token in _padded(encoder.tokenizer, [])]])
+    ids = torch.tensor([[token.id for token in _padded(encoder, [])]])
     nothing, _ = _vectors(encoder, ids, clip_skip)
     return nothing + weights * (embeds - nothing)
 
@@ -113,16 +113,16 @@ WEIGHINGS = {"comfyui": from_nothing, "a1111": from_zero}
 
 
 def tokenize(
-    tokenizer: Tokenizer, prompts: Sequence[str], syntax: str = "comfyui"
+    encoder: TextEncoder, prompts: Sequence[str], syntax: str = "comfyui"
 ) -> tuple[Tokens, ...]:
     """Split prompts into an encoder's tokens: as many chunks of 77 for each, with their marks."""
-    parted = [_chunks(tokenizer, prompt, syntax) for prompt in prompts]
+    parted = [_chunks(encoder.tokenizer, prompt, syntax) for prompt in prompts]
     count = max(map(len, parted), default=1)
     return tuple(
         tuple(
             token
             for chunk in [*chunks, *[[]] * (count - len(chunks))]
-            for token in _padded(tokenizer, chunk)
+            for token in _padded(encoder, chunk)
         )
         for chunks in parted
     )
@@ -186,14 +186,15 @@ def _words(tokens: Iterable[Token]) -> Iterator[list[Token]]:
         yield word
 
 
-def _padded(tokenizer: Tokenizer, tokens: Sequence[Token]) -> list[Token]:
+def _padded(encoder: TextEncoder, tokens: Sequence[Token]) -> list[Token]:
     """Return a chunk with its marks, filled up to the encoder's positions."""
+    tokenizer = encoder.tokenizer
     marks = {
         id: Token(id, tokenizer.convert_ids_to_tokens(id), NOWHERE)
-        for id in (tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id)
+        for id in (tokenizer.bos_token_id, tokenizer.eos_token_id, encoder.pad)
     }
     begun = [marks[tokenizer.bos_token_id], *tokens, marks[tokenizer.eos_token_id]]
-    padding = [marks[tokenizer.pad_token_id]] * (tokenizer.model_max_length - len(begun))
+    padding = [marks[encoder.pad]] * (tokenizer.model_max_length - len(begun))
     return [*begun, *padding]
 
 

@@ -4,10 +4,12 @@ Only safetensors are read. A pickle can run whatever its maker wanted; it is rea
 asked for, and then nothing but tensors comes out of it.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+import zipfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -19,6 +21,18 @@ from sdnb.models.families.family import Shapes
 from sdnb.models.original_names import Source, Sources
 
 PICKLES = (".ckpt", ".pt", ".pth", ".bin")
+
+BROKEN = (
+    SafetensorError,
+    OSError,
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+"""What libraries raise at files that are not what they seem."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +63,22 @@ def open_weights(path: Path, *, allow_pickle: bool = False) -> Iterator[Weights]
         yield Weights(path, shapes, file.metadata() or {}, file.get_tensor)
 
 
+@contextmanager
+def said_clearly(path: Path) -> Iterator[None]:
+    """Turn what libraries raise at a broken checkpoint into a `LoadError` that names it."""
+    try:
+        yield
+    except LoadError:
+        raise
+    except BROKEN as error:
+        raise LoadError(
+            f"a part of the checkpoint is missing or broken: {error}",
+            given=str(path),
+            allowed="a checkpoint of Stable Diffusion, whole, in safetensors",
+            fix="download or copy it again",
+        ) from error
+
+
 def fill(network: nn.Module, weights: Weights, sources: Sources, dtype: torch.dtype) -> nn.Module:
     """Give a network without weights those of a file; it then only answers.
 
@@ -60,7 +90,7 @@ def fill(network: nn.Module, weights: Weights, sources: Sources, dtype: torch.dt
         if source.name not in weights.shapes:
             raise _missing(weights, source, network)
         tensor = _lying_right(weights.read(source.name), source)
-        if tensor.numel() != wanted.numel():
+        if _bare(tensor.shape) != _bare(wanted.shape):
             raise _other_shape(weights, source, tuple(wanted.shape))
         # a copy: the file may change while the network lives
         tensors[name] = tensor.reshape(wanted.shape).to(
@@ -69,6 +99,27 @@ def fill(network: nn.Module, weights: Weights, sources: Sources, dtype: torch.dt
     network.load_state_dict(tensors, assign=True)
     _count_positions(network)
     return network.eval().requires_grad_(False)
+
+
+def check_all_used(weights: Weights, prefix: str, network: nn.Module, sources: Sources) -> None:
+    """Raise `LoadError` where a file has tensors that its network has no place for."""
+    used = {sources(name).name for name in network.state_dict()}
+    left = [name for name in weights.shapes if name.startswith(prefix) and name not in used]
+    if left:
+        raise LoadError(
+            f"this network has parts that are not known: {', '.join(left[:3])}",
+            given=f"{len(left)} such tensors in {weights.path}",
+            allowed="the architecture that Stable Diffusion 1, 2 or XL was published with",
+            fix="load it with the tool that it was made for",
+        )
+
+
+def _bare(shape: Iterable[int]) -> tuple[int, ...]:
+    """Return a shape without the ones at its end: a 1x1 convolution is a matrix."""
+    sides = list(shape)
+    while sides and sides[-1] == 1:
+        sides.pop()
+    return tuple(sides)
 
 
 def _lying_right(tensor: Tensor, source: Source) -> Tensor:
@@ -93,12 +144,21 @@ def _unpickled(path: Path, *, is_allowed: bool) -> Weights:
             "this file is a pickle: opening it can run whatever its maker put there.",
             given=str(path),
             allowed="a .safetensors file",
-            fix="take the checkpoint's .safetensors version, or if you trust the file: "
-            "sdnb.load(path, allow_pickle=True), which reads tensors only",
+            fix="take the checkpoint's .safetensors version; or if you trust the file, "
+            "allow_pickle=True (in a cell --allow-pickle) reads its tensors only; to convert it: "
+            'safetensors.torch.save_file(torch.load(path, weights_only=True)["state_dict"], new)',
         )
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except Exception as error:  # whatever unpickling a broken or hostile file raises
+        is_zip = zipfile.is_zipfile(path)  # files of before torch 1.6 are not
+        content = torch.load(path, map_location="cpu", weights_only=True, mmap=is_zip)
+    except UnpicklingError as error:
+        raise LoadError(
+            "this pickle holds more than tensors, and is not opened.",
+            given=str(path),
+            allowed="tensors only",
+            fix="take the checkpoint's .safetensors version",
+        ) from error
+    except Exception as error:  # whatever a broken file raises
         raise _broken(path, error) from error
     content = content.get("state_dict", content) if isinstance(content, dict) else {}
     tensors = {name: value for name, value in content.items() if isinstance(value, Tensor)}

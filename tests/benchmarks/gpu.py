@@ -1,7 +1,8 @@
 """Checkpoints at their true size on a GPU, as ratios to diffusers' own pipelines, in one process.
 
 ``python -m tests.benchmarks.gpu [sd1 sdxl] [--batch 1 8]``: random weights of the published
-architectures in half precision, 20 Euler steps with guidance. Where there is no GPU the same
+architectures in half precision, 20 Euler steps with guidance. Both are given the same networks:
+the ratios are of what is around them. Where there is no GPU the same
 runs small on the CPU: then it shows that the script works, and nothing about a GPU.
 """
 
@@ -56,6 +57,7 @@ def components_of(theirs, family_name: str) -> Components:
         texts=tuple(
             TextEncoder(
                 tokenizer=getattr(theirs, spec.tokenizer_folder),
+                pad=spec.pad,
                 network=getattr(theirs, spec.folder),
                 spec=spec,
             )

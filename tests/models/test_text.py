@@ -11,7 +11,7 @@ def test_the_vectors_are_the_encoders_own(pipe):
     # given
     parts = pipe.components
     ids = torch.tensor(
-        [[token.id for token in row] for row in tokenize(parts.texts[0].tokenizer, ["a blue star"])]
+        [[token.id for token in row] for row in tokenize(parts.texts[0], ["a blue star"])]
     )
 
     # when
@@ -24,7 +24,7 @@ def test_the_vectors_are_the_encoders_own(pipe):
 
 def test_every_token_knows_its_place_in_the_prompt(pipe):
     # when
-    ((start, *words),) = tokenize(pipe.components.texts[0].tokenizer, ["a blue star"])
+    ((start, *words),) = tokenize(pipe.components.texts[0], ["a blue star"])
 
     # then
     assert start.span == (0, 0)
@@ -56,7 +56,7 @@ def test_the_tokens_are_those_of_the_tokenizer(pipe):
     text = "a blue star left of zebra-striped ünïcödé 3 things"
     encoded = pipe.components.texts[0].tokenizer(text, padding="max_length", max_length=77)
     # when
-    (row,) = tokenize(pipe.components.texts[0].tokenizer, [text])
+    (row,) = tokenize(pipe.components.texts[0], [text])
     # then
     assert [token.id for token in row] == encoded["input_ids"]
 
@@ -71,7 +71,7 @@ def test_the_tokens_are_those_of_the_tokenizer(pipe):
 )
 def test_brackets_that_are_text_are_read_with_what_is_around_them(pipe, prompt, text):
     encoded = pipe.components.texts[0].tokenizer(text, padding="max_length", max_length=77)
-    (row,) = tokenize(pipe.components.texts[0].tokenizer, [prompt])
+    (row,) = tokenize(pipe.components.texts[0], [prompt])
     assert [token.id for token in row] == encoded["input_ids"]
     words = [token for token in row if token.span != (0, 0)]
     assert [prompt[slice(*token.span)].replace("\\", "") for token in words] == [
@@ -81,7 +81,7 @@ def test_brackets_that_are_text_are_read_with_what_is_around_them(pipe, prompt, 
 
 @pytest.mark.parametrize("prompt", ["(red)(cat)", "(red:1.2)(cat:1.2)", "red(cat:1)"])
 def test_words_in_brackets_of_their_own_are_words_of_their_own(pipe, prompt):
-    (row,) = tokenize(pipe.components.texts[0].tokenizer, [prompt])
+    (row,) = tokenize(pipe.components.texts[0], [prompt])
     words = [token.piece for token in row if token.span != (0, 0)]
     assert words == ["red", "cat"]
 
@@ -92,7 +92,7 @@ def test_what_does_not_fit_goes_on_in_another_chunk(pipe):
     long = "red " * 74 + "zebra"
     pieces = tokenizer("zebra", add_special_tokens=False)["input_ids"]
     # when
-    (row,) = tokenize(pipe.components.texts[0].tokenizer, [long])
+    (row,) = tokenize(pipe.components.texts[0], [long])
     cond = encode_text(pipe.components, [long, "a cat"])
     # then
     assert len(pieces) > 1 and len(row) == 154
@@ -106,7 +106,7 @@ def test_what_does_not_fit_goes_on_in_another_chunk(pipe):
 
 
 def test_a_word_longer_than_a_chunk_is_cut(pipe):
-    (row,) = tokenize(pipe.components.texts[0].tokenizer, ["z" * 300])
+    (row,) = tokenize(pipe.components.texts[0], ["z" * 300])
     assert len(row) > 77
     assert "".join(token.piece for token in row) == "z" * 300
 

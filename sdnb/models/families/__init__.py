@@ -31,7 +31,7 @@ def family_of_file(shapes: Shapes) -> Family | None:
 
 def family_of_folder(index: Mapping[str, Any], unet: Mapping[str, Any]) -> Family | None:
     """Recognise a folder in diffusers' layout by its index and its U-Net's configuration."""
-    candidates = PIPELINES.get(index.get("_class_name", ""), ())
+    candidates = PIPELINES.get(str(index.get("_class_name")), ())
     if SD2 in candidates:
         return SD2 if unet.get("use_linear_projection") else SD1
     if SDXL_REFINER in candidates:

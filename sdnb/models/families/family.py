@@ -24,10 +24,13 @@ class TextSpec:
         Whose names and shapes they have there.
     activation : str
         Of its layers, in transformers' words.
-    pad : str
-        The token that fills a text up to 77.
+    pad : int
+        The token that fills a text up to 77. Only the padding is made of it: CLIP's 0 is a
+        letter ``!`` inside a text as well.
+    layers : int or None
+        How many there are to read; a file may bring more. None: as many as it brings.
     skipped : int
-        How many of its last layers the U-Net was not trained to read.
+        How many of them, the last ones, the U-Net was not trained to read.
     is_normed : bool
         Whether what is read goes through the final layer norm.
     is_projected : bool
@@ -38,7 +41,8 @@ class TextSpec:
     prefix: str
     layout: str
     activation: str
-    pad: str
+    pad: int
+    layers: int | None = None
     skipped: int = 0
     is_normed: bool = True
     is_projected: bool = False
@@ -65,6 +69,8 @@ class Family:
         Channels of a layer of the U-Net -> its attention heads.
     size : int
         Pixels of a side in training.
+    v_size : int or None
+        Of those that predict v, where it is another.
     scale : float
         Standard deviation of its VAE's latents, inverted.
     time_ids : callable or None
@@ -78,3 +84,4 @@ class Family:
     size: int
     scale: float
     time_ids: TimeIds | None = None
+    v_size: int | None = None

@@ -4,7 +4,7 @@ Source: Rombach et al. 2022 (arXiv:2112.10752).
 """
 
 from sdnb.models.families.family import Family, Shapes, TextSpec
-from sdnb.models.families.vocabulary import END
+from sdnb.models.families.vocabulary import END_ID
 
 PREFIX = "cond_stage_model.transformer.text_model."
 
@@ -21,7 +21,7 @@ SD1 = Family(
             prefix=PREFIX,
             layout="clip",
             activation="quick_gelu",
-            pad=END,
+            pad=END_ID,
         ),
     ),
     recognises=_recognises,

@@ -5,7 +5,7 @@ but one, as they are. Source: Podell et al. 2023 (arXiv:2307.01952), sections 2.
 """
 
 from sdnb.models.families.family import Family, Shapes, TextSpec
-from sdnb.models.families.vocabulary import END
+from sdnb.models.families.vocabulary import END_ID
 
 CLIP = "conditioner.embedders.0.transformer.text_model."
 OPEN_CLIP = "conditioner.embedders.1.model."
@@ -21,7 +21,7 @@ def _open_clip(prefix: str) -> TextSpec:
         prefix=prefix,
         layout="open_clip",
         activation="gelu",
-        pad="!",
+        pad=0,
         skipped=1,
         is_normed=False,
         is_projected=True,
@@ -54,7 +54,7 @@ SDXL = Family(
             prefix=CLIP,
             layout="clip",
             activation="quick_gelu",
-            pad=END,
+            pad=END_ID,
             skipped=1,
             is_normed=False,
         ),

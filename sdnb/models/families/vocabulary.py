@@ -14,9 +14,12 @@ MERGES = Path(__file__).parent / "clip" / "merges.txt.gz"
 
 START, END = "<|startoftext|>", "<|endoftext|>"
 
+CLIP_TOKENS = 49408
+END_ID = CLIP_TOKENS - 1
 
-def clip_tokenizer(pad: str = END) -> CLIPTokenizer:
-    """Make the tokenizer; ``pad`` is the token that fills a text up to 77.
+
+def clip_tokenizer() -> CLIPTokenizer:
+    """Make the tokenizer. What fills a text up to 77 differs between families: see `TextSpec`.
 
     Source: Radford et al. 2021 (arXiv:2103.00020), section 2.4: byte pairs in lower case.
     """
@@ -30,7 +33,6 @@ def clip_tokenizer(pad: str = END) -> CLIPTokenizer:
     return CLIPTokenizer(
         vocab={token: number for number, token in enumerate(tokens)},
         merges=merges,
-        pad_token=pad,
         model_max_length=77,
     )
 

@@ -92,7 +92,7 @@ REFINER_UNET = {
 }
 
 CLIP = ("text_encoder", CLIPTextModel, 64, 3, "quick_gelu", END)
-OPEN_CLIP_H = ("text_encoder", CLIPTextModel, 128, 3, "gelu", "!")
+OPEN_CLIP_H = ("text_encoder", CLIPTextModel, 128, 23, "gelu", "!")
 OPEN_CLIP_G = ("text_encoder_2", CLIPTextModelWithProjection, 128, 4, "gelu", "!")
 
 BUILDS = {
@@ -217,7 +217,9 @@ def _text(build, folder, kind, width, layers, *spelling):
         initializer_factor=3.0,  # so that texts make a difference
     )
     yield folder, kind(config).eval()
-    yield folder.replace("text_encoder", "tokenizer"), clip_tokenizer(pad)
+    tokenizer = clip_tokenizer()
+    tokenizer.pad_token = pad
+    yield folder.replace("text_encoder", "tokenizer"), tokenizer
 
 
 def _vae(build):

@@ -83,7 +83,7 @@ def repainting():
     """Give a picture and a mask whose edges fall between latents."""
     picture = Image.fromarray(np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8))
     mask = Image.new("L", (64, 64))
-    mask.paste(255, (16, 24, 48, 64))
+    mask.paste(255, (13, 21, 45, 61))
     return picture, mask
 
 
@@ -98,14 +98,15 @@ def test_a_network_for_inpainting_repaints_as_in_diffusers(theirs, folders, repa
         return noise * (1 + event.sigma_max**2) ** 0.5
 
     # when
-    ours = drawn(pipe, schedule=leading, start=start, hooks=sdnb.Hooks(on_start=(bare,)))
+    hooks = sdnb.Hooks(on_start=(bare,))
+    ours = drawn(pipe, schedule=leading, start=start, hooks=hooks, cfg_scale=1.5)
     pipeline = theirs["sd1 inpainting"]
     pipeline.vae.encode = partial(mean_of, type(pipeline.vae).encode, pipeline.vae)
     latents = pipeline(
         PROMPT,
         negative_prompt=NEGATIVE,
         num_inference_steps=4,
-        guidance_scale=3.0,
+        guidance_scale=1.5,
         image=picture,
         mask_image=mask,
         latents=noise,
@@ -291,5 +292,5 @@ def test_the_tokenizer_is_the_one_of_clip():
     assert len(tokenizer) == 49408
     assert tokenizer("a photo of a cat")["input_ids"] == [49406, 320, 1125, 539, 320, 2368, 49407]
     assert tokenizer("!").input_ids[1:-1] == [256]
-    assert (tokenizer.pad_token_id, clip_tokenizer("!").pad_token_id) == (49407, 0)
+    assert tokenizer.pad_token_id == 49407
     assert tokenizer.model_max_length == 77
