@@ -28,9 +28,6 @@ Shares = Float[Tensor, "B N L"]
 UNSEEN = 1e-12
 """A position that gets no more attention than this misses its thing."""
 
-LEAST_HIT = 1e-3
-"""What is added to each hit, so that one miss does not outweigh all the others."""
-
 Layer = Any
 
 
@@ -84,12 +81,10 @@ def grounding_loss(
     covers: Float[Tensor, "B T h w"],
     named: Bool[Tensor, "B T L"],
 ) -> Float[Tensor, ""]:
-    """Mean of ``-log(hit)``: hit is the part of a naming word's attention that is on its thing.
+    """Mean square of the part of each naming word's attention that misses its thing.
 
-    The logarithm makes a word move that hits next to nothing, where a square hardly would: in
-    mere noise things have not yet a place, and their words must give them one. A layer's shares
-    are taken over its own places, which halve those of the covers so often as it needs; 0 where
-    no text names anything.
+    A layer's shares are taken over its own places, which halve those of the covers so often as
+    it needs; 0 where no text names anything.
     """
     if not named.any():
         return covers.new_zeros(())
@@ -97,5 +92,5 @@ def grounding_loss(
     for shares in layers:
         cover = adaptive_avg_pool2d(covers, isqrt(shares.shape[1])).flatten(2)
         hit = (cover @ shares) / shares.sum(1, keepdim=True).clamp_min(UNSEEN)
-        losses.append(-(hit[named] + LEAST_HIT).log().mean())
+        losses.append((1 - hit[named]).square().mean())
     return torch.stack(losses).mean()
