@@ -23,12 +23,6 @@ RELATION_WORDS: dict[str, tuple[str, ...]] = {
     "above": ("above", "over"),
     "below": ("below", "under"),
 }
-SIDES = {
-    phrase.removesuffix(" of").split()[-1]: relation
-    for relation, phrases in RELATION_WORDS.items()
-    for phrase in phrases
-}
-"""The relation that a word tells: ``left`` of "on the left of"."""
 
 
 def write_caption(scene: Scene, random: Random) -> str:

@@ -30,14 +30,13 @@ TIMESTEPS = 1000
 BETAS = (0.00085, 0.012)
 """Ends of Stable Diffusion's scaled-linear schedule."""
 
-LOG_SIGMA = (1.2, 1.1)
+LOG_SIGMA = (0.8, 1.1)
 """Mean and deviation of the logarithms of the sigmas that are trained.
 
-Up to sigma = 3 the noised latents themselves tell kind and background; text decides above,
-and where things stand is decided above 5.
+Up to sigma = 3 the noised latents themselves tell kind and background; text decides above.
 """
 
-GROUNDING = 0.1
+GROUNDING = 0.05
 """Weight of where words look, beside the error of the velocity."""
 
 EMPTY_SHARE = 0.1

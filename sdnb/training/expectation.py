@@ -7,17 +7,24 @@ import re
 from dataclasses import dataclass
 from itertools import permutations
 
-from sdnb.training.captions import SIDES, words
+from sdnb.training.captions import RELATION_WORDS, words
 from sdnb.training.checker import Reading, Seen, name_relation
 from sdnb.training.silhouettes import SILHOUETTES
 from sdnb.training.world import BACKGROUNDS, COLOURS, SIZES
+
+_SIDES = {
+    phrase.removesuffix(" of").split()[-1]: relation
+    for relation, phrases in RELATION_WORDS.items()
+    for phrase in phrases
+}
+"""The word that tells a relation: ``left`` of "on the left of"."""
 
 _CLASSES: dict[str, str] = {
     **dict.fromkeys(SILHOUETTES, "k"),
     **dict.fromkeys(COLOURS, "c"),
     **dict.fromkeys(SIZES, "s"),
     **dict.fromkeys(BACKGROUNDS, "b"),
-    **dict.fromkeys(SIDES, "r"),
+    **dict.fromkeys(_SIDES, "r"),
     "and": "a",
 }
 """The classes of the words that say something; sizes are read over."""
@@ -90,6 +97,6 @@ def read_caption(text: str) -> Expectation | None:
             colour = None
     return Expectation(
         things=tuple(things),
-        relation=next((SIDES[word] for word in named if word in SIDES), None),
+        relation=next((_SIDES[word] for word in named if word in _SIDES), None),
         background=next((word for word in named if word in BACKGROUNDS), None),
     )

@@ -3,9 +3,6 @@
 Most of what goes wrong with two things is that the colour or kind of one is read where the
 other one stands. The world knows where each thing is, so a word that looks past its own thing
 can be told. Source: Wang et al. 2023 (arXiv:2312.03626), the token-level loss.
-
-The text encoder reads forwards: what stands before ``left of`` cannot know on which side it
-will be. The word ``left`` can, and knows of what; so it is to look where that thing is.
 """
 
 from collections.abc import Sequence
@@ -17,7 +14,6 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d, scaled_dot_product_attention
 
-from sdnb.training.captions import SIDES
 from sdnb.training.emphasis import THINGS
 from sdnb.training.tokenizer import Tokenizer
 from sdnb.training.world import Scene
@@ -65,14 +61,12 @@ class TellingAttention:
 def name_things(
     tokenizer: Tokenizer, ids: Int[Tensor, "B L"], scenes: Sequence[Scene]
 ) -> Bool[Tensor, "B T L"]:
-    """Which positions of each text name the kind, colour or side of each thing of its scene."""
+    """Which positions of each text name the kind or colour of each thing of its scene."""
     named = torch.zeros(len(scenes), THINGS, ids.shape[1], dtype=torch.bool)
     for row, scene in enumerate(scenes):
-        sides = [word for word, relation in SIDES.items() if relation == scene.relation]
         for i, thing in enumerate(scene.things):
-            words = [thing.kind, thing.colour, *(sides if i == 0 else ())]
-            numbers = tokenizer.convert_tokens_to_ids([f"{word}</w>" for word in words])
-            named[row, i] = torch.isin(ids[row], torch.tensor(numbers))
+            words = tokenizer.convert_tokens_to_ids([f"{thing.kind}</w>", f"{thing.colour}</w>"])
+            named[row, i] = torch.isin(ids[row], torch.tensor(words))
     return named
 
 
