@@ -37,33 +37,23 @@ def load(
     dtype: str | None = None,
     allow_pickle: bool = False,
 ) -> "Pipeline":
-    """Load a checkpoint of Stable Diffusion 1, 2 or XL.
+    """Load a checkpoint of Stable Diffusion 1, 2 or XL; raises `LoadError` and `UnknownName`.
 
     Parameters
     ----------
     reference : str
-        ``"tiny"``, which ships with sdnb; a ``.safetensors`` file, whose family is told by its
-        tensors; a folder in diffusers' layout; a name in a folder of the environment variable
-        ``SDNB_MODELS``; or ``org/name[@revision]`` of the hub.
+        ``"tiny"``, which ships with sdnb; a ``.safetensors`` file; a folder in diffusers' layout;
+        a name in a model folder; or ``org/name[@revision]`` of the hub.
     vae : str or None
         Another VAE than its own: a file, a folder, or a checkpoint.
-    device : {"cuda", "mps", "cpu"} or None
-        None: the first of these that is there.
-    dtype : {"float16", "bfloat16", "float32"} or None
-        Of the U-Net; None: float16, on a CPU float32.
+    device, dtype : str or None
+        ``"cuda"``, ``"mps"``, ``"cpu"``: None takes the first that is there. ``"float16"``,
+        ``"bfloat16"``, ``"float32"`` for the U-Net: None is float16, on a CPU float32.
     allow_pickle : bool
         Whether tensors may be read out of a pickle (``.ckpt``).
-
-    Raises `LoadError`, saying what is missing or broken, and `UnknownName`.
     """
     return Pipeline(
-        load_components(
-            reference,
-            vae=vae,
-            device=device,
-            dtype=dtype,
-            allow_pickle=allow_pickle,
-        )
+        load_components(reference, vae=vae, device=device, dtype=dtype, allow_pickle=allow_pickle)
     )
 
 
@@ -254,32 +244,27 @@ class Pipeline:
         text_encoders: str | None = None,
         scheduler: Mapping[str, Any] | None = None,
     ) -> "Pipeline":
-        """Return a pipeline of the same checkpoint with other parts; this one stays as it is.
+        """Return a pipeline with other parts, or raise `LoadError`; this one stays as it is.
 
         Parameters
         ----------
-        vae : str or None
-            A VAE's file or folder, or a checkpoint that has it.
-        text_encoders : str or None
-            A checkpoint of the same family that has them.
+        vae, text_encoders : str or None
+            A checkpoint of the same family that has them; a VAE may be a file or folder alone.
         scheduler : mapping or None
             What is other about the noise of training than the checkpoint says, in diffusers'
             words: ``{"prediction_type": "v_prediction", "rescale_betas_zero_snr": True}``.
-
-        Raises `LoadError` for parts that do not fit.
         """
-        parts = swap_parts(
-            self.components, vae=vae, text_encoders=text_encoders, scheduler=scheduler
+        components = self.components
+        return self._sharing(
+            swap_parts(components, vae=vae, text_encoders=text_encoders, scheduler=scheduler)
         )
-        return self._sharing(parts)
 
     def compiled(self) -> "Pipeline":
         """Return a pipeline whose U-Net is compiled; this one stays as it is.
 
         The first run of each size and batch takes a minute or more, later ones are faster on a
-        GPU (``torch.compile``, mode ``reduce-overhead``: CUDA graphs). Hooks work as before; runs
-        that look inside the network, by module hooks or for attention, use the plain one and
-        say so. Pictures differ in the last bits.
+        GPU (``torch.compile``, mode ``reduce-overhead``: CUDA graphs). Runs that look inside the
+        network use the plain one and say so. Pictures differ in the last bits.
         """
         network = torch.compile(self.components.unet, mode="reduce-overhead")
         return self._sharing(replace(self.components, compiled=network))

@@ -43,6 +43,16 @@ def test_loading_again_takes_the_new_options(notebook, asked) -> None:
     assert asked == [("other", {}), ("other", {"dtype": "float16"})]
 
 
+def test_what_is_loaded_again_takes_the_options_it_had(notebook, asked) -> None:
+    notebook.run("%sd load other --dtype float16")
+    notebook.run("%sd unload")
+    notebook.run("%sd a cat")
+    notebook.run("%sd a cat --checkpoint third")
+    notebook.run("%sd a cat")
+    options = {"dtype": "float16"}
+    assert asked == [("other", options), ("other", options), ("third", {}), ("other", options)]
+
+
 def test_an_unknown_option_of_a_load_lists_the_known(notebook) -> None:
     with pytest.raises(UnknownName, match="--dtype"):
         notebook.run("%sd load other --dtpe float16")

@@ -83,6 +83,39 @@ def test_a_bare_name_is_found_in_the_model_folders(folder, name, file):
     assert locate(name) == folder / file
 
 
+def test_of_two_with_one_name_the_first_folders_is_meant_and_a_pickle_last(folder, monkeypatch):
+    # given
+    other = folder.parent / "more"
+    other.mkdir()
+    for name in ("photon.safetensors", "photon.pth", "bad.safetensors"):
+        (other / name).write_bytes((folder / "photon.safetensors").read_bytes())
+
+    # when
+    monkeypatch.setenv("SDNB_MODELS", os.pathsep.join([str(folder), str(other)]))
+
+    # then
+    assert locate("photon") == folder / "photon.safetensors"
+    assert locate("bad") == other / "bad.safetensors"
+    assert locate("bad.ckpt") == folder / "bad.ckpt"
+
+
+def test_what_cannot_be_read_in_a_model_folder_hides_nothing_else(folder, monkeypatch):
+    (folder / "round").symlink_to(folder)
+    (folder / "gone.safetensors").symlink_to(folder / "nowhere")
+    (folder / "empty").mkdir()
+    (folder / "empty" / "model_index.json").write_text('{"_class_name": ["x"]}')
+    monkeypatch.setenv("SDNB_MODELS", os.pathsep.join(["~nobody-here/models", str(folder)]))
+    names = [each.name for each in sdnb.checkpoints()]
+    assert names.count("photon") == 1
+    assert "empty" in names
+    assert locate("photon") == folder / "photon.safetensors"
+
+
+def test_a_mistyped_file_is_not_looked_for_on_the_hub():
+    with pytest.raises(UnknownName):
+        locate("models/photonn.safetensors")
+
+
 def test_a_name_with_a_slip_is_told_the_nearest(folder):
     with pytest.raises(UnknownName, match="did you mean photon"):
         locate("foton")

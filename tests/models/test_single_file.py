@@ -204,3 +204,109 @@ def test_a_network_that_answers_with_the_noise_predicts_it(inputs):
 
 def test_the_embedded_model_does_not_answer_with_the_noise(pipe):
     assert not answers_with_noise(pipe.components.unet)
+
+
+def test_a_part_that_the_network_has_no_place_for_is_refused(changed):
+    name = "model.diffusion_model.something.weight"
+    with pytest.raises(LoadError, match="not known"):
+        sdnb.load(changed(lambda tensors: tensors.update({name: torch.zeros(1)})))
+
+
+def test_a_file_whose_network_is_told_the_guidance_is_refused(changed):
+    name = "model.diffusion_model.time_embed.cond_proj.weight"
+    with pytest.raises(LoadError, match="guidance"):
+        sdnb.load(changed(lambda tensors: tensors.update({name: torch.zeros(32, 8)})))
+
+
+def test_a_tensor_that_lies_the_other_way_is_refused(changed):
+    name = "model.diffusion_model.middle_block.1.transformer_blocks.0.ff.net.2.weight"
+
+    def turn(tensors):
+        tensors[name] = tensors[name].T.contiguous()
+
+    with pytest.raises(LoadError, match=r"ff\.net\.2\.weight"):
+        sdnb.load(changed(turn))
+
+
+@pytest.mark.parametrize(
+    "gone", ["model.diffusion_model.", "first_stage_model.encoder.", ".attn2.", ".mlp.fc1."]
+)
+def test_a_file_without_a_part_of_a_network_is_refused_by_its_name(changed, gone):
+    def drop(tensors):
+        for name in [name for name in tensors if gone in name]:
+            del tensors[name]
+
+    with pytest.raises(LoadError, match=r"changed\.safetensors"):
+        sdnb.load(changed(drop))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "model.diffusion_model.input_blocks.0.0.weight",
+        "cond_stage_model.transformer.text_model.embeddings.token_embedding.weight",
+        "first_stage_model.decoder.conv_in.weight",
+    ],
+)
+def test_a_tensor_without_its_dimensions_is_refused_by_its_files_name(changed, name):
+    with pytest.raises(LoadError, match=r"changed\.safetensors"):
+        sdnb.load(changed(lambda tensors: tensors.update({name: torch.zeros(3)})))
+
+
+def test_the_names_of_the_first_fine_tunes_are_known(changed, small):
+    def rename(tensors):
+        for name in [name for name in tensors if ".text_model." in name]:
+            tensors[name.replace(".text_model.", ".")] = tensors.pop(name)
+
+    ours = sdnb.load(changed(rename)).components.texts[0].network.state_dict()
+    theirs = sdnb.load(str(small)).components.texts[0].network.state_dict()
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+
+
+def test_an_encoder_of_sd2_is_read_with_and_without_the_layer_nobody_reads(tmp_path):
+    # given
+    full = save_original(make(BUILDS["sd2"]), BUILDS["sd2"], tmp_path / "full.safetensors")
+    tensors = {name: each for name, each in load_file(full).items() if ".23." not in name}
+    save_file(tensors, tmp_path / "cut.safetensors")
+
+    # when
+    first, second = (sdnb.load(str(tmp_path / f"{name}.safetensors")) for name in ("full", "cut"))
+
+    # then
+    depths = [pipe.components.texts[0].network.config.num_hidden_layers for pipe in (first, second)]
+    assert len(tensors) < len(load_file(full))
+    assert depths == [23, 23]
+
+
+def test_a_vae_in_the_layout_of_diffusers_is_taken(small, tmp_path):
+    # given
+    vae = make(BUILDS["sd1"]).vae
+    vae.save_pretrained(tmp_path)
+
+    # when
+    swapped = sdnb.load(str(small)).swapped(
+        vae=str(tmp_path / "diffusion_pytorch_model.safetensors")
+    )
+
+    # then
+    ours, theirs = swapped.components.vae.state_dict(), vae.state_dict()
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+
+
+def test_a_vae_of_a_checkpoint_of_another_family_is_refused(small, tmp_path):
+    other = save_original(make(BUILDS["sdxl"]), BUILDS["sdxl"], tmp_path / "xl.safetensors")
+    with pytest.raises(LoadError, match="another family"):
+        sdnb.load(str(small)).swapped(vae=str(other))
+
+
+def test_a_pickle_of_more_than_tensors_is_said_to_be_one(tmp_path):
+    path = tmp_path / "training.ckpt"
+    torch.save({"state_dict": {}, "callbacks": Malice()}, path)
+    with pytest.raises(LoadError, match="more than tensors"):
+        sdnb.load(str(path), allow_pickle=True)
+
+
+def test_a_pickle_of_before_zip_files_is_read(small, tmp_path):
+    path = tmp_path / "old.ckpt"
+    torch.save({"state_dict": load_file(small)}, path, _use_new_zipfile_serialization=False)
+    assert sdnb.load(str(path), allow_pickle=True).components.family.name == "SD1"

@@ -7,7 +7,7 @@ import torch
 from diffusers import AutoencoderKL
 
 import sdnb
-from sdnb.errors import LoadError
+from sdnb.errors import InvalidField, LoadError, SdnbError
 from tests.models.families.checkpoints import BUILDS, make, save_original
 
 
@@ -84,6 +84,33 @@ def test_a_vae_of_another_latent_space_is_refused(first, tmp_path):
     )
     with pytest.raises(LoadError, match="16 channels"):
         first.swapped(vae=str(tmp_path))
+
+
+def test_a_record_of_other_parts_is_not_that_of_the_checkpoint(first, paths):
+    # given
+    swaps = [
+        {"vae": str(paths / "other")},
+        {"text_encoders": str(paths / "other")},
+        {"scheduler": {"prediction_type": "v_prediction"}},
+    ]
+
+    # when
+    pipes = [first, sdnb.load(str(paths / "sd1"), vae=str(paths / "other"))]
+    pipes += [first.swapped(**parts) for parts in swaps]
+
+    # then
+    assert len({pipe.components.sha256 for pipe in pipes}) == len(pipes) - 1  # one is made twice
+    asked = drawn(pipes[1]).request
+    with pytest.raises(InvalidField, match="another checkpoint"):
+        first.run(asked)
+
+
+@pytest.mark.parametrize(
+    "scheduler", [{"predicton_type": "epsilon"}, {"num_train_timesteps": "1000"}]
+)
+def test_a_setting_of_the_noise_that_cannot_be_is_refused(first, scheduler):
+    with pytest.raises(SdnbError, match="noise"):
+        first.swapped(scheduler=scheduler)
 
 
 def test_an_unknown_prediction_is_refused(first):

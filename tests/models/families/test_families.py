@@ -15,7 +15,7 @@ from sdnb.models.families import FAMILIES, family_of_file
 from sdnb.models.families.vocabulary import clip_tokenizer
 from sdnb.models.original_configs import unet_config
 from sdnb.models.original_names import unet_sources
-from sdnb.models.text import encode_text
+from sdnb.models.text import encode_text, tokenize
 from sdnb.registry import SCHEDULES
 from tests.models.families.checkpoints import BUILDS, make, save_original
 
@@ -171,6 +171,16 @@ def test_a_text_becomes_the_vectors_of_diffusers(name, skip, theirs, folders):
 
     # then
     assert torch.allclose(ours.embeds, embeds, atol=1e-5)
+
+
+@pytest.mark.parametrize("prompt", ["wow!!!", "!" * 80])
+def test_a_letter_that_is_padding_elsewhere_is_a_letter_for_all_encoders(prompt, folders, files):
+    for paths in (folders, files):
+        parts = sdnb.load(str(paths["sdxl"])).components
+        first, second = (tokenize(encoder, [prompt])[0] for encoder in parts.texts)
+        said = [[token.id for token in row if token.piece] for row in (first, second)]
+        assert said[0] == said[1]
+        assert encode_text(parts, [prompt]).embeds.shape[1] == len(first)
 
 
 @pytest.mark.parametrize("name", DRAWN)
