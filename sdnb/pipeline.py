@@ -292,6 +292,7 @@ class Pipeline:
         return request.changed(
             checkpoint=parts.reference,
             loras=parts.adapters.resolved(request.loras),
+            controls=parts.controlnets.resolved(request.controls),
             seed=randbelow(2**32) if request.seed is None else request.seed,
             width=request.width or parts.size,
             height=request.height or parts.size,

@@ -21,6 +21,21 @@ def model_folders() -> list[Path]:
     return [Path(name).expanduser() for name in dict.fromkeys([*named, *_kept()]) if name]
 
 
+def places_of(reference: str, shipped: Path) -> list[Path]:
+    """Return where a part of a model may be that a path or a bare name refers to.
+
+    ``shipped`` is the folder of those that are called by their bare names everywhere.
+    """
+    path = Path(reference).expanduser()
+    named = path if path.suffix else Path(f"{path}.safetensors")
+    places = [path, named]
+    if reference == path.name:
+        places.append(shipped / named.name)
+        for folder in model_folders():
+            places += [place for name in (path, named) for place in sorted(folder.rglob(str(name)))]
+    return places
+
+
 def use_models(folder: Path) -> None:
     """Add a folder in this process and those that it starts."""
     _check(folder)
