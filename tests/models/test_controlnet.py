@@ -136,6 +136,34 @@ def test_hooks_inside_the_network_and_attention_see_a_controlled_run(pipe, contr
     assert (plain - draw(pipe, loras=(lora,))).abs().max() > 0.01
 
 
+def test_a_second_pass_is_steered_at_its_own_size(pipe, control):
+    # given
+    hires = "2x denoise=0.5"
+    first = draw(pipe, hires=hires)
+
+    # when
+    steered = draw(pipe, control, hires=hires)
+    sizes = {tuple(size) for _, size in pipe.components.controlnets._pictures}
+
+    # then
+    assert steered.shape == first.shape
+    assert (steered - first).abs().max() > 0.01
+    assert {(8, 8), (16, 16)} <= sizes
+
+
+def test_a_branch_goes_on_with_other_controls(pipe, control):
+    # given
+    result = begun(pipe, control).finish()
+
+    # when
+    same = pipe.branch(result, step=1).finish()
+    freed = pipe.branch(result, step=1, controls=()).finish()
+
+    # then
+    assert torch.equal(same.latents, result.latents)
+    assert (freed.latents - result.latents).abs().max() > 0.01
+
+
 def test_what_a_hook_asks_again_is_steered_too(pipe, control):
     # given
     pairs = []
