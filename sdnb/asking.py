@@ -12,6 +12,7 @@ from types import MappingProxyType
 import torch
 
 from sdnb.conditioning import Branches
+from sdnb.control import Control
 from sdnb.diffusion.guidance import classifier_free
 from sdnb.diffusion.samplers import loop
 from sdnb.events import DenoiseEvent, Event, Hooks, ModelEvent, ModuleEvent
@@ -30,11 +31,15 @@ Sent = Told | None
 
 @dataclass(frozen=True)
 class Place:
-    """Where in its run a question is asked: step ``index`` of ``total``, and its number."""
+    """Where in its run a question is asked: step ``index`` of ``total``, and its number.
+
+    ``controls`` are those that are heard there.
+    """
 
     index: int
     total: int | None
     evaluation: int
+    controls: tuple[Control, ...] = ()
 
 
 class Asking:
@@ -69,7 +74,9 @@ class Asking:
         known, t = self._opening.known, self._denoiser.components.noise_schedule.t(asked.sigma)
         x = asked.x if known is None else known.show(asked.x, asked.sigma)
         beside, loras = self._opening.beside, self._opening.request.loras
-        question = Question(x, asked.sigma, t, branches, beside, loras=loras)
+        question = Question(
+            x, asked.sigma, t, branches, beside, loras=loras, controls=place.controls
+        )
         question = self._tapped(question, place)
         model = apply_hooks(self._model_event(question, place), self._hooks.on_model)
         yield model

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from sdnb.asking import Asking, Place, Sent, Yielded
 from sdnb.conditioning import Conditioning
+from sdnb.control import Control
 from sdnb.diffusion.noise import batch_seeds
 from sdnb.diffusion.samplers import loop
 from sdnb.diffusion.samplers.contract import EvaluateBoth, Sampler, Step
@@ -140,15 +141,25 @@ class Lane:
                 yield event
 
     def _branches(self) -> dict[str, Conditioning]:
-        """Return what the network is told at the level of the latents now.
+        """Return what the network is told at the level of the latents now."""
+        here = self._planned_step()
+        return {
+            name: texts[max(step for step in texts if step <= here)]
+            for name, texts in self._texts.items()
+        }
+
+    def _controls(self) -> tuple[Control, ...]:
+        """Return what steers the network at the level of the latents now."""
+        here, total = self._planned_step(), len(self.sigmas) - 1
+        return tuple(each for each in self.request.controls if each.is_heard(here, total))
+
+    def _planned_step(self) -> int:
+        """Return the step of the plan that begins here, 0 … S - 1, or in whose midst this is.
 
         By level, not by count: some samplers make other steps than were planned.
         """
-        begun = [level >= self.sigma * (1 - 1e-6) for level in self.sigmas]
-        return {
-            name: texts[max(step for step in texts if step == 0 or begun[step])]
-            for name, texts in self._texts.items()
-        }
+        begun = sum(level >= self.sigma * (1 - 1e-6) for level in self.sigmas[:-1])
+        return max(0, begun - 1)
 
     def _begin(self) -> Generator[Yielded, Sent, Latents]:
         x = self.opening.noised(self.sigmas[0], self.denoised)
@@ -215,7 +226,7 @@ class Lane:
         return tensor.to(self._components.device, copy=True)  # whoever holds the run may alter it
 
     def _evaluate(self, asked: loop.Question) -> Generator[Yielded, Sent, loop.Answer]:
-        place = Place(self.index, self.total, self._questions)
+        place = Place(self.index, self.total, self._questions, self._controls())
         event = yield from self._asking.ask(asked, self._branches(), place)
         self._questions += 1
         self.denoised = event.denoised

@@ -251,8 +251,7 @@ class Pipeline:
         vae, text_encoders : str or None
             A checkpoint of the same family that has them; a VAE may be a file or folder alone.
         scheduler : mapping or None
-            What is other about the noise of training than the checkpoint says, in diffusers'
-            words: ``{"prediction_type": "v_prediction", "rescale_betas_zero_snr": True}``.
+            What is other about the noise of training: ``{"prediction_type": "v_prediction"}``.
         """
         components = self.components
         return self._sharing(
@@ -294,6 +293,7 @@ class Pipeline:
         return request.changed(
             checkpoint=parts.reference,
             loras=parts.adapters.resolved(request.loras),
+            controls=parts.controlnets.resolved(request.controls),
             seed=randbelow(2**32) if request.seed is None else request.seed,
             width=request.width or parts.size,
             height=request.height or parts.size,

@@ -12,6 +12,7 @@ from math import isfinite
 from typing import Any, no_type_check
 
 from sdnb.choice import Choice
+from sdnb.control import Control, read_controls
 from sdnb.errors import InvalidField, UnknownName
 from sdnb.hires import Hires
 from sdnb.hook_use import HookUse
@@ -100,6 +101,12 @@ class GenerationRequest:
         default=(),
         metadata=_flag("--lora", Lora.parse, "draw with a LoRA: file.safetensors:0.8", many=True),
     )
+    controls: tuple[Control, ...] = field(
+        default=(),
+        metadata=_flag(
+            "--control", Control.parse, "keep to a picture: depth.png:depth:0.7", many=True
+        ),
+    )
     checkpoint: str | None = field(
         default=None, metadata=_flag("--checkpoint", str, "the model's reference; none: the loaded")
     )
@@ -133,6 +140,7 @@ class GenerationRequest:
                 object.__setattr__(self, name, _number(name, number))
         object.__setattr__(self, "hooks", tuple(self.hooks))
         object.__setattr__(self, "loras", read_loras(self.loras))
+        object.__setattr__(self, "controls", read_controls(self.controls))
         for name in ("prompt", "negative_prompt"):
             _check(isinstance(getattr(self, name), str), name, getattr(self, name), "text")
         if self.syntax not in SYNTAXES:
@@ -205,6 +213,7 @@ class GenerationRequest:
         values["hires"] = None if self.hires is None else str(self.hires)
         values["hooks"] = [use.to_json() for use in self.hooks]
         values["loras"] = [lora.to_json() for lora in self.loras]
+        values["controls"] = [control.to_json() for control in self.controls]
         values["start"] = write_start(self.start)
         return values
 
@@ -220,6 +229,7 @@ class GenerationRequest:
             fields["start"] = read_start(fields.pop("start", None))
             fields["hooks"] = tuple(map(HookUse.from_json, fields.get("hooks", ())))
             fields["loras"] = tuple(map(Lora.from_json, fields.get("loras", ())))
+            fields["controls"] = tuple(map(Control.from_json, fields.get("controls", ())))
         except (AttributeError, LookupError, TypeError, ValueError) as error:
             if isinstance(error, InvalidField):
                 raise

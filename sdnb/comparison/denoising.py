@@ -9,7 +9,6 @@ from torch import Tensor
 
 from sdnb.diffusion.guidance import classifier_free
 from sdnb.diffusion.noise import batch_seeds
-from sdnb.lora import Lora
 from sdnb.models.components import Components
 from sdnb.models.denoiser import Answer, Denoiser, Question
 from sdnb.models.text import encode_text
@@ -26,9 +25,7 @@ Both = Callable[[State, float], tuple[State, State]]
 def ask_network(
     pipe: Pipeline,
     prompts: Mapping[str, Sequence[str]],
-    clip_skip: int = 0,
-    syntax: str = "comfyui",
-    loras: tuple[Lora, ...] = (),
+    like: GenerationRequest = GenerationRequest(),  # noqa: B008 - frozen
 ) -> Callable[[Latents, float], Answer]:
     """Return the checkpoint as a function that gives each branch's noise.
 
@@ -36,8 +33,9 @@ def ask_network(
     ----------
     prompts : Mapping of str to sequence of str
         Of each branch, the prompt of each image.
-    clip_skip, syntax, loras
-        As in a request.
+    like : GenerationRequest
+        What else the checkpoint is asked with: its clip_skip, syntax, loras and controls; these
+        are heard at every level.
 
     Returns
     -------
@@ -46,17 +44,20 @@ def ask_network(
         question waits for its turn while another thread computes.
     """
     parts = pipe.components
-    loras = parts.adapters.resolved(loras)
+    loras = parts.adapters.resolved(like.loras)
+    controls = tuple(each for each in parts.controlnets.resolved(like.controls) if each.weight)
     with pipe.turn(), parts.adapters.in_text(loras):
         branches = {
-            name: encode_text(parts, texts, clip_skip, syntax) for name, texts in prompts.items()
+            name: encode_text(parts, texts, like.clip_skip, like.syntax)
+            for name, texts in prompts.items()
         }
     denoiser, all_repainted = Denoiser(parts), cache(partial(_all_repainted, parts))
 
     def ask(x: Latents, sigma: float) -> Answer:
         with pipe.turn():
             t, beside = parts.noise_schedule.t(sigma), all_repainted(x.shape)
-            return denoiser([Question(x, sigma, t, branches, beside, loras=loras)])[0]
+            question = Question(x, sigma, t, branches, beside, loras=loras, controls=controls)
+            return denoiser([question])[0]
 
     return ask
 
@@ -72,15 +73,15 @@ def _all_repainted(parts: Components, shape: torch.Size) -> Float[Tensor, "B _ h
 def as_denoiser(pipe: Pipeline, request: GenerationRequest) -> Both:
     """Return the checkpoint as a denoiser with the request's prompt and guidance.
 
-    Hooks are not called, no part of a picture is kept, and words that change on the way stay the
-    first ones. At cfg_scale 1 there is no negative
+    Hooks are not called, no part of a picture is kept, words that change on the way stay the first
+    ones, and controls are heard at every level. At cfg_scale 1 there is no negative
     prompt to answer: both halves of the pair are the same then.
     """
     prompts = {"cond": [_first(request, request.prompt)] * request.batch_size}
     if request.cfg_scale != 1:
         uncond = [_first(request, request.negative_prompt)] * request.batch_size
         prompts = {"uncond": uncond, **prompts}
-    ask = ask_network(pipe, prompts, request.clip_skip, request.syntax, request.loras)
+    ask = ask_network(pipe, prompts, request)
 
     def denoiser(x: Latents, sigma: float) -> tuple[Latents, Latents]:
         eps = ask(x, sigma)

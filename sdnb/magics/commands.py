@@ -253,5 +253,6 @@ def _defaults_of(session: Session) -> str:
     start = order.request.start
     image = "" if start == FromNoise() else "--image (a picture)"
     mask = "--mask (a picture)" if isinstance(start, Inpaint) else ""
+    controls = [f"--control (a picture):{control}" for control in order.request.controls]
     after = "" if order.after == "randomize" else f"--after {order.after}"
-    return " ".join(filter(None, (flags, image, mask, after))) or "the built-in ones"
+    return " ".join(filter(None, (flags, image, mask, *controls, after))) or "the built-in ones"

@@ -67,12 +67,12 @@ def put(options: Options, flag: Flag, text: str) -> None:
 def format_flags(request: GenerationRequest, *, beside: GenerationRequest) -> str:
     """Write what differs from ``beside`` as flags that `read_options` reads back.
 
-    An input picture has no path any more and cannot be written.
+    Input pictures have no path any more and cannot be written.
     """
     texts = []
     for field in dataclasses.fields(request):
         value = getattr(request, field.name)
-        if value == getattr(beside, field.name) or field.name == "start":
+        if value == getattr(beside, field.name) or field.name in ("start", "controls"):
             continue
         parts = (value or [None]) if field.metadata["many"] else [value]
         texts += [f"{field.metadata['flag']} {quote(_written(part))}" for part in parts]

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from sdnb.diffusion.noise_schedules import NoiseSchedule
+from sdnb.models.controlnet import ControlNets
 from sdnb.models.families.family import Family, TextSpec
 from sdnb.models.lora import Adapters
 
@@ -90,6 +91,11 @@ class Components:
         """What LoRAs make of the networks."""
         texts = {encoder.spec.folder: encoder.network for encoder in self.texts}
         return Adapters({"unet": self.unet, **texts})
+
+    @cached_property
+    def controlnets(self) -> ControlNets:
+        """What steers the U-Net."""
+        return ControlNets(self.unet, self.latent.factor)
 
     @cached_property
     def dtype(self) -> torch.dtype:

@@ -14,6 +14,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from sdnb.conditioning import Branches, Conditioning
+from sdnb.control import Control
 from sdnb.diffusion.prediction import PREDICTIONS, input_scale
 from sdnb.lora import Lora
 from sdnb.models.components import Components, Network
@@ -43,6 +44,8 @@ class Question:
         looks. They restore what they touch.
     loras : tuple of Lora
         What the network wears meanwhile, as `Adapters.resolved` returns it.
+    controls : tuple of Control
+        What steers it, as `ControlNets.resolved` returns it.
     """
 
     x: Latents
@@ -53,6 +56,7 @@ class Question:
     taps: "Inside" = unwatched
     watch: "Inside" = unwatched
     loras: tuple[Lora, ...] = ()
+    controls: tuple[Control, ...] = ()
 
     @property
     def rows(self) -> Mapping[str, slice]:
@@ -67,6 +71,10 @@ class Question:
 
 
 Inside = Callable[[Network, Question], AbstractContextManager[None]]
+
+
+Asked = tuple[Question, str, Conditioning]
+"""A question with one of its branches, by its name."""
 
 
 Answer = Mapping[str, Latents]
@@ -99,14 +107,15 @@ class Denoiser:
         dtype = self.components.dtype
         first = questions[0]
         network = self._network(first)
+        told = {
+            "encoder_hidden_states": embeds.to(dtype),
+            **self._told_beside(asked, rows, x),
+        }
+        shown, t = (x * input_scale(sigma)).to(dtype), t.flatten()
+        steering = self.components.controlnets.residuals(first.controls, shown, t, told)
         wearing = self.components.adapters.in_unet(first.loras)
         with wearing, first.taps(network, first), first.watch(network, first):
-            output = network(
-                _shown(x * input_scale(sigma), [question for question, _, _ in asked]).to(dtype),
-                t.flatten(),
-                encoder_hidden_states=embeds.to(dtype),
-                **self._told_beside(asked, rows, x),
-            ).sample
+            output = network(_beside(shown, asked), t, **told, **steering).sample
         if network is self.components.compiled:
             output = output.clone()  # the next call writes over the answer of this one
         eps = PREDICTIONS[self.components.prediction](output.to(x.dtype), x, sigma)
@@ -121,7 +130,7 @@ class Denoiser:
 
     def _told_beside(
         self,
-        asked: Sequence[tuple[Question, str, Conditioning]],
+        asked: Sequence[Asked],
         rows: Sequence[int],
         x: Latents,
     ) -> dict[str, dict[str, Tensor]]:
@@ -145,13 +154,14 @@ class Denoiser:
 
 def _can_share_a_call(questions: Sequence[Question]) -> bool:
     is_watched = any(question.is_watched for question in questions)
-    return not is_watched and len({question.loras for question in questions}) == 1
+    worn = {(question.loras, question.controls) for question in questions}
+    return not is_watched and len(worn) == 1
 
 
-def _shown(x: Latents, asked: Sequence[Question]) -> Float[Tensor, "B _ h w"]:
+def _beside(x: Latents, asked: Sequence[Asked]) -> Float[Tensor, "B _ h w"]:
     """Put beside the latents what some networks are shown there."""
-    beside = [question.beside for question in asked if question.beside is not None]
-    return torch.cat([x, torch.cat(beside)], dim=1) if beside else x
+    beside = [question.beside for question, _, _ in asked if question.beside is not None]
+    return torch.cat([x, torch.cat(beside).to(x)], dim=1) if beside else x
 
 
 def _is_uneven(questions: Sequence[Question]) -> bool:

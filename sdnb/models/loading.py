@@ -5,25 +5,16 @@ float16 on a GPU.
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import torch
 from transformers.utils import logging as transformers_logging
 
-from sdnb.diffusion.noise_schedules import (
-    NoiseSchedule,
-    linear,
-    rescale_to_zero_snr,
-    scaled_linear,
-    squaredcos_cap_v2,
-)
-from sdnb.diffusion.prediction import PREDICTIONS
 from sdnb.errors import InvalidField, LoadError, UnknownName
 from sdnb.models.checkpoint import locate
 from sdnb.models.components import Components, LatentSpec, Network, TextEncoder
@@ -32,27 +23,9 @@ from sdnb.models.families.family import Family
 from sdnb.models.folder import read_folder, read_texts_folder, read_vae_folder
 from sdnb.models.hashing import hash_checkpoint
 from sdnb.models.single_file import read_file, read_texts, read_vae
-
-SETTINGS = (
-    "prediction_type",
-    "rescale_betas_zero_snr",
-    "beta_schedule",
-    "beta_start",
-    "beta_end",
-    "num_train_timesteps",
-)
-"""What may be said of the noise of a network's training, in diffusers' words."""
+from sdnb.models.training_noise import SETTINGS, noise_of
 
 DTYPES = {name: getattr(torch, name) for name in ("float16", "bfloat16", "float32")}
-
-# diffusers' name for it -> ours; its configuration names both ends for the cosine too, unused.
-BETA_SCHEDULES: Mapping[str, Callable[[int, float, float], NoiseSchedule]] = MappingProxyType(
-    {
-        "scaled_linear": scaled_linear,
-        "linear": linear,
-        "squaredcos_cap_v2": lambda T, _start, _end: squaredcos_cap_v2(T),
-    }
-)
 
 
 def load_components(
@@ -152,19 +125,6 @@ def load_vae(reference: str, family: Family, *, allow_pickle: bool = False) -> N
     if path.is_dir():
         return read_vae_folder(path / "vae")
     return read_vae(path, family, allow_pickle=allow_pickle)
-
-
-def noise_of(scheduler: Mapping[str, Any]) -> tuple[NoiseSchedule, str]:
-    """Return the noise of a network's training and what it predicts.
-
-    Parameters
-    ----------
-    scheduler : mapping
-        The configuration of one of diffusers' schedulers.
-
-    Raises `LoadError` for what is not known.
-    """
-    return _noise_schedule(scheduler), _prediction(scheduler)
 
 
 def latent_spec(vae: Network) -> LatentSpec:
@@ -273,41 +233,6 @@ def _dtype(name: str | None, device: torch.device) -> torch.dtype:
     UnknownName.check("dtype", name, DTYPES)
     dtype: torch.dtype = DTYPES[name]
     return dtype
-
-
-def _noise_schedule(scheduler: Mapping[str, Any]) -> NoiseSchedule:
-    name = scheduler.get("beta_schedule", "scaled_linear")
-    own = ["trained_betas"] if scheduler.get("trained_betas") else []
-    if name not in BETA_SCHEDULES or own:
-        raise LoadError(
-            "this noise schedule is not known.",
-            given=", ".join([name, *own]),
-            allowed=", ".join(BETA_SCHEDULES),
-            fix="load a checkpoint with one of these",
-        )
-    try:
-        ends = (scheduler["num_train_timesteps"], scheduler["beta_start"], scheduler["beta_end"])
-        schedule = BETA_SCHEDULES[name](*ends)
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise LoadError(
-            f"the noise schedule is not told: {error}",
-            given=", ".join(f"{key}={value}" for key, value in scheduler.items()),
-            allowed="num_train_timesteps, a whole number; beta_start and beta_end, under 1",
-            fix="look into scheduler/scheduler_config.json",
-        ) from error
-    return rescale_to_zero_snr(schedule) if scheduler.get("rescale_betas_zero_snr") else schedule
-
-
-def _prediction(scheduler: Mapping[str, Any]) -> str:
-    name = str(scheduler.get("prediction_type", "epsilon"))
-    if name not in PREDICTIONS:
-        raise LoadError(
-            "this prediction type is not known.",
-            given=name,
-            allowed=", ".join(PREDICTIONS),
-            fix="look into scheduler/scheduler_config.json",
-        )
-    return name
 
 
 @contextmanager

@@ -10,7 +10,6 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from glob import escape
 from hashlib import file_digest
 from math import sqrt
 from pathlib import Path
@@ -23,8 +22,7 @@ from torch import Tensor
 
 from sdnb.errors import LoadError
 from sdnb.models.lora_names import Layer, Networks, name_layers
-from sdnb.models.model_folders import expanded, model_folders
-from sdnb.models.weights import PICKLES
+from sdnb.models.model_folders import places_of
 
 SHIPPED = Path(__file__).parent / "tiny_parts"
 """Folder of the embedded model's own LoRAs, which are called by their bare names."""
@@ -94,16 +92,7 @@ def _inputs(weight: Tensor) -> list[int]:
 
 def locate_lora(reference: str) -> Path:
     """Return the file that a reference names; raises `LoadError` where there is none."""
-    path = expanded(reference)
-    is_named = path.suffix in (".safetensors", *PICKLES)
-    named = path if is_named else path.with_name(f"{path.name}.safetensors")
-    places = [path, named]
-    if reference == path.name:
-        places.append(SHIPPED / named.name)
-        places += [
-            place for each in model_folders() for place in sorted(each.rglob(escape(named.name)))
-        ]
-    found = next((place for place in places if place.is_file()), None)
+    found = next((place for place in places_of(reference, SHIPPED) if place.is_file()), None)
     if found is None:
         names = [place.stem for place in sorted(SHIPPED.glob("*.safetensors"))]
         raise LoadError(

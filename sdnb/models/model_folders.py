@@ -7,12 +7,16 @@ others are kept for the user in ``models.json``, beside the settings.
 import json
 import os
 from collections.abc import Iterable
+from glob import escape
 from pathlib import Path
 
 from sdnb.errors import InvalidField
 from sdnb.files import config_folder, replace_whole
 
 VARIABLE = "SDNB_MODELS"
+
+SUFFIXES = (".safetensors", ".ckpt", ".pt", ".pth", ".bin")
+"""How the files of checkpoints and their parts end."""
 
 
 def model_folders() -> list[Path]:
@@ -27,6 +31,23 @@ def expanded(name: str) -> Path:
         return Path(name).expanduser()
     except RuntimeError:
         return Path(name)
+
+
+def places_of(reference: str, shipped: Path) -> list[Path]:
+    """Return where a part of a model may be that a path or a bare name refers to.
+
+    ``shipped`` is the folder of those that are called by their bare names everywhere.
+    """
+    path = expanded(reference)
+    is_whole = path.suffix.lower() in SUFFIXES  # a name may have points: detail_v1.5
+    named = path if is_whole else Path(f"{path}.safetensors")
+    places = [path, named]
+    if reference == path.name:
+        places.append(shipped / named.name)
+        for folder in model_folders():
+            for name in dict.fromkeys((path.name, named.name)):
+                places += sorted(folder.rglob(escape(name)))
+    return places
 
 
 def use_models(folder: Path) -> None:

@@ -29,6 +29,8 @@ _UNET_RESNET = {
     "conv2": "out_layers.3",
     "conv_shortcut": "skip_connection",
 }
+_EYE = ("conv_in", *(f"blocks.{number}" for number in range(6)), "conv_out")
+"""What a ControlNet sees its picture with, in order."""
 _VAE = {
     "conv_norm_out": "norm_out",
     "conv_shortcut": "nin_shortcut",
@@ -114,6 +116,23 @@ def vae_sources(levels: int, prefix: str = VAE_PREFIX) -> Sources:
 def text_sources(layout: str, prefix: str) -> Sources:
     """Find the tensors of a text encoder in the ``layout`` of CLIP or OpenCLIP."""
     return (_clip if layout == "clip" else _open_clip)(prefix)
+
+
+def control_sources(layers: int, prefix: str) -> Sources:
+    """Find the tensors of a ControlNet with ``layers`` a block."""
+
+    def find(name: str) -> Source:
+        part, _, inner = name.partition(".")
+        *place, last = inner.split(".")
+        if part == "controlnet_cond_embedding":
+            return Source(f"{prefix}input_hint_block.{2 * _EYE.index('.'.join(place))}.{last}")
+        if part == "controlnet_down_blocks":
+            return Source(f"{prefix}zero_convs.{place[0]}.0.{last}")
+        if part == "controlnet_mid_block":
+            return Source(f"{prefix}middle_block_out.0.{last}")
+        return Source(prefix + _unet_name(name, (), layers))
+
+    return find
 
 
 def _unet_name(name: str, names: Collection[str], layers: int) -> str:

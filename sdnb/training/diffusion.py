@@ -152,6 +152,8 @@ class NoiseExamples:
 
     Parameters
     ----------
+    numbers : tuple of int, [B]
+        Which scenes they are.
     x0, eps : Tensor [B, C, h, w]
         Clean latents and the noise to add.
     t : Tensor [B]
@@ -166,6 +168,7 @@ class NoiseExamples:
         This part's share of the step's images, and of the words that name something.
     """
 
+    numbers: tuple[int, ...]
     x0: Latents
     eps: Latents
     covers: Float[Tensor, "B T h w"]
@@ -209,6 +212,7 @@ class CaptionedLatents:
         eps = torch.randn(x0.shape, generator=noise)
         return [
             NoiseExamples(
+                numbers=tuple(numbers[i]),
                 x0=x0[i],
                 eps=eps[i],
                 t=t[i],

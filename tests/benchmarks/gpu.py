@@ -16,7 +16,8 @@ from diffusers import EulerDiscreteScheduler
 
 from sdnb.models.components import Components, TextEncoder
 from sdnb.models.families import FAMILIES
-from sdnb.models.loading import latent_spec, noise_of
+from sdnb.models.loading import latent_spec
+from sdnb.models.training_noise import noise_of
 from sdnb.pipeline import Pipeline
 from tests.benchmarks.contest import PROMPT, STEPS, ratio, take_turns
 from tests.models.families.checkpoints import BUILDS, FULL, make

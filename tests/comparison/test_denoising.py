@@ -5,10 +5,12 @@ import torch
 from safetensors.torch import save_file
 
 from sdnb.comparison.denoising import as_denoiser, starting_latents
+from sdnb.control import Control
 from sdnb.diffusion.samplers.loop import sample
 from sdnb.diffusion.sigma_schedules import sigmas
 from sdnb.pipeline import Pipeline
 from sdnb.request import GenerationRequest
+from tests.models.controlnets import picture, random_controlnet, save_diffusers
 
 
 def test_sampling_with_it_is_what_a_run_does(pipe: Pipeline) -> None:
@@ -22,6 +24,22 @@ def test_sampling_with_it_is_what_a_run_does(pipe: Pipeline) -> None:
     end = sample(as_denoiser(pipe, request), x, levels, "euler")
     # then
     assert torch.allclose(end, pipe.run(request).latents, atol=1e-5)
+
+
+def test_it_is_steered_by_the_controls_of_the_request(pipe: Pipeline, tmp_path: Path) -> None:
+    # given
+    net = save_diffusers(random_controlnet(pipe.components.unet), tmp_path / "net.safetensors")
+    bare = GenerationRequest(prompt="a cat", seed=3, sampler="euler", steps=2, width=32, height=32)
+    request = bare.changed(controls=Control(picture=picture(), reference=net, weight=0.5))
+    levels = sigmas("karras", 2, noise_schedule=pipe.components.noise_schedule)
+
+    # when
+    x = starting_latents(pipe.components, request, float(levels[0]))
+    end = sample(as_denoiser(pipe, request), x, levels, "euler")
+
+    # then
+    assert torch.allclose(end, pipe.run(request).latents, atol=1e-4)
+    assert not torch.allclose(end, pipe.run(bare).latents, atol=1e-2)
 
 
 def test_it_wears_the_loras_of_the_request(pipe: Pipeline, tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ def test_what_was_saved_once_is_read_for_ever() -> None:
     # when
     request = GenerationRequest.from_json(values["request"])
     # then
-    assert request == REQUEST.changed(hires=None, loras=())  # they came later
+    assert request == REQUEST.changed(hires=None, loras=(), controls=())  # they came later
 
 
 def test_what_was_saved_once_is_never_written_anew(made: Path) -> None:

@@ -69,6 +69,15 @@ def test_set_without_flags_shows_the_defaults(notebook: Notebook) -> None:
     assert repr(notebook.run("%sd set")) == "defaults: the built-in ones"
 
 
+def test_controls_can_be_defaults(notebook: Notebook, tmp_path: Path) -> None:
+    # given
+    Image.new("RGB", (8, 8)).save(tmp_path / "d.png")
+    # when
+    page = notebook.run(f"%sd set --control {tmp_path}/d.png:depth:0.7:0-0.5")
+    # then
+    assert repr(page) == "defaults: --control (a picture):depth:0.7:0-0.5"
+
+
 def test_a_picture_and_its_mask_can_be_defaults(notebook: Notebook, tmp_path: Path) -> None:
     # given
     for name in ("cat", "mask"):

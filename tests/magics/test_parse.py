@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from sdnb.choice import Choice
+from sdnb.control import Control
 from sdnb.errors import InvalidField, SdnbError, UnknownName
 from sdnb.hires import Hires
 from sdnb.hook_use import POINTS, HookUse
@@ -104,7 +105,7 @@ def test_every_field_of_a_request_has_a_flag() -> None:
 
 def test_every_example_in_the_help_works(tmp_path: Path, monkeypatch) -> None:
     # given
-    for name in ("cat.png", "mask.png"):
+    for name in ("cat.png", "mask.png", "depth.png"):
         Image.new("L", (8, 8)).save(tmp_path / name)
     monkeypatch.chdir(tmp_path)
     for flag in FLAGS.values():
@@ -223,6 +224,21 @@ def test_several_loras_are_gathered_and_none_empties_them() -> None:
         (),
         (Lora("old", 0.5),),
     ]
+
+
+def test_controls_are_gathered_and_can_be_compared(tmp_path: Path, monkeypatch) -> None:
+    # given
+    monkeypatch.chdir(tmp_path)
+    Image.new("L", (8, 8)).save("d.png")
+    control = Control(picture=Picture.read("d.png"), reference="depth", weight=0.7)
+
+    # when
+    many = parse_line("--control d.png:depth:0.7 --control d.png:depth:0.7:0-0.5", Order(), {})
+    axis = parse_line("--compare control=none,d.png:depth:0.7", Order(), {})
+
+    # then
+    assert many.request.controls == (control, dataclasses.replace(control, end=0.5))
+    assert axis.axes == (("controls", ((), (control,))),)
 
 
 def test_loras_can_be_compared() -> None:

@@ -267,38 +267,36 @@ def original_unet(unet):
         "conv_out": "out.2",
     }
     for ours, original in ends.items():
-        found |= _moved(state, ours, original)
+        found |= moved(state, ours, original)
     number = 1
     for level, block in enumerate(unet.down_blocks):
         for i in range(len(block.resnets)):
-            found |= _resnet(state, f"down_blocks.{level}.resnets.{i}", f"input_blocks.{number}.0")
-            found |= _moved(
-                state, f"down_blocks.{level}.attentions.{i}", f"input_blocks.{number}.1"
-            )
+            found |= resnet(state, f"down_blocks.{level}.resnets.{i}", f"input_blocks.{number}.0")
+            found |= moved(state, f"down_blocks.{level}.attentions.{i}", f"input_blocks.{number}.1")
             number += 1
         if block.downsamplers:
-            found |= _moved(
+            found |= moved(
                 state, f"down_blocks.{level}.downsamplers.0.conv", f"input_blocks.{number}.0.op"
             )
             number += 1
-    found |= _resnet(state, "mid_block.resnets.0", "middle_block.0")
-    found |= _moved(state, "mid_block.attentions.0", "middle_block.1")
-    found |= _resnet(state, "mid_block.resnets.1", "middle_block.2")
+    found |= resnet(state, "mid_block.resnets.0", "middle_block.0")
+    found |= moved(state, "mid_block.attentions.0", "middle_block.1")
+    found |= resnet(state, "mid_block.resnets.1", "middle_block.2")
     number = 0
     for level, block in enumerate(unet.up_blocks):
         has_attention = hasattr(block, "attentions")
         for i in range(len(block.resnets)):
-            found |= _resnet(state, f"up_blocks.{level}.resnets.{i}", f"output_blocks.{number}.0")
-            found |= _moved(state, f"up_blocks.{level}.attentions.{i}", f"output_blocks.{number}.1")
+            found |= resnet(state, f"up_blocks.{level}.resnets.{i}", f"output_blocks.{number}.0")
+            found |= moved(state, f"up_blocks.{level}.attentions.{i}", f"output_blocks.{number}.1")
             number += 1
         if block.upsamplers:
             place = f"output_blocks.{number - 1}.{2 if has_attention else 1}.conv"
-            found |= _moved(state, f"up_blocks.{level}.upsamplers.0.conv", place)
+            found |= moved(state, f"up_blocks.{level}.upsamplers.0.conv", place)
     assert len(found) == len(state)
     return found
 
 
-def _moved(state, ours, original):
+def moved(state, ours, original):
     return {
         original + key.removeprefix(ours): value
         for key, value in state.items()
@@ -306,7 +304,7 @@ def _moved(state, ours, original):
     }
 
 
-def _resnet(state, ours, original):
+def resnet(state, ours, original):
     parts = {
         "norm1": "in_layers.0",
         "conv1": "in_layers.2",
@@ -317,7 +315,7 @@ def _resnet(state, ours, original):
     }
     found = {}
     for part, theirs in parts.items():
-        found |= _moved(state, f"{ours}.{part}", f"{original}.{theirs}")
+        found |= moved(state, f"{ours}.{part}", f"{original}.{theirs}")
     return found
 
 
