@@ -23,10 +23,13 @@ def narrow(request, pipe):
     """Give the embedded model with its networks in half the bits."""
     parts = pipe.components
     networks = {
-        name: copy.deepcopy(getattr(parts, name)).to(request.param)
-        for name in ("unet", "vae", "text_encoder")
+        name: copy.deepcopy(getattr(parts, name)).to(request.param) for name in ("unet", "vae")
     }
-    return Pipeline(dataclasses.replace(parts, **networks))
+    texts = tuple(
+        dataclasses.replace(each, network=copy.deepcopy(each.network).to(request.param))
+        for each in parts.texts
+    )
+    return Pipeline(dataclasses.replace(parts, texts=texts, **networks))
 
 
 def dtypes(event):

@@ -15,7 +15,7 @@ from sdnb.comparison import sweep as sweeping
 from sdnb.comparison.compare import Comparison
 from sdnb.comparison.plan import cross
 from sdnb.comparison.sweep import Workers
-from sdnb.errors import InvalidField, LoadError, SdnbError
+from sdnb.errors import InvalidField, SdnbError, UnknownName
 from sdnb.events import Hooks
 from sdnb.hook_use import HookUse
 from sdnb.registry import HOOKS
@@ -178,7 +178,7 @@ def test_a_cell_that_fails_leaves_the_others(client):
     )
 
     assert comparison.results[0] is not None
-    with pytest.raises(LoadError, match="elsewhere"):
+    with pytest.raises(UnknownName, match="elsewhere"):
         comparison.at(checkpoint="elsewhere")
 
 
@@ -195,7 +195,7 @@ def test_a_checkpoint_that_no_worker_finds_fails_every_cell(client):
     comparison = sdnb.sweep("/nowhere", PROMPT, client=client, seed=[1, 2, 3], steps=1, **SMALL)
 
     assert sorted(comparison.errors) == [0, 1, 2]
-    assert all(isinstance(error, LoadError) for error in comparison.errors.values())
+    assert all(isinstance(error, UnknownName) for error in comparison.errors.values())
 
 
 @pytest.mark.parametrize("error", [ImportError("no sdnb"), RuntimeError("no card")])
