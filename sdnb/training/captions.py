@@ -23,6 +23,13 @@ RELATION_WORDS: dict[str, tuple[str, ...]] = {
     "above": ("above", "over"),
     "below": ("below", "under"),
 }
+SIDE_WORDS: dict[str, tuple[str, ...]] = {
+    "left of": ("left",),
+    "right of": ("right",),
+    "above": ("above", "over"),
+    "below": ("below", "under"),
+}
+"""The word of each phrase that says on which side the first thing is."""
 
 
 def write_caption(scene: Scene, random: Random) -> str:

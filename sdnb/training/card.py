@@ -8,6 +8,8 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from sdnb.training.dataset import SINGLE_SHARE
+from sdnb.training.reading import CAPTIONS
 from sdnb.training.silhouettes import SILHOUETTES
 from sdnb.training.world import BACKGROUNDS, COLOURS, RELATIONS, SIZES
 
@@ -26,6 +28,8 @@ class Record:
     vae_minutes: float
     diffusion_steps: int
     diffusion_minutes: float
+    text_steps: int = 0
+    text_minutes: float = 0.0
     note: str = ""
 
 
@@ -55,9 +59,9 @@ layout: `StableDiffusionPipeline.from_pretrained` loads and runs this folder unc
 
 ## Data
 A procedural world (`sdnb/training/world.py`), drawn by us: {scenes} scenes with one or two
-things on a plain background, half of them with two; seven images in ten that the U-Net is
-trained on show one. One combination in ten is held out and never trained on. No picture of
-anyone or anything real was used.
+things on a plain background, half of them with two; {single_share:.0%} of the images that the
+U-Net is trained on show one. One combination in ten is held out and never trained on. No picture
+of anyone or anything real was used.
 
 - kinds: {kinds}
 - colours: {colours}
@@ -68,10 +72,12 @@ Captions vary in wording and leave parts out; one in ten is empty. `words.json` 
 words they use.
 
 ## Training
-`python -m sdnb.training.recipe --out DIR`: AdamW, an average of the weights, velocities as
-target (arXiv:2202.00512), log-normal noise levels (arXiv:2206.00364) weighted by one over the
-error to be expected there, errors near things up to four times those elsewhere, U-Net and text
-encoder together, words told where their things stand (arXiv:2312.03626).
+`python -m sdnb.training.recipe --out DIR`: AdamW, an average of the weights. The text encoder
+learns to read first: linear probes (arXiv:1610.01644) ask each word what the caption has said so
+far, and the caption's end which thing stands where. It stays as it is then, as CLIP's does in
+Stable Diffusion. The U-Net learns from it: velocities as target (arXiv:2202.00512), log-normal
+noise levels (arXiv:2206.00364) weighted by one over the error to be expected there, errors near
+things up to four times those elsewhere, words told where their things stand (arXiv:2312.03626).
 
 | part | device | steps | minutes |
 |---|---|---|---|
@@ -103,6 +109,7 @@ def write_card(folder: Path, record: Record) -> None:
         note=record.note or "Made by the recipe as it stands.",
         figures=figure_rows(folder / "evaluation.json"),
         scenes=f"{record.scenes:,}",
+        single_share=SINGLE_SHARE,
     )
     (folder / "MODEL_CARD.md").write_text(text)
 
@@ -122,7 +129,9 @@ def training_rows(record: Record) -> str:
     """Rows of the table of trainings."""
     rows = [
         f"| VAE | {record.device} | {record.vae_steps:,} | {record.vae_minutes:.0f} |",
-        f"| U-Net and text encoder, batch {record.batch} | {record.device} "
+        f"| text encoder, batch {CAPTIONS} | {record.device} "
+        f"| {record.text_steps:,} | {record.text_minutes:.0f} |",
+        f"| U-Net, batch {record.batch} | {record.device} "
         f"| {record.diffusion_steps:,} | {record.diffusion_minutes:.0f} |",
     ]
     return "\n".join(rows)

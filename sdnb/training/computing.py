@@ -8,13 +8,19 @@ import torch
 
 
 def precision(device: torch.device) -> AbstractContextManager[object]:
-    """bfloat16 autocast on a CUDA device; plain float32 elsewhere.
+    """bfloat16 autocast where the device computes with it, plain float32 elsewhere.
 
     On a processor without bfloat16 instructions autocast is many times slower.
     """
-    if device.type == "cuda":
-        return torch.autocast("cuda", torch.bfloat16)
+    if device.type == "cuda" or (device.type == "cpu" and has_bfloat16()):
+        return torch.autocast(device.type, torch.bfloat16)
     return nullcontext()
+
+
+def has_bfloat16() -> bool:
+    """Whether the processor has instructions for bfloat16, as far as torch can tell."""
+    capabilities = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
+    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
 
 
 @contextmanager

@@ -1,8 +1,8 @@
-"""The U-Net and its text encoder, trained together to predict velocities.
+"""The U-Net, trained to predict velocities from noised latents and from what the text says.
 
-Here are their sizes and their loss on latents. The VAE is in ``autoencoder``, what a
-velocity is in ``loss``, where in a picture errors count more in ``emphasis``, where words
-are to look in ``grounding``.
+Here are its size, that of its text encoder, and its loss on latents. The VAE is in
+``autoencoder``, the text encoder's own training in ``reading``, what a velocity is in ``loss``,
+where in a picture errors count more in ``emphasis``, where words are to look in ``grounding``.
 """
 
 from dataclasses import dataclass
@@ -24,19 +24,19 @@ from sdnb.training.emphasis import weigh_places
 from sdnb.training.grounding import Shares, TellingAttention, grounding_loss, name_things
 from sdnb.training.loop import LossOfStep
 from sdnb.training.loss import v_loss, velocity, weigh_levels
-from sdnb.training.tokenizer import POSITIONS, Tokenizer
+from sdnb.training.tokenizer import POSITIONS, Tokenizer, encode_ids
 
 TIMESTEPS = 1000
 BETAS = (0.00085, 0.012)
 """Ends of Stable Diffusion's scaled-linear schedule."""
 
-LOG_SIGMA = (0.8, 1.1)
+LOG_SIGMA = (1.0, 1.2)
 """Mean and deviation of the logarithms of the sigmas that are trained.
 
 Up to sigma = 3 the noised latents themselves tell kind and background; text decides above.
 """
 
-GROUNDING = 0.05
+GROUNDING = 0.3
 """Weight of where words look, beside the error of the velocity."""
 
 EMPTY_SHARE = 0.1
@@ -129,15 +129,6 @@ def timesteps_of(u: Float[Tensor, " B"]) -> Int[Tensor, " B"]:
     return torch.bucketize(
         mean + deviation * torch.special.ndtri(u), ladder[:-1].lerp(ladder[1:], 0.5)
     )
-
-
-def encode_ids(tokenizer: Tokenizer, captions: list[str]) -> Int[Tensor, "B L"]:
-    """Token ids of captions, padded to 77."""
-    encoded = tokenizer(
-        captions, padding="max_length", max_length=POSITIONS, truncation=True, return_tensors="pt"
-    )
-    ids: Tensor = encoded.input_ids
-    return ids
 
 
 def sample_captions(numbers: list[int], random: Random) -> list[str]:

@@ -14,6 +14,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d, scaled_dot_product_attention
 
+from sdnb.training.captions import SIDE_WORDS
 from sdnb.training.emphasis import THINGS
 from sdnb.training.tokenizer import Tokenizer
 from sdnb.training.world import Scene
@@ -61,12 +62,19 @@ class TellingAttention:
 def name_things(
     tokenizer: Tokenizer, ids: Int[Tensor, "B L"], scenes: Sequence[Scene]
 ) -> Bool[Tensor, "B T L"]:
-    """Which positions of each text name the kind or colour of each thing of its scene."""
+    """Which positions of each text are about each thing of its scene.
+
+    A kind or colour names its thing; the word of a side is about the first of two, which
+    only it can know to be there: a text is read from left to right.
+    """
     named = torch.zeros(len(scenes), THINGS, ids.shape[1], dtype=torch.bool)
     for row, scene in enumerate(scenes):
-        for i, thing in enumerate(scene.things):
-            words = tokenizer.convert_tokens_to_ids([f"{thing.kind}</w>", f"{thing.colour}</w>"])
-            named[row, i] = torch.isin(ids[row], torch.tensor(words))
+        words: list[tuple[str, ...]] = [(thing.kind, thing.colour) for thing in scene.things]
+        if scene.relation is not None:
+            words[0] += SIDE_WORDS[scene.relation]
+        for i, about in enumerate(words):
+            ids_about = tokenizer.convert_tokens_to_ids([f"{word}</w>" for word in about])
+            named[row, i] = torch.isin(ids[row], torch.tensor(ids_about))
     return named
 
 

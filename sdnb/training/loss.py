@@ -28,12 +28,12 @@ def v_loss(predicted: Latents, v: Latents, weight: Float[Tensor, "B 1 h w"]) -> 
 def weigh_levels(sigma: Float[Tensor, " B"]) -> Float[Tensor, " B"]:
     """Weight of each noise level: one over the error that is to be expected there.
 
-    Most of the error at high noise nobody can avoid: where a thing stands is not told. Weighed
-    alike it would drown what is learned about shapes. The curve follows errors as measured
-    in a training. Source of the idea: Kendall et al. 2018 (arXiv:1705.07115).
+    Most of the error at high noise nobody can avoid: how large things are and where exactly they
+    stand is seldom told. Weighed alike it would drown what is learned about shapes. The curve
+    follows errors as measured in a training. Source of the idea: Kendall et al. 2018 (arXiv:1705.07115).
     """
     power = sigma.square()
-    return 0.45 / (0.15 + 0.85 * power / (power + 25))
+    return 0.2 / (0.08 + 0.7 * power / (power + 49))
 
 
 def pixel_loss(

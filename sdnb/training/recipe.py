@@ -1,9 +1,9 @@
 """The embedded model from nothing: ``python -m sdnb.training.recipe --out DIR --budget 90``.
 
-Tokenizer, VAE, latents, then U-Net and text encoder together, at last the VAE's decoder
-alone. Stopped at any moment, the same command goes on from its checkpoints. In DIR it leaves
-pictures and latents (caches), a checkpoint and a loss curve (CSV) of each stage, and
-``model``: the model as it would be used, renewed with every checkpoint.
+Tokenizer, VAE, latents, then the text encoder, the U-Net that draws from it, at last the
+VAE's decoder alone. Stopped at any moment, the same command goes on from its checkpoints. In
+DIR it leaves pictures and latents (caches), a checkpoint and a loss curve (CSV) of each stage,
+and ``model``: the model as it would be used, renewed with every checkpoint.
 """
 
 import argparse
@@ -34,6 +34,7 @@ from sdnb.training.dataset import load_pictures, numbered_scene
 from sdnb.training.diffusion import (
     CaptionedLatents,
     Diffusion,
+    Network,
     diffusion_loss,
     make_text_encoder,
     make_unet,
@@ -41,6 +42,7 @@ from sdnb.training.diffusion import (
 from sdnb.training.emphasis import cover_numbered, weigh_places
 from sdnb.training.export import export_model, load_autoencoder, load_diffusion, load_tokenizer
 from sdnb.training.loop import LossOfStep, TrainEvent, TrainPlan, TrainState, by_seconds, train
+from sdnb.training.reading import Reader, reading_loss
 from sdnb.training.tokenizer import Tokenizer, train_tokenizer
 from sdnb.training.whitening import whiten_latents
 
@@ -58,12 +60,13 @@ class Recipe:
     budget : float
         Minutes of training in all; rendering and encoding are not counted.
     start : Path or None
-        Folder of a model to go on from, with fresh optimizers: its tokenizer and
-        latents stay, its U-Net and text encoder are trained further, then its decoder.
+        Folder of a model to go on from, with fresh optimizers: its tokenizer, text encoder
+        and latents stay, its U-Net is trained further, then its decoder.
     seed : int
         Seeds first weights and batches; the scenes are the same for all.
-    vae_share, decoder_share : float
-        Shares of the budget that the VAE is given, and at the end its decoder alone.
+    vae_share, reading_share, decoder_share : float
+        Shares of the budget that the VAE is given, the text encoder, and at the end the
+        VAE's decoder alone; the rest is the U-Net's.
     """
 
     out: Path
@@ -73,9 +76,11 @@ class Recipe:
     seed: int = 0
     scenes: int = 24_000
     batch: int = 32
-    vae_share: float = 0.38
+    vae_share: float = 0.36
+    reading_share: float = 0.05
     decoder_share: float = 0.07
     vae_lr: float = 2e-3
+    reading_lr: float = 1e-3
     decoder_lr: float = 1e-3
     diffusion_lr: float = 8e-4
     vae_channels: tuple[int, ...] = (24, 32, 64, 96)
@@ -89,8 +94,8 @@ class Recipe:
 
     @property
     def parts(self) -> int:
-        """Parts of a step: enough of them to keep all workers busy to its end."""
-        return 1 if self.workers == 1 else 2 * self.workers
+        """Parts of a step: one a worker, as large as can be, which is fastest."""
+        return self.workers
 
     def plan(self, share: float, peak_lr: float) -> TrainPlan:
         """A stage that is given a share of the budget."""
@@ -106,21 +111,22 @@ def make_model(recipe: Recipe) -> Path:
     tokenizer = make_vocabulary(recipe)
     vae, vae_steps = make_vae(recipe, pictures)
     latents = load_latents(recipe, vae, pictures)
-    diffusion = TrainState.begin(begin_diffusion(recipe, tokenizer))
+    text_encoder, text_steps = make_reader(recipe, tokenizer)
+    diffusion = TrainState.begin(begin_diffusion(recipe, text_encoder))
     for _ in train_diffusion(recipe, diffusion, latents, tokenizer):
         export_model(folder, tokenizer=tokenizer, vae=vae, diffusion=diffusion.average)
-        write_card(folder, describe(recipe, vae_steps, diffusion))
+        write_card(folder, describe(recipe, vae_steps, text_steps, diffusion))
     decoder = TrainState.begin(vae)
     for _ in train_decoder(recipe, decoder, latents, pictures):
         export_model(folder, tokenizer=tokenizer, vae=decoder.average, diffusion=diffusion.average)
-        write_card(folder, describe(recipe, (*vae_steps, decoder), diffusion))
+        write_card(folder, describe(recipe, (*vae_steps, decoder), text_steps, diffusion))
     return folder
 
 
 def train_diffusion(
     recipe: Recipe, state: TrainState[Diffusion], latents: Latents, tokenizer: Tokenizer
 ) -> Iterator[Path]:
-    """Train U-Net and text encoder; yields checkpoints."""
+    """Train the U-Net; yields checkpoints."""
     data = CaptionedLatents(
         latents=latents,
         covers=cover_numbered(len(latents)),
@@ -129,7 +135,8 @@ def train_diffusion(
         batch=recipe.batch,
         parts=recipe.parts,
     )
-    share = 1 - recipe.decoder_share - (0 if recipe.start else recipe.vae_share)
+    before = 0 if recipe.start else recipe.vae_share + recipe.reading_share
+    share = 1 - recipe.decoder_share - before
     plan = recipe.plan(share, recipe.diffusion_lr)
     return run_stage("diffusion", recipe, state, diffusion_loss(state.model, data), plan)
 
@@ -219,17 +226,35 @@ def load_latents(
     return torch.from_numpy(np.load(path))
 
 
-def begin_diffusion(recipe: Recipe, tokenizer: Tokenizer) -> Diffusion:
-    """The U-Net and text encoder to go on from, or untrained ones."""
+def make_reader(
+    recipe: Recipe, tokenizer: Tokenizer
+) -> tuple[Network, tuple[TrainState[Reader], ...]]:
+    """A trained text encoder, or the one to go on from; and its training."""
     if recipe.start:
-        return load_diffusion(recipe.start).to(recipe.device)
+        return load_diffusion(recipe.start).text_encoder.to(recipe.device), ()
     with seeded(recipe.seed + 1):
-        model = Diffusion(make_text_encoder(tokenizer), make_unet(recipe.unet_channels))
-    return model.to(recipe.device)
+        model = Reader(make_text_encoder(tokenizer)).to(recipe.device)
+    state = TrainState.begin(model)
+    plan = recipe.plan(recipe.reading_share, recipe.reading_lr)
+    loss_of = reading_loss(model, tokenizer, seed=recipe.seed, parts=recipe.parts)
+    for _ in run_stage("reading", recipe, state, loss_of, plan):
+        pass
+    return state.average.text_encoder, (state,)
+
+
+def begin_diffusion(recipe: Recipe, text_encoder: Network) -> Diffusion:
+    """The U-Net to go on from, or an untrained one, and the text encoder, which stays."""
+    with seeded(recipe.seed + 2):
+        fresh = make_unet(recipe.unet_channels)
+    unet = load_diffusion(recipe.start).unet if recipe.start else fresh
+    return Diffusion(text_encoder.requires_grad_(False), unet).to(recipe.device)
 
 
 def describe(
-    recipe: Recipe, vae: tuple[TrainState[Any], ...], diffusion: TrainState[Diffusion]
+    recipe: Recipe,
+    vae: tuple[TrainState[Any], ...],
+    text: tuple[TrainState[Reader], ...],
+    diffusion: TrainState[Diffusion],
 ) -> Record:
     """What the model card says; a continued training adds to the one it goes on from."""
     earlier = read_record(recipe.start) if recipe.start else NO_TRAINING
@@ -239,6 +264,8 @@ def describe(
         batch=recipe.batch,
         vae_steps=earlier.vae_steps + sum(state.step for state in vae),
         vae_minutes=earlier.vae_minutes + sum(state.seconds for state in vae) / 60,
+        text_steps=earlier.text_steps + sum(state.step for state in text),
+        text_minutes=earlier.text_minutes + sum(state.seconds for state in text) / 60,
         diffusion_steps=earlier.diffusion_steps + diffusion.step,
         diffusion_minutes=earlier.diffusion_minutes + diffusion.seconds / 60,
         note=earlier.note,

@@ -9,6 +9,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from jaxtyping import Int
+from torch import Tensor
+
 POSITIONS = 77
 START, END = "<|startoftext|>", "<|endoftext|>"
 CLIP_PATTERN = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
@@ -60,6 +63,15 @@ def make_tokenizer(vocabulary: dict[str, int], merges: list[list[str]]) -> Token
     transformers: Any = import_module("transformers")
     pairs = [(left, right) for left, right in merges]
     return transformers.CLIPTokenizer(vocab=vocabulary, merges=pairs, model_max_length=POSITIONS)
+
+
+def encode_ids(tokenizer: Tokenizer, captions: list[str]) -> Int[Tensor, "B L"]:
+    """Token ids of captions, padded to 77."""
+    encoded = tokenizer(
+        captions, padding="max_length", max_length=POSITIONS, truncation=True, return_tensors="pt"
+    )
+    ids: Tensor = encoded.input_ids
+    return ids
 
 
 def save_tokenizer(tokenizer: Tokenizer, folder: Path) -> None:

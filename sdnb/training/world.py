@@ -54,6 +54,9 @@ RELATIONS: dict[str, tuple[int, int]] = {
 }
 """Side of the second thing on which the first one is, as (x, y) with y down."""
 
+OPPOSITES = {"left of": "right of", "right of": "left of", "above": "below", "below": "above"}
+"""Side of the first thing on which the second one is."""
+
 
 @dataclass(frozen=True)
 class Background:
@@ -233,18 +236,22 @@ def sample_pair(random: Random) -> Scene:
     return Scene(random.choice(list(BACKGROUNDS)), tuple(things), relation)
 
 
+def order_things(scene: Scene) -> tuple[Thing, ...]:
+    """The things of a scene from left to right, or from the top down."""
+    is_turned = scene.relation in ("right of", "below")
+    return scene.things[::-1] if is_turned else scene.things
+
+
 def is_held_out(scene: Scene) -> bool:
     """Whether training never sees this combination: one in ten, kept for evaluation.
 
     A combination is kind, colour and background of a single thing, or the kinds,
     colours and relation of a pair, in either order of its two things.
     """
-    names = [f"{thing.colour} {thing.kind}" for thing in scene.things]
+    names = [f"{thing.colour} {thing.kind}" for thing in order_things(scene)]
     if scene.relation is None:
         key = f"{names[0]} {scene.background}"
-    elif scene.relation in ("left of", "above"):
-        key = f"{names[0]} {scene.relation} {names[1]}"
     else:
-        opposite = {"right of": "left of", "below": "above"}[scene.relation]
-        key = f"{names[1]} {opposite} {names[0]}"
+        axis = "left of" if RELATIONS[scene.relation][0] else "above"
+        key = f"{names[0]} {axis} {names[1]}"
     return crc32(key.encode()) % 10 == 0

@@ -3,10 +3,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from sdnb.training.diffusion import encode_ids, make_text_encoder, make_unet
+from sdnb.training.diffusion import make_text_encoder, make_unet
 from sdnb.training.evaluate import TINY
 from sdnb.training.export import load_tokenizer
 from sdnb.training.grounding import TellingAttention, grounding_loss, name_things
+from sdnb.training.tokenizer import encode_ids
 from sdnb.training.world import Scene, Thing
 
 
@@ -41,7 +42,7 @@ def test_a_network_that_tells_its_shares_answers_as_before():
     torch.testing.assert_close(shares[0].sum(-1), torch.ones(2, 64))
 
 
-def test_each_thing_is_named_by_its_own_kind_and_colour():
+def test_each_thing_is_named_by_its_kind_and_colour_and_the_first_by_its_side():
     # given
     scenes = [
         Scene("sea", (thing("cat", "red"), thing("star", "blue")), "left of"),
@@ -54,7 +55,7 @@ def test_each_thing_is_named_by_its_own_kind_and_colour():
     # then: positions behind the mark that begins every text
     words = ["<start>", *texts[0].split()]
     said = [[words[i] for i in row.nonzero().flatten()] for row in named[0]]
-    assert said == [["red", "cat"], ["blue", "star"]]
+    assert said == [["red", "cat", "left"], ["blue", "star"]]
     assert not named[1].any()
 
 

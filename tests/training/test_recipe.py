@@ -42,7 +42,7 @@ def test_the_latents_are_white(made):
 def test_a_finished_recipe_trains_no_further(made):
     # given
     recipe, _ = made
-    stages = ("autoencoder", "diffusion", "decoder")
+    stages = ("autoencoder", "reading", "diffusion", "decoder")
     before = [(recipe.out / f"{stage}.csv").read_text() for stage in stages]
     # when
     make_model(recipe)
@@ -62,5 +62,7 @@ def test_a_recipe_goes_on_from_a_finished_model_and_keeps_its_latents(made, tmp_
     assert all(torch.equal(old[name], new[name]) for name in encoders)
     assert read_record(further).diffusion_steps > read_record(folder).diffusion_steps
     assert not any(str(folder) in path.read_text() for path in further.rglob("*.json"))
+    name = "text_encoder/model.safetensors"
+    assert (further / name).read_bytes() == (folder / name).read_bytes()
     name = "unet/diffusion_pytorch_model.safetensors"
     assert (further / name).read_bytes() != (folder / name).read_bytes()
