@@ -30,7 +30,8 @@ def weigh_levels(sigma: Float[Tensor, " B"]) -> Float[Tensor, " B"]:
 
     Most of the error at high noise nobody can avoid: how large things are and where exactly they
     stand is seldom told. Weighed alike it would drown what is learned about shapes. The curve
-    follows errors as measured in a training. Source of the idea: Kendall et al. 2018 (arXiv:1705.07115).
+    follows errors as measured in a training.
+    Source of the idea: Kendall et al. 2018 (arXiv:1705.07115).
     """
     power = sigma.square()
     return 0.2 / (0.08 + 0.7 * power / (power + 49))
