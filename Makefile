@@ -7,6 +7,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
 
+# Workers, kernels and servers are processes of their own: without compiled modules each of them
+# would compile diffusers anew, where the environment says so.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo lab test lint unit notebooks browser wheel clean
 
 demo: .venv/installed
