@@ -250,8 +250,9 @@ def test_an_own_client_leaves_no_task_and_is_closed_where_a_sweep_is_left(client
     assert is_soon(lambda: is_idle(client))
 
 
-def test_without_a_client_processes_are_started_that_nobody_else_reaches(pipe):
+def test_without_a_client_processes_are_started_that_nobody_else_reaches(pipe, monkeypatch):
     psutil = pytest.importorskip("psutil")  # distributed brings it
+    monkeypatch.setattr("distributed.deploy.local.CPU_COUNT", 1)  # one for each is dear
     plan = cross(GenerationRequest(prompt=PROMPT, steps=1, **SMALL), {"seed": [1, 2]})
     comparison = Comparison(plan, Workers("tiny", None, "none"))
     me = psutil.Process()
