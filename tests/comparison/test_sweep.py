@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 from collections import Counter
+from multiprocessing import resource_tracker
 from time import monotonic, sleep
 
 import dask
@@ -255,6 +256,7 @@ def test_without_a_client_processes_are_started_that_nobody_else_reaches(pipe, m
     monkeypatch.setattr("distributed.deploy.local.CPU_COUNT", 1)  # one for each is dear
     plan = cross(GenerationRequest(prompt=PROMPT, steps=1, **SMALL), {"seed": [1, 2]})
     comparison = Comparison(plan, Workers("tiny", None, "none"))
+    resource_tracker.ensure_running()  # Python's own: it outlives the processes that it helps
     me = psutil.Process()
     others = set(me.children(recursive=True))
     heard = {each.laddr for each in me.net_connections("tcp") if each.status == "LISTEN"}
