@@ -6,6 +6,12 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
+# Side by side, each with one thread: networks this small gain little from a second one.
+ABREAST := -n auto --maxprocesses 4 --dist worksteal
+
+# Workers, kernels and servers are processes of their own: without compiled modules each of them
+# would compile diffusers anew, where the environment says so.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo lab test lint unit notebooks browser wheel clean
 
@@ -29,22 +35,23 @@ lint: .venv/installed-test
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
-# Side by side, each with one thread: networks this small gain little from a second one.
 unit: .venv/installed-test
-	OMP_NUM_THREADS=1 $(PYTEST) -m "not browser and not notebook" -n auto --maxprocesses 4 --dist worksteal
+	OMP_NUM_THREADS=1 $(PYTEST) -m "not browser and not notebook" $(ABREAST)
 
+# By folder: what is only deselected has to be imported first.
 notebooks: .venv/installed-test
-	$(PYTEST) -m notebook
+	OMP_NUM_THREADS=1 $(PYTEST) tests/notebooks $(ABREAST)
 
 browser: .venv/installed-test
-	$(PYTEST) -m browser
+	$(PYTEST) tests/browser
 
 # The wheel has to work where the source tree is not: -I keeps the current folder off the path.
+# Python compiles what is imported, a small part of what is installed.
 wheel: .venv/installed-test
 	rm -rf build/wheel
 	$(BIN)/pip wheel --no-deps --wheel-dir build/wheel .
-	$(PYTHON) -m venv build/wheel/venv
-	build/wheel/venv/bin/pip install --quiet --constraint constraints.txt build/wheel/sdnb-*.whl
+	$(PYTHON) -m venv --without-pip build/wheel/venv
+	$(BIN)/pip --python build/wheel/venv install --quiet --no-compile --constraint constraints.txt build/wheel/sdnb-*.whl
 	cd build/wheel && venv/bin/python -I ../../tests/wheel.py
 
 .venv/installed: pyproject.toml constraints.txt

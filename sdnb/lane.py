@@ -4,8 +4,10 @@ A lane computes nothing itself: it yields `Question` and is sent the network's `
 answers, alone (`sdnb.run`) or many lanes at once, is somebody else's affair.
 """
 
+from bisect import bisect_right
 from collections.abc import Generator, Iterator
 from dataclasses import replace
+from operator import neg
 
 import torch
 from torch import Tensor
@@ -140,17 +142,16 @@ class Lane:
                 self._texts.setdefault(name, {})[step] = replace(cond, embeds=event.embeds)
                 yield event
 
-    def _branches(self) -> dict[str, Conditioning]:
-        """Return what the network is told at the level of the latents now."""
-        here = self._planned_step()
+    def _branches(self, here: int) -> dict[str, Conditioning]:
+        """Return what the network is told in a step of the plan."""
         return {
             name: texts[max(step for step in texts if step <= here)]
             for name, texts in self._texts.items()
         }
 
-    def _controls(self) -> tuple[Control, ...]:
-        """Return what steers the network at the level of the latents now."""
-        here, total = self._planned_step(), len(self.sigmas) - 1
+    def _controls(self, here: int) -> tuple[Control, ...]:
+        """Return what steers the network in a step of the plan."""
+        total = len(self.sigmas) - 1
         return tuple(each for each in self.request.controls if each.is_heard(here, total))
 
     def _planned_step(self) -> int:
@@ -158,7 +159,8 @@ class Lane:
 
         By level, not by count: some samplers make other steps than were planned.
         """
-        begun = sum(level >= self.sigma * (1 - 1e-6) for level in self.sigmas[:-1])
+        planned, here = len(self.sigmas) - 1, self.sigma * (1 - 1e-6)
+        begun = bisect_right(self.sigmas, -here, hi=planned, key=neg)
         return max(0, begun - 1)
 
     def _begin(self) -> Generator[Yielded, Sent, Latents]:
@@ -226,8 +228,9 @@ class Lane:
         return tensor.to(self._components.device, copy=True)  # whoever holds the run may alter it
 
     def _evaluate(self, asked: loop.Question) -> Generator[Yielded, Sent, loop.Answer]:
-        place = Place(self.index, self.total, self._questions, self._controls())
-        event = yield from self._asking.ask(asked, self._branches(), place)
+        here = self._planned_step()
+        place = Place(self.index, self.total, self._questions, self._controls(here))
+        event = yield from self._asking.ask(asked, self._branches(here), place)
         self._questions += 1
         self.denoised = event.denoised
         answer: loop.Answer = event.denoised

@@ -30,7 +30,8 @@ def eps_from_v(output: State, x: State, sigma: Tensor) -> State:
 
     Source: Salimans & Ho 2022 (arXiv:2202.00512), section 4 and appendix D.
     """
-    return (output + sigma * x * input_scale(sigma)) * input_scale(sigma)
+    scale = input_scale(sigma)
+    return (output + sigma * x * scale) * scale
 
 
 def eps_from_x0(output: State, x: State, sigma: Tensor) -> State:

@@ -178,7 +178,12 @@ def _together(embeds: Sequence[Float[Tensor, "_b _l D"]]) -> Float[Tensor, "rows
     Attention to a text that stands there twice is attention to it once: its shares halve.
     """
     length = lcm(*(each.shape[1] for each in embeds))
-    return torch.cat([each.repeat(1, length // each.shape[1], 1) for each in embeds])
+    return torch.cat(
+        [
+            each if each.shape[1] == length else each.repeat(1, length // each.shape[1], 1)
+            for each in embeds
+        ]
+    )
 
 
 def _column(values: Sequence[float], rows: Sequence[int], x: Latents) -> Tensor:

@@ -79,7 +79,8 @@ def test_without_a_seed_all_cells_get_the_same(pipe):
 
 
 def test_a_cell_is_found_by_its_values(pipe):
-    comparison = sdnb.compare(pipe, PROMPT, seed=7, sampler=["euler", "heun"], cfg_scale=[1.0, 2.5])
+    axes = {"sampler": ["euler", "heun"], "cfg_scale": [1.0, 2.5]}
+    comparison = sdnb.compare(pipe, PROMPT, seed=7, steps=1, **axes)
 
     assert comparison.at(sampler="heun", cfg_scale=2.5) is comparison.results[3]
     with pytest.raises(InvalidField, match="2 cells"):

@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 from collections import Counter
+from multiprocessing import resource_tracker
 from time import monotonic, sleep
 
 import dask
@@ -250,10 +251,12 @@ def test_an_own_client_leaves_no_task_and_is_closed_where_a_sweep_is_left(client
     assert is_soon(lambda: is_idle(client))
 
 
-def test_without_a_client_processes_are_started_that_nobody_else_reaches(pipe):
+def test_without_a_client_processes_are_started_that_nobody_else_reaches(pipe, monkeypatch):
     psutil = pytest.importorskip("psutil")  # distributed brings it
+    monkeypatch.setattr("distributed.deploy.local.CPU_COUNT", 1)  # one for each is dear
     plan = cross(GenerationRequest(prompt=PROMPT, steps=1, **SMALL), {"seed": [1, 2]})
     comparison = Comparison(plan, Workers("tiny", None, "none"))
+    resource_tracker.ensure_running()  # Python's own: it outlives the processes that it helps
     me = psutil.Process()
     others = set(me.children(recursive=True))
     heard = {each.laddr for each in me.net_connections("tcp") if each.status == "LISTEN"}

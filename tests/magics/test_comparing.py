@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from sdnb.choice import Choice
+from sdnb.comparison import solution
 from sdnb.comparison.compare import Comparison
 from sdnb.comparison.engine import Lockstep
 from sdnb.errors import InvalidField, UnknownName
@@ -124,8 +125,12 @@ def test_the_grid_is_seen_filling(real: Notebook, monkeypatch: pytest.MonkeyPatc
     assert all('role="progressbar"' in html for html in grids)
 
 
-def test_the_last_comparison_is_told_in_numbers(real: Notebook) -> None:
+def test_the_last_comparison_is_told_in_numbers(
+    real: Notebook, monkeypatch: pytest.MonkeyPatch
+) -> None:
     # given
+    monkeypatch.setattr(solution, "STEPS", 8)
+    monkeypatch.setattr(solution, "CHECK_STEPS", 4)
     real.run("%sd a red circle --seed 7 --cfg 1 --compare sampler=euler,heun steps=2,4")
     # when
     scores = real.run("%sd scores")

@@ -29,7 +29,7 @@ def seen(pipe):
 @pytest.mark.parametrize("sampler", SAMPLERS.names())
 def test_looking_at_attention_leaves_the_picture_as_it_is(pipe, sampler):
     plain, watched = (
-        pipe.run(PROMPT, seed=9, steps=2, sampler=sampler, attention=attention)
+        pipe.run(PROMPT, seed=9, steps=2, width=64, height=64, sampler=sampler, attention=attention)
         for attention in (False, True)
     )
 

@@ -2,6 +2,7 @@
 
 import os
 from hashlib import sha256
+from shutil import copytree
 
 import pytest
 import torch
@@ -16,22 +17,24 @@ from tests.models.families.checkpoints import BUILDS, make, save_original
 
 
 @pytest.fixture(scope="module")
-def made():
-    return {name: make(BUILDS[name]) for name in BUILDS}
+def made(tmp_path_factory):
+    """A folder such as other tools keep."""
+    place = tmp_path_factory.mktemp("made")
+    (place / "old").mkdir()
+    save_original(make(BUILDS["sd1"]), BUILDS["sd1"], place / "photon.safetensors")
+    save_original(make(BUILDS["sdxl"]), BUILDS["sdxl"], place / "old" / "dream.safetensors")
+    make(BUILDS["sd2"]).save_pretrained(place / "second")
+    torch.save({}, place / "bad.ckpt")
+    save_file({"x.lora_up.weight": torch.zeros(1)}, place / "style.safetensors")
+    (place / "notes.txt").write_text("mine")
+    return place
 
 
 @pytest.fixture
 def folder(made, tmp_path, monkeypatch):
-    """Give a folder such as other tools keep, named in the environment; hashes are kept apart."""
+    """Give a copy of that folder, named in the environment; hashes are kept apart."""
     monkeypatch.setenv("SDNB_CACHE", str(tmp_path / "cache"))
-    place = tmp_path / "models"
-    (place / "old").mkdir(parents=True)
-    save_original(made["sd1"], BUILDS["sd1"], place / "photon.safetensors")
-    save_original(made["sdxl"], BUILDS["sdxl"], place / "old" / "dream.safetensors")
-    made["sd2"].save_pretrained(place / "second")
-    torch.save({}, place / "bad.ckpt")
-    save_file({"x.lora_up.weight": torch.zeros(1)}, place / "style.safetensors")
-    (place / "notes.txt").write_text("mine")
+    place = copytree(made, tmp_path / "models")
     monkeypatch.setenv("SDNB_MODELS", os.pathsep.join([str(tmp_path / "nowhere"), str(place)]))
     return place
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch.nn.utils.rnn import pad_sequence
 
 HERE = Path(__file__).parent
 INDEX = json.loads((HERE / "reference_public.json").read_text())
@@ -37,20 +38,22 @@ class Problem:
     def __init__(self, name: str) -> None:
         self.cfg = INDEX["problems"][name]["cfg"]
         self.name = name
+        # both branches at once, the shorter one filled up with parts of weight 0
+        self._logs = self._both("weights").log()[:, None]
+        self._means = self._both("means")[:, None]
+        self._variances = self._both("vars", filling=1.0)[:, None]
 
-    def _expected(self, branch: str, x: torch.Tensor, sigma: float) -> torch.Tensor:
-        parts = ("weights", "means", "vars")
-        weights, means, variances = (array(f"{self.name}/{branch}_{part}") for part in parts)
-        flat = x.flatten(1)[:, None]
-        spread = variances + sigma**2
-        logs = weights.log() - 0.5 * ((flat - means) ** 2 / spread + spread.log()).sum(-1)
-        best = means + variances / spread * (flat - means)
-        return (logs.softmax(1)[..., None] * best).sum(1).reshape(x.shape)
+    def _both(self, part: str, filling: float = 0.0) -> torch.Tensor:
+        branches = [array(f"{self.name}/{branch}_{part}") for branch in ("cond", "uncond")]
+        return pad_sequence(branches, batch_first=True, padding_value=filling)
 
     def __call__(self, x: torch.Tensor, sigma: float) -> tuple[torch.Tensor, torch.Tensor]:
         """Answer with guidance, and without (CFG++ samplers use both, the others the first)."""
-        cond = self._expected("cond", x, sigma)
-        uncond = self._expected("uncond", x, sigma)
+        away = x.flatten(1)[:, None] - self._means
+        spread = self._variances + sigma**2
+        logs = self._logs - 0.5 * (away**2 / spread + spread.log()).sum(-1)
+        best = self._means + self._variances / spread * away
+        cond, uncond = (logs.softmax(-1)[..., None] * best).sum(-2).reshape(2, *x.shape)
         return uncond + self.cfg * (cond - uncond), uncond
 
     def start(self, sigma: float) -> torch.Tensor:

@@ -62,7 +62,7 @@ def measured_order(name, **options):
     if name in LATE:
         coarse, fine = (error_after(name, steps, **options) for steps in (900, 1800))
     else:
-        coarse, fine = (mixture_error(name, steps, **options) for steps in (240, 480))
+        coarse, fine = (mixture_error(name, steps, **options) for steps in (120, 240))
     return math.log2(coarse / fine)
 
 

@@ -1,6 +1,6 @@
 """Checkpoints of every family draw what diffusers draws of them, from a folder and from a file."""
 
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 import pytest
@@ -46,6 +46,12 @@ def files(theirs, tmp_path_factory):
     }
 
 
+@pytest.fixture(scope="module")
+def loaded():
+    """Load a path once; pipelines hold no state between runs."""
+    return cache(lambda path: sdnb.load(str(path)))
+
+
 @pytest.fixture
 def leading():
     @sdnb.schedule("their_leading")
@@ -63,9 +69,9 @@ def drawn(pipe, **changes):
 
 
 @pytest.mark.parametrize("name", DRAWN)
-def test_a_picture_is_the_one_of_diffusers(name, theirs, folders, leading):
+def test_a_picture_is_the_one_of_diffusers(name, theirs, folders, loaded, leading):
     # given
-    ours = drawn(sdnb.load(str(folders[name])), schedule=leading)
+    ours = drawn(loaded(folders[name]), schedule=leading)
     start = ours.trace.x[0] / (1 + ours.trace.sigmas[0] ** 2) ** 0.5
 
     # when
@@ -87,11 +93,13 @@ def repainting():
     return picture, mask
 
 
-def test_a_network_for_inpainting_repaints_as_in_diffusers(theirs, folders, repainting, leading):
+def test_a_network_for_inpainting_repaints_as_in_diffusers(
+    theirs, folders, loaded, repainting, leading
+):
     # given: theirs begins from noise alone, ours with the picture under it
     picture, mask = repainting
     start = sdnb.Inpaint(sdnb.Picture.of(picture), sdnb.Picture.of(mask))
-    pipe = sdnb.load(str(folders["sd1 inpainting"]))
+    pipe = loaded(folders["sd1 inpainting"])
     noise = start_noise((5,), (4, 8, 8))
 
     def bare(event):
@@ -122,17 +130,17 @@ def test_a_network_for_inpainting_repaints_as_in_diffusers(theirs, folders, repa
     assert np.array_equal(np.asarray(ours.images[0])[kept], np.asarray(picture)[kept])
 
 
-def test_a_network_for_inpainting_draws_from_noise_too(folders):
-    pipe = sdnb.load(str(folders["sd1 inpainting"]))
+def test_a_network_for_inpainting_draws_from_noise_too(folders, loaded):
+    pipe = loaded(folders["sd1 inpainting"])
     two = pipe.run(PROMPT, seed=5, steps=2, width=64, height=64, batch_size=2)
     one = pipe.run(PROMPT, seed=6, steps=2, width=64, height=64)
     assert (two.latents[1] - one.latents[0]).norm() < 1e-4 * one.latents.norm()
 
 
-def test_inpainting_runs_share_calls(folders, repainting):
+def test_inpainting_runs_share_calls(folders, loaded, repainting):
     # given
     picture, mask = (sdnb.Picture.of(image) for image in repainting)
-    pipe = sdnb.load(str(folders["sd1 inpainting"]))
+    pipe = loaded(folders["sd1 inpainting"])
     starts = [sdnb.Inpaint(picture, mask), sdnb.FromImage(picture)]
     fields = {"seed": 5, "steps": 2, "width": 64, "height": 64}
 
@@ -154,9 +162,9 @@ def mean_of(encode, vae, images):
 
 @pytest.mark.parametrize("skip", [0, 1])
 @pytest.mark.parametrize("name", [*DRAWN, "refiner"])
-def test_a_text_becomes_the_vectors_of_diffusers(name, skip, theirs, folders):
+def test_a_text_becomes_the_vectors_of_diffusers(name, skip, theirs, folders, loaded):
     # given
-    parts = sdnb.load(str(folders[name])).components
+    parts = loaded(folders[name]).components
     is_xl = name in ("sdxl", "refiner")
 
     # when
@@ -174,9 +182,11 @@ def test_a_text_becomes_the_vectors_of_diffusers(name, skip, theirs, folders):
 
 
 @pytest.mark.parametrize("prompt", ["wow!!!", "!" * 80])
-def test_a_letter_that_is_padding_elsewhere_is_a_letter_for_all_encoders(prompt, folders, files):
+def test_a_letter_that_is_padding_elsewhere_is_a_letter_for_all_encoders(
+    prompt, folders, files, loaded
+):
     for paths in (folders, files):
-        parts = sdnb.load(str(paths["sdxl"])).components
+        parts = loaded(paths["sdxl"]).components
         first, second = (tokenize(encoder, [prompt])[0] for encoder in parts.texts)
         said = [[token.id for token in row if token.piece] for row in (first, second)]
         assert said[0] == said[1]
@@ -184,8 +194,8 @@ def test_a_letter_that_is_padding_elsewhere_is_a_letter_for_all_encoders(prompt,
 
 
 @pytest.mark.parametrize("name", DRAWN)
-def test_a_file_draws_what_its_folder_draws(name, folders, files):
-    folder, file = sdnb.load(str(folders[name])), sdnb.load(str(files[name]))
+def test_a_file_draws_what_its_folder_draws(name, folders, files, loaded):
+    folder, file = loaded(folders[name]), loaded(files[name])
     assert file.components.family is folder.components.family
     assert file.components.prediction == folder.components.prediction
     ours, theirs = drawn(file).latents, drawn(folder).latents
@@ -193,8 +203,8 @@ def test_a_file_draws_what_its_folder_draws(name, folders, files):
 
 
 @pytest.mark.parametrize("name", list(BUILDS))
-def test_a_file_has_the_weights_of_its_folder(name, folders, files):
-    folder, file = (sdnb.load(str(path[name])).components for path in (folders, files))
+def test_a_file_has_the_weights_of_its_folder(name, folders, files, loaded):
+    folder, file = (loaded(path[name]).components for path in (folders, files))
     for ours, theirs in ((file.unet, folder.unet), (file.vae, folder.vae)):
         assert_same_weights(ours, theirs)
     for ours, theirs in zip(file.texts, folder.texts, strict=True):
