@@ -132,7 +132,11 @@ class Lane:
         for name, prompt in prompts.items():
             for step, text in edited(prompt, len(self.sigmas) - 1, request.syntax):
                 wish = Encode(
-                    (text,) * request.batch_size, request.clip_skip, request.syntax, request.loras
+                    (text,) * request.batch_size,
+                    request.clip_skip,
+                    request.syntax,
+                    request.loras,
+                    request.embeddings,
                 )
                 cond = yield wish
                 if not isinstance(cond, Conditioning):

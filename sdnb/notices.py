@@ -17,7 +17,9 @@ def notices(
     said = []
     prompts = (request.prompt, request.negative_prompt)
     unknown = dict.fromkeys(
-        word for prompt in prompts for word in unknown_words(components, prompt, request.syntax)
+        word
+        for prompt in prompts
+        for word in unknown_words(components, prompt, request.syntax, request.embeddings)
     )
     if unknown and components.words is not None:
         known = ", ".join(sorted(components.words))

@@ -142,8 +142,9 @@ def _settings(request: GenerationRequest, index: int) -> Iterator[tuple[str, str
     if request.clip_skip:
         # This form counts the layer that is read, from the end: 1 reads the last.
         yield "Clip skip", str(request.clip_skip + 1)
-    if hashes := {lora.name: lora.sha256[:12] for lora in request.loras if lora.sha256}:
-        yield "Lora hashes", ", ".join(f"{name}: {digits}" for name, digits in hashes.items())
+    for key, files in (("Lora hashes", request.loras), ("TI hashes", request.embeddings)):
+        if hashes := {each.name: each.sha256[:12] for each in files if each.sha256}:
+            yield key, ", ".join(f"{name}: {digits}" for name, digits in hashes.items())
 
 
 def _denoising(request: GenerationRequest) -> Iterator[tuple[str, str]]:

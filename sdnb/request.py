@@ -13,6 +13,7 @@ from typing import Any, no_type_check
 
 from sdnb.choice import Choice
 from sdnb.control import Control, read_controls
+from sdnb.embedding import Embedding, read_embeddings
 from sdnb.errors import InvalidField, UnknownName
 from sdnb.hires import Hires
 from sdnb.hook_use import HookUse
@@ -101,6 +102,15 @@ class GenerationRequest:
         default=(),
         metadata=_flag("--lora", Lora.parse, "draw with a LoRA: file.safetensors:0.8", many=True),
     )
+    embeddings: tuple[Embedding, ...] = field(
+        default=(),
+        metadata=_flag(
+            "--embedding",
+            Embedding.parse,
+            "a textual inversion that prompts name: style.safetensors",
+            many=True,
+        ),
+    )
     controls: tuple[Control, ...] = field(
         default=(),
         metadata=_flag(
@@ -140,6 +150,7 @@ class GenerationRequest:
                 object.__setattr__(self, name, _number(name, number))
         object.__setattr__(self, "hooks", tuple(self.hooks))
         object.__setattr__(self, "loras", read_loras(self.loras))
+        object.__setattr__(self, "embeddings", read_embeddings(self.embeddings))
         object.__setattr__(self, "controls", read_controls(self.controls))
         for name in ("prompt", "negative_prompt"):
             _check(isinstance(getattr(self, name), str), name, getattr(self, name), "text")
@@ -213,6 +224,7 @@ class GenerationRequest:
         values["hires"] = None if self.hires is None else str(self.hires)
         values["hooks"] = [use.to_json() for use in self.hooks]
         values["loras"] = [lora.to_json() for lora in self.loras]
+        values["embeddings"] = [embedding.to_json() for embedding in self.embeddings]
         values["controls"] = [control.to_json() for control in self.controls]
         values["start"] = write_start(self.start)
         return values
@@ -229,6 +241,7 @@ class GenerationRequest:
             fields["start"] = read_start(fields.pop("start", None))
             fields["hooks"] = tuple(map(HookUse.from_json, fields.get("hooks", ())))
             fields["loras"] = tuple(map(Lora.from_json, fields.get("loras", ())))
+            fields["embeddings"] = tuple(map(Embedding.from_json, fields.get("embeddings", ())))
             fields["controls"] = tuple(map(Control.from_json, fields.get("controls", ())))
         except (AttributeError, LookupError, TypeError, ValueError) as error:
             if isinstance(error, InvalidField):

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, partial
+from itertools import chain
 
 import torch
 from jaxtyping import Float
@@ -34,8 +35,8 @@ def ask_network(
     prompts : Mapping of str to sequence of str
         Of each branch, the prompt of each image.
     like : GenerationRequest
-        What else the checkpoint is asked with: its clip_skip, syntax, loras and controls; these
-        are heard at every level.
+        What else the checkpoint is asked with: its clip_skip, syntax, loras, embeddings and
+        controls; these are heard at every level.
 
     Returns
     -------
@@ -46,9 +47,11 @@ def ask_network(
     parts = pipe.components
     loras = parts.adapters.resolved(like.loras)
     controls = tuple(each for each in parts.controlnets.resolved(like.controls) if each.weight)
+    texts = chain.from_iterable(prompts.values())
+    embeddings = parts.embeddings.resolved(like.embeddings, texts, like.syntax)
     with pipe.turn(), parts.adapters.in_text(loras):
         branches = {
-            name: encode_text(parts, texts, like.clip_skip, like.syntax)
+            name: encode_text(parts, texts, like.clip_skip, like.syntax, embeddings)
             for name, texts in prompts.items()
         }
     denoiser, all_repainted = Denoiser(parts), cache(partial(_all_repainted, parts))

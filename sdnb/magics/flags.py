@@ -211,6 +211,7 @@ _EXAMPLES = {
     "--mask": "mask.png --image cat.png",
     "--outpaint": "right=64,bottom=32 --image cat.png",
     "--lora": "style.safetensors:0.8",
+    "--embedding": "style.safetensors",
     "--control": "depth.png:depth:0.7",
     "--checkpoint": "tiny",
     "--clip-skip": "1",

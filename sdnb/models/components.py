@@ -9,6 +9,7 @@ import torch
 
 from sdnb.diffusion.noise_schedules import NoiseSchedule
 from sdnb.models.controlnet import ControlNets
+from sdnb.models.embeddings import Embeddings
 from sdnb.models.families.family import Family, TextSpec
 from sdnb.models.lora import Adapters
 
@@ -64,6 +65,8 @@ class Components:
         All the words a small model knows; None where any text may be tried.
     compiled : network or None
         The U-Net compiled, for questions that neither look inside it nor want gradients.
+    allow_pickle : bool
+        Whether embeddings may be read out of pickles.
     """
 
     reference: str
@@ -79,6 +82,7 @@ class Components:
     size: int
     words: frozenset[str] | None
     compiled: Network | None = None
+    allow_pickle: bool = False
 
     # Asking a network walks through all of its weights: a millisecond a step, if asked each time.
     @cached_property
@@ -91,6 +95,12 @@ class Components:
         """What LoRAs make of the networks."""
         texts = {encoder.spec.folder: encoder.network for encoder in self.texts}
         return Adapters({"unet": self.unet, **texts})
+
+    @cached_property
+    def embeddings(self) -> Embeddings:
+        """What prompts may name beside the words of the vocabulary."""
+        widths = {each.spec.folder: each.network.config.hidden_size for each in self.texts}
+        return Embeddings(widths, allow_pickle=self.allow_pickle)
 
     @cached_property
     def controlnets(self) -> ControlNets:

@@ -46,7 +46,7 @@ def load_components(
         ``"cuda"``, ``"mps"`` or ``"cpu"``, and ``"float16"``, ``"bfloat16"`` or ``"float32"``
         for the U-Net; None: the best that there is.
     allow_pickle : bool
-        Whether tensors may be read out of a pickle.
+        Whether tensors may be read out of a pickle; of embeddings too.
 
     Raises `LoadError`, saying which part is missing or broken.
     """
@@ -61,7 +61,7 @@ def load_components(
         if vae is not None:
             other = load_vae(vae, contents.family, allow_pickle=allow_pickle)
             contents = replace(contents, vae=other)
-    components = _components(reference, path, contents, where)
+    components = replace(_components(reference, path, contents, where), allow_pickle=allow_pickle)
     return components if vae is None else _marked(components, vae=vae)
 
 

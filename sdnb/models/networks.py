@@ -11,6 +11,7 @@ from itertools import accumulate
 import torch
 
 from sdnb.conditioning import Conditioning
+from sdnb.embedding import Embedding
 from sdnb.errors import ModelError, SdnbError
 from sdnb.lora import Lora
 from sdnb.models.components import Components
@@ -32,6 +33,7 @@ class Encode:
     clip_skip: int
     syntax: str
     loras: tuple[Lora, ...] = ()
+    embeddings: tuple[Embedding, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +97,11 @@ class Networks:
             try:
                 with self.components.adapters.in_text(wish.loras):
                     self.texts[wish] = encode_text(
-                        self.components, wish.prompts, wish.clip_skip, wish.syntax
+                        self.components,
+                        wish.prompts,
+                        wish.clip_skip,
+                        wish.syntax,
+                        wish.embeddings,
                     )
             except SdnbError as error:
                 return error

@@ -10,6 +10,7 @@ from PIL import Image
 from sdnb import png
 from sdnb.choice import Choice
 from sdnb.control import Control
+from sdnb.embedding import Embedding
 from sdnb.hires import Hires
 from sdnb.hook_use import HookUse
 from sdnb.lora import Lora
@@ -37,6 +38,7 @@ REQUEST = GenerationRequest(
     start=Inpaint(Picture(PIXEL), Picture(PIXEL)),
     hires=Hires(scale=1.5, denoise=0.4, steps=10, upscale="latent"),
     loras=(Lora("a/style.safetensors", 0.8, 0.5, "ab" * 32), Lora("ink")),
+    embeddings=(Embedding("neg", "ef" * 32), Embedding("a/pos.safetensors")),
     controls=(
         Control(picture=Picture(PIXEL), reference="depth", weight=0.7, end=0.5, sha256="cd" * 32),
     ),
