@@ -132,7 +132,8 @@ class Lane:
         for name, prompt in prompts.items():
             for step, text in edited(prompt, len(self.sigmas) - 1, request.syntax):
                 wish = Encode(
-                    (text,) * request.batch_size,
+                    text,
+                    request.batch_size,
                     request.clip_skip,
                     request.syntax,
                     request.loras,

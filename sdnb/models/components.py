@@ -10,6 +10,7 @@ import torch
 from sdnb.diffusion.noise_schedules import NoiseSchedule
 from sdnb.models.controlnet import ControlNets
 from sdnb.models.embeddings import Embeddings
+from sdnb.models.encoded import EncodedTexts
 from sdnb.models.families.family import Family, TextSpec
 from sdnb.models.lora import Adapters
 
@@ -101,6 +102,11 @@ class Components:
         """What prompts may name beside the words of the vocabulary."""
         widths = {each.spec.folder: each.network.config.hidden_size for each in self.texts}
         return Embeddings(widths, allow_pickle=self.allow_pickle)
+
+    @cached_property
+    def encoded(self) -> EncodedTexts:
+        """What the text encoders were asked before."""
+        return EncodedTexts([encoder.network for encoder in self.texts])
 
     @cached_property
     def controlnets(self) -> ControlNets:
