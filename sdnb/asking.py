@@ -75,7 +75,14 @@ class Asking:
         x = asked.x if known is None else known.show(asked.x, asked.sigma)
         beside, loras = self._opening.beside, self._opening.request.loras
         question = Question(
-            x, asked.sigma, t, branches, beside, loras=loras, controls=place.controls
+            x,
+            asked.sigma,
+            t,
+            branches,
+            beside,
+            loras=loras,
+            controls=place.controls,
+            cfg_scale=self._cfg_scale,
         )
         question = self._tapped(question, place)
         model = apply_hooks(self._model_event(question, place), self._hooks.on_model)

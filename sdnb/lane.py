@@ -127,7 +127,8 @@ class Lane:
     def _encode(self) -> Generator[Yielded, Sent, None]:
         request = self.request
         prompts = {"cond": request.prompt}
-        if request.cfg_scale != 1 or self._sampler.asks_both:
+        is_pair = request.cfg_scale != 1 or self._sampler.asks_both
+        if is_pair and not self._components.is_told_guidance:
             prompts = {"uncond": request.negative_prompt, **prompts}
         for name, prompt in prompts.items():
             for step, text in edited(prompt, len(self.sigmas) - 1, request.syntax):

@@ -26,6 +26,8 @@ def notices(
         said.append(f"This model has never seen: {', '.join(unknown)}. It knows: {known}.")
     if isinstance(request.start, Inpaint) and request.start.mask.is_black:
         said.append("The mask is black everywhere: nothing was repainted. White repaints.")
+    if components.is_told_guidance and request.negative_prompt:
+        said.append("This network is told the guidance as a number: it reads no negative prompt.")
     taps = [use for use in request.hooks if use.point.startswith(MODULE)]
     if components.compiled is not None and (taps or is_watched):
         said.append("A compiled network cannot be looked into: this run used the plain one.")

@@ -26,7 +26,7 @@ Both = Callable[[State, float], tuple[State, State]]
 def ask_network(
     pipe: Pipeline,
     prompts: Mapping[str, Sequence[str]],
-    like: GenerationRequest = GenerationRequest(),  # noqa: B008 - frozen
+    like: GenerationRequest = GenerationRequest(cfg_scale=1.0),  # noqa: B008 - frozen
 ) -> Callable[[Latents, float], Answer]:
     """Return the checkpoint as a function that gives each branch's noise.
 
@@ -36,7 +36,7 @@ def ask_network(
         Of each branch, the prompt of each image.
     like : GenerationRequest
         What else the checkpoint is asked with: its clip_skip, syntax, loras, embeddings and
-        controls; these are heard at every level.
+        controls, which are heard at every level; and cfg_scale, if the network is told it.
 
     Returns
     -------
@@ -59,7 +59,16 @@ def ask_network(
     def ask(x: Latents, sigma: float) -> Answer:
         with pipe.turn():
             t, beside = parts.noise_schedule.t(sigma), all_repainted(x.shape)
-            question = Question(x, sigma, t, branches, beside, loras=loras, controls=controls)
+            question = Question(
+                x,
+                sigma,
+                t,
+                branches,
+                beside,
+                loras=loras,
+                controls=controls,
+                cfg_scale=like.cfg_scale,
+            )
             return denoiser([question])[0]
 
     return ask
@@ -77,11 +86,11 @@ def as_denoiser(pipe: Pipeline, request: GenerationRequest) -> Both:
     """Return the checkpoint as a denoiser with the request's prompt and guidance.
 
     Hooks are not called, no part of a picture is kept, words that change on the way stay the first
-    ones, and controls are heard at every level. At cfg_scale 1 there is no negative
-    prompt to answer: both halves of the pair are the same then.
+    ones, and controls are heard at every level. At cfg_scale 1, and where the network itself is
+    told it, there is no negative prompt to answer: both halves of the pair are the same then.
     """
     prompts = {"cond": [_first(request, request.prompt)] * request.batch_size}
-    if request.cfg_scale != 1:
+    if request.cfg_scale != 1 and not pipe.components.is_told_guidance:
         uncond = [_first(request, request.negative_prompt)] * request.batch_size
         prompts = {"uncond": uncond, **prompts}
     ask = ask_network(pipe, prompts, request)

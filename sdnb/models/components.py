@@ -114,6 +114,11 @@ class Components:
         return ControlNets(self.unet, self.latent.factor)
 
     @cached_property
+    def is_told_guidance(self) -> bool:
+        """Whether the U-Net is told the guidance, and gives a guided answer to the text alone."""
+        return self.unet.config.time_cond_proj_dim is not None
+
+    @cached_property
     def dtype(self) -> torch.dtype:
         """In which the U-Net computes, decided when it was loaded."""
         dtype: torch.dtype = self.unet.dtype

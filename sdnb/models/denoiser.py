@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from math import lcm
 
 import torch
+from diffusers.models.embeddings import get_timestep_embedding
 from jaxtyping import Float
 from torch import Tensor
 
@@ -46,6 +47,8 @@ class Question:
         What the network wears meanwhile, as `Adapters.resolved` returns it.
     controls : tuple of Control
         What steers it, as `ControlNets.resolved` returns it.
+    cfg_scale : float
+        The guidance, for networks that are told it.
     """
 
     x: Latents
@@ -57,6 +60,7 @@ class Question:
     watch: "Inside" = unwatched
     loras: tuple[Lora, ...] = ()
     controls: tuple[Control, ...] = ()
+    cfg_scale: float = 1.0
 
     @property
     def rows(self) -> Mapping[str, slice]:
@@ -113,9 +117,10 @@ class Denoiser:
         }
         shown, t = (x * input_scale(sigma)).to(dtype), t.flatten()
         steering = self.components.controlnets.residuals(first.controls, shown, t, told)
+        guided = self._told_guidance(asked, rows)
         wearing = self.components.adapters.in_unet(first.loras)
         with wearing, first.taps(network, first), first.watch(network, first):
-            output = network(_beside(shown, asked), t, **told, **steering).sample
+            output = network(_beside(shown, asked), t, **told, **guided, **steering).sample
         if network is self.components.compiled:
             output = output.clone()  # the next call writes over the answer of this one
         eps = PREDICTIONS[self.components.prediction](output.to(x.dtype), x, sigma)
@@ -144,6 +149,20 @@ class Denoiser:
         pooled = torch.cat([cond.pooled for _, _, cond in asked if cond.pooled is not None])
         told = {"text_embeds": pooled.to(self.components.dtype), "time_ids": torch.cat(columns, 1)}
         return {"added_cond_kwargs": told}
+
+    def _told_guidance(self, asked: Sequence[Asked], rows: Sequence[int]) -> dict[str, Tensor]:
+        """Return what networks that know the guidance are told of it, for each row.
+
+        Source: Luo et al. 2023 (arXiv:2310.04378), section 4.2: ``cfg_scale - 1`` in sines.
+        """
+        if not self.components.is_told_guidance:
+            return {}
+        width = self.components.unet.config.time_cond_proj_dim
+        scales = [question.cfg_scale - 1 for question, _, _ in asked]
+        each = torch.tensor(scales).repeat_interleave(torch.tensor(rows))
+        waves: Tensor = get_timestep_embedding(each, width, downscale_freq_shift=1, scale=1000)
+        parts = self.components
+        return {"timestep_cond": waves.to(parts.device, parts.dtype, non_blocking=True)}
 
     def _by_branch(self, question: Question) -> Answer:
         return {

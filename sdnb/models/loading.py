@@ -145,13 +145,6 @@ def _components(reference: str, path: Path, contents: Contents, device: torch.de
             allowed="a checkpoint with one, or one beside it",
             fix=f'sdnb.load({reference!r}, vae="the file of one for {contents.family.name}")',
         )
-    if contents.unet.config.time_cond_proj_dim is not None:
-        raise LoadError(
-            "this network is told the guidance as a number of its own, which sdnb does not run.",
-            given=str(path),
-            allowed="networks that are guided by two answers, or by none",
-            fix="take the LCM as a LoRA of its base model, or watch it with sdnb.observe",
-        )
     noise_schedule, prediction = noise_of(contents.scheduler)
     latent = latent_spec(contents.vae)
     components = Components(
