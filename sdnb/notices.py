@@ -29,6 +29,8 @@ def notices(
     if components.is_told_guidance and request.negative_prompt:
         said.append("This network is told the guidance as a number: it reads no negative prompt.")
     taps = [use for use in request.hooks if use.point.startswith(MODULE)]
-    if components.compiled is not None and (taps or is_watched):
-        said.append("A compiled network cannot be looked into: this run used the plain one.")
+    if components.compiled is not None and (taps or is_watched or request.ip_adapters):
+        said.append(
+            "A compiled network is not looked into or changed: this run used the plain one."
+        )
     return tuple(said)

@@ -26,6 +26,7 @@ def resolve(components: Components, request: GenerationRequest) -> GenerationReq
         loras=components.adapters.resolved(request.loras),
         embeddings=components.embeddings.resolved(request.embeddings, prompts, request.syntax),
         controls=components.controlnets.resolved(request.controls),
+        ip_adapters=components.ip_adapters.resolved(request.ip_adapters),
         seed=randbelow(2**32) if request.seed is None else request.seed,
         width=request.width or components.size,
         height=request.height or components.size,

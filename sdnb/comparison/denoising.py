@@ -35,8 +35,8 @@ def ask_network(
     prompts : Mapping of str to sequence of str
         Of each branch, the prompt of each image.
     like : GenerationRequest
-        What else the checkpoint is asked with: its clip_skip, syntax, loras, embeddings and
-        controls, which are heard at every level; and cfg_scale, if the network is told it.
+        What else the checkpoint is asked with: its clip_skip, syntax, loras, embeddings,
+        controls and ip_adapters, which are heard at every level; and cfg_scale, if it is told it.
 
     Returns
     -------
@@ -49,6 +49,7 @@ def ask_network(
     controls = tuple(each for each in parts.controlnets.resolved(like.controls) if each.weight)
     texts = chain.from_iterable(prompts.values())
     embeddings = parts.embeddings.resolved(like.embeddings, texts, like.syntax)
+    adapters = tuple(each for each in parts.ip_adapters.resolved(like.ip_adapters) if each.weight)
     with pipe.turn(), parts.adapters.in_text(loras):
         branches = {
             name: encode_text(parts, texts, like.clip_skip, like.syntax, embeddings)
@@ -67,6 +68,7 @@ def ask_network(
                 beside,
                 loras=loras,
                 controls=controls,
+                ip_adapters=adapters,
                 cfg_scale=like.cfg_scale,
             )
             return denoiser([question])[0]

@@ -213,6 +213,7 @@ _EXAMPLES = {
     "--lora": "style.safetensors:0.8",
     "--embedding": "style.safetensors",
     "--control": "depth.png:depth:0.7",
+    "--ip-adapter": "photo.png:ip-adapter_sd15:0.6",
     "--checkpoint": "tiny",
     "--clip-skip": "1",
     "--on": "step:my_function@3-7",

@@ -12,6 +12,7 @@ from sdnb.models.controlnet import ControlNets
 from sdnb.models.embeddings import Embeddings
 from sdnb.models.encoded import EncodedTexts
 from sdnb.models.families.family import Family, TextSpec
+from sdnb.models.ip_adapter import IPAdapters
 from sdnb.models.lora import Adapters
 
 # diffusers' and transformers' classes are only partly typed, and every family brings others.
@@ -112,6 +113,11 @@ class Components:
     def controlnets(self) -> ControlNets:
         """What steers the U-Net."""
         return ControlNets(self.unet, self.latent.factor)
+
+    @cached_property
+    def ip_adapters(self) -> IPAdapters:
+        """What shows pictures to the U-Net beside the text."""
+        return IPAdapters(self.unet, is_small=self.words is not None)
 
     @cached_property
     def is_told_guidance(self) -> bool:

@@ -155,7 +155,8 @@ def _kind(asked: Asked) -> object:
             return Encode
         case Question():
             texts = frozenset(cond.embeds.shape[1:] for cond in asked.branches.values())
-            shared = Question, asked.x.shape[1:], texts, asked.loras, asked.controls
+            beside = asked.loras, asked.controls, asked.ip_adapters
+            shared = Question, asked.x.shape[1:], texts, beside
             return asked if asked.is_watched else shared
         case Decode():
             return Decode, asked.latents.shape[1:]

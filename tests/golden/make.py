@@ -13,6 +13,7 @@ from sdnb.control import Control
 from sdnb.embedding import Embedding
 from sdnb.hires import Hires
 from sdnb.hook_use import HookUse
+from sdnb.ip_adapter import IPAdapter
 from sdnb.lora import Lora
 from sdnb.magics.commands import usages
 from sdnb.magics.help import overview
@@ -42,6 +43,7 @@ REQUEST = GenerationRequest(
     controls=(
         Control(picture=Picture(PIXEL), reference="depth", weight=0.7, end=0.5, sha256="cd" * 32),
     ),
+    ip_adapters=(IPAdapter(picture=Picture(PIXEL), reference="plus", weight=0.6, begin=0.25),),
     checkpoint="tiny",
     clip_skip=1,
     syntax="plain",

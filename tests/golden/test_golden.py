@@ -35,7 +35,7 @@ def test_what_was_saved_once_is_read_for_ever() -> None:
     # when
     request = GenerationRequest.from_json(values["request"])
     # then
-    later = {"hires": None, "loras": (), "embeddings": (), "controls": ()}
+    later = {"hires": None, "loras": (), "embeddings": (), "controls": (), "ip_adapters": ()}
     assert request == REQUEST.changed(**later)
 
 
