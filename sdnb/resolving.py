@@ -3,7 +3,9 @@
 from secrets import randbelow
 
 from sdnb.errors import InvalidField
+from sdnb.models.checkpoint import find_here
 from sdnb.models.components import Components
+from sdnb.models.hashing import hash_checkpoint
 from sdnb.request import GenerationRequest
 
 
@@ -13,7 +15,7 @@ def resolve(components: Components, request: GenerationRequest) -> GenerationReq
     Raises `InvalidField` where it is for another checkpoint, and `LoadError` for files that are
     missing, broken, made for other networks, or not those any more that were recorded.
     """
-    if request.checkpoint not in (None, components.reference):
+    if not is_loaded(components, request.checkpoint):
         raise InvalidField(
             "this pipeline holds another checkpoint.",
             given=request.checkpoint,
@@ -31,3 +33,11 @@ def resolve(components: Components, request: GenerationRequest) -> GenerationReq
         width=request.width or components.size,
         height=request.height or components.size,
     )
+
+
+def is_loaded(components: Components, reference: str | None) -> bool:
+    """Whether a request for this checkpoint means the loaded one: its name, or the same file."""
+    if reference in (None, components.reference):
+        return True
+    path = find_here(str(reference))
+    return path is not None and hash_checkpoint(path) == components.sha256

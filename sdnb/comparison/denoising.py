@@ -73,6 +73,8 @@ def ask_network(
             )
             return denoiser([question])[0]
 
+    if loras:
+        parts.adapters.serve(ask)
     return ask
 
 

@@ -14,6 +14,7 @@ from sdnb.models.encoded import EncodedTexts
 from sdnb.models.families.family import Family, TextSpec
 from sdnb.models.ip_adapter import IPAdapters
 from sdnb.models.lora import Adapters
+from sdnb.models.recipe import Recipe
 
 # diffusers' and transformers' classes are only partly typed, and every family brings others.
 Network = Any
@@ -49,6 +50,8 @@ class Components:
 
     Parameters
     ----------
+    recipe : Recipe
+        How it was loaded.
     reference : str
         What it was loaded from.
     sha256 : str
@@ -67,10 +70,9 @@ class Components:
         All the words a small model knows; None where any text may be tried.
     compiled : network or None
         The U-Net compiled, for questions that neither look inside it nor want gradients.
-    allow_pickle : bool
-        Whether embeddings may be read out of pickles.
     """
 
+    recipe: Recipe
     reference: str
     sha256: str
     family: Family
@@ -84,7 +86,6 @@ class Components:
     size: int
     words: frozenset[str] | None
     compiled: Network | None = None
-    allow_pickle: bool = False
 
     # Asking a network walks through all of its weights: a millisecond a step, if asked each time.
     @cached_property
@@ -102,7 +103,7 @@ class Components:
     def embeddings(self) -> Embeddings:
         """What prompts may name beside the words of the vocabulary."""
         widths = {each.spec.folder: each.network.config.hidden_size for each in self.texts}
-        return Embeddings(widths, allow_pickle=self.allow_pickle)
+        return Embeddings(widths, allow_pickle=self.recipe.allow_pickle)
 
     @cached_property
     def encoded(self) -> EncodedTexts:

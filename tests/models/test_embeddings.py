@@ -204,7 +204,8 @@ def test_every_layout_is_the_same_embedding(pipe, folder, width):
         {"string_to_token": {"*": 265}, "string_to_param": {"*": both}, "name": "x", "step": 1},
         folder / "old.pt",
     )
-    allowed = sdnb.Pipeline(replace(pipe.components, allow_pickle=True))
+    recipe = replace(pipe.components.recipe, allow_pickle=True)
+    allowed = sdnb.Pipeline(replace(pipe.components, recipe=recipe))
 
     # when
     names = ("style", "theirs", "xl", "theirs2", "old")
