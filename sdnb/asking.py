@@ -17,6 +17,7 @@ from sdnb.diffusion.guidance import classifier_free
 from sdnb.diffusion.samplers import loop
 from sdnb.events import DenoiseEvent, Event, Hooks, ModelEvent, ModuleEvent
 from sdnb.intercept import apply_hooks
+from sdnb.ip_adapter import IPAdapter
 from sdnb.models.attention import AttentionRecorder
 from sdnb.models.components import Network
 from sdnb.models.denoiser import Answer, Denoiser, Question, unwatched
@@ -33,13 +34,14 @@ Sent = Told | None
 class Place:
     """Where in its run a question is asked: step ``index`` of ``total``, and its number.
 
-    ``controls`` are those that are heard there.
+    ``controls`` and ``ip_adapters`` are those that are heard there.
     """
 
     index: int
     total: int | None
     evaluation: int
     controls: tuple[Control, ...] = ()
+    ip_adapters: tuple[IPAdapter, ...] = ()
 
 
 class Asking:
@@ -75,7 +77,15 @@ class Asking:
         x = asked.x if known is None else known.show(asked.x, asked.sigma)
         beside, loras = self._opening.beside, self._opening.request.loras
         question = Question(
-            x, asked.sigma, t, branches, beside, loras=loras, controls=place.controls
+            x,
+            asked.sigma,
+            t,
+            branches,
+            beside,
+            loras=loras,
+            controls=place.controls,
+            ip_adapters=place.ip_adapters,
+            cfg_scale=self._cfg_scale,
         )
         question = self._tapped(question, place)
         model = apply_hooks(self._model_event(question, place), self._hooks.on_model)

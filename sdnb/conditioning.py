@@ -11,7 +11,8 @@ class Token:
     """One text position: id, the vocabulary's name of it, its place in the prompt, its weight.
 
     ``span`` is (start, end) in characters; (0, 0) for marks that are no text. ``piece`` is what
-    stands there in the prompt: ``"ño"`` where the vocabulary has bytes.
+    stands there in the prompt: ``"ño"`` where the vocabulary has bytes. ``learned`` is which
+    vector of which embedding stands there; its ``id`` is -1, which the vocabulary does not have.
     """
 
     id: int
@@ -19,6 +20,7 @@ class Token:
     span: tuple[int, int]
     weight: float = 1.0
     piece: str = ""
+    learned: tuple[str, int] | None = None
 
 
 @dataclass(frozen=True, eq=False)

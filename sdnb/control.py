@@ -3,134 +3,19 @@
 What a ControlNet is and how it is read, is in `sdnb.models.controlnet`.
 """
 
-import re
-from base64 import b64decode, b64encode
-from dataclasses import dataclass, field
-from math import isfinite
-from typing import Any, no_type_check
+from dataclasses import dataclass
+from typing import no_type_check
 
-from sdnb.errors import InvalidField
-from sdnb.picture import Picture
-
-_PATH = r"(?:[A-Za-z]:(?=[\\/]))?[^:]+"  # a drive's letter has a colon of its own
-_NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
-_WRITTEN = re.compile(
-    rf"(?P<picture>{_PATH}):(?P<reference>{_PATH}?)"
-    rf"(?::(?P<weight>{_NUMBER}))?(?::(?P<begin>{_NUMBER})-(?P<end>{_NUMBER}))?"
-)
+from sdnb.steering import Steering
 
 
 @no_type_check  # at run time: it checks its own fields, and says more than a type error
 @dataclass(frozen=True, kw_only=True)
-class Control:
-    """A picture to keep to, written ``picture:controlnet``, ``…:weight`` or ``…:weight:begin-end``.
+class Control(Steering):
+    """A picture to keep to: a depth map, edges. It is resized to the run's size."""
 
-    Parameters
-    ----------
-    picture : Picture
-        What the ControlNet reads: a depth map, edges. It is resized to the run's size.
-    reference : str
-        The ControlNet: a path, a bare name in a model folder, or one that ships with sdnb.
-    weight : float
-        How much of what it says is heard: 1 as it was trained, 0 nothing.
-    begin, end : float
-        From which share of the run's steps on, and up to which, 0 … 1.
-    sha256 : str
-        Of the ControlNet's file; empty until a run has read it. Another file of that name is
-        refused then.
-    """
-
-    picture: Picture = field(repr=False)
-    reference: str
-    weight: float = 1.0
-    begin: float = 0.0
-    end: float = 1.0
-    sha256: str = ""
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.picture, Picture):
-            raise _wrong("a control has a Picture.", self.picture, "Picture.read(path)")
-        if not isinstance(self.reference, str) or not self.reference.strip():
-            raise _wrong("a control names a ControlNet.", self.reference, "its file, depth, edge")
-        for name in ("weight", "begin", "end"):
-            number = getattr(self, name)
-            is_number = isinstance(number, int | float) and not isinstance(number, bool)
-            if not is_number or not isfinite(number):
-                raise _wrong(f"the {name} of a control is a finite number.", number, "0 … 1")
-            object.__setattr__(self, name, float(number))
-        if not 0 <= self.begin < self.end <= 1:
-            span = f"{self.begin:g}-{self.end:g}"
-            raise _wrong("a control lasts for a part of the run.", span, "0-1, 0-0.5, 0.2-0.8")
-
-    @classmethod
-    def parse(cls, text: str) -> "Control":
-        """Read what is written, and the picture's file."""
-        match = _WRITTEN.fullmatch(text.strip())
-        if match is None:
-            raise _wrong(
-                "a control is a picture and a ControlNet.", text, "picture:controlnet:weight"
-            )
-        return cls(
-            picture=Picture.read(match["picture"]),
-            reference=match["reference"],
-            weight=float(match["weight"] or 1),
-            begin=float(match["begin"] or 0),
-            end=float(match["end"] or 1),
-        )
-
-    def is_heard(self, index: int, total: int) -> bool:
-        """Whether it has a part in step ``index`` of ``total``.
-
-        Source: diffusers, ``control_guidance_start`` and ``control_guidance_end``: the whole
-        step lies within the span.
-        """
-        is_within = index / total >= self.begin and (index + 1) / total <= self.end
-        return self.weight != 0 and is_within
-
-    def to_json(self) -> dict[str, Any]:
-        """Return plain values; the picture in base64."""
-        return {
-            "picture": b64encode(self.picture.png).decode(),
-            "controlnet": self.reference,
-            "weight": self.weight,
-            "begin": self.begin,
-            "end": self.end,
-            "sha256": self.sha256,
-        }
-
-    @classmethod
-    def from_json(cls, written: dict[str, Any]) -> "Control":
-        """Read what `to_json` wrote."""
-        fields = dict(written)
-        picture = Picture(b64decode(fields.pop("picture")))
-        return cls(picture=picture, reference=fields.pop("controlnet"), **fields)
-
-    def __str__(self) -> str:
-        """Return it as it is written, without the picture, which has no path any more."""
-        written = f"{self.reference}:{self.weight:g}"
-        is_whole = (self.begin, self.end) == (0, 1)
-        return written if is_whole else f"{written}:{self.begin:g}-{self.end:g}"
-
-
-def read_controls(given: object) -> tuple[Control, ...]:
-    """Return controls that are given, or written: one or many."""
-    many = (given,) if isinstance(given, str | Control) else given
-    if not isinstance(many, tuple | list):
-        raise _no_controls(given)
-    controls = tuple(Control.parse(each) if isinstance(each, str) else each for each in many)
-    if not all(isinstance(each, Control) for each in controls):
-        raise _no_controls(given)
-    return controls
-
-
-def _no_controls(given: object) -> InvalidField:
-    return InvalidField(
-        "controls takes controls, each written picture:controlnet:weight.",
-        given=given,
-        allowed="a tuple of them, or of sdnb.control.Control",
-        fix='controls=("depth.png:depth:0.7",)',
-    )
-
-
-def _wrong(what: str, given: object, allowed: str) -> InvalidField:
-    return InvalidField(what, given=given, allowed=allowed, fix="--control depth.png:depth:0.7")
+    NOUN = "a control"
+    NETWORK = "a ControlNet"
+    KEY = "controlnet"
+    FLAG = "--control depth.png:depth:0.7"
+    FIELD = "controls"

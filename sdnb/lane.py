@@ -14,7 +14,6 @@ from torch import Tensor
 
 from sdnb.asking import Asking, Place, Sent, Yielded
 from sdnb.conditioning import Conditioning
-from sdnb.control import Control
 from sdnb.diffusion.noise import batch_seeds
 from sdnb.diffusion.samplers import loop
 from sdnb.diffusion.samplers.contract import EvaluateBoth, Sampler, Step
@@ -127,14 +126,19 @@ class Lane:
     def _encode(self) -> Generator[Yielded, Sent, None]:
         request = self.request
         prompts = {"cond": request.prompt}
-        if request.cfg_scale != 1 or self._sampler.asks_both:
+        is_pair = request.cfg_scale != 1 or self._sampler.asks_both
+        if is_pair and not self._components.is_told_guidance:
             prompts = {"uncond": request.negative_prompt, **prompts}
         for name, prompt in prompts.items():
             for step, text in edited(prompt, len(self.sigmas) - 1, request.syntax):
-                wish = Encode(
-                    (text,) * request.batch_size, request.clip_skip, request.syntax, request.loras
+                cond = yield Encode(
+                    text,
+                    request.batch_size,
+                    request.clip_skip,
+                    request.syntax,
+                    request.loras,
+                    request.embeddings,
                 )
-                cond = yield wish
                 if not isinstance(cond, Conditioning):
                     raise TypeError("a wish for vectors must be sent them")
                 event = TextEvent(text, cond.tokens, cond.embeds)
@@ -149,10 +153,12 @@ class Lane:
             for name, texts in self._texts.items()
         }
 
-    def _controls(self, here: int) -> tuple[Control, ...]:
-        """Return what steers the network in a step of the plan."""
-        total = len(self.sigmas) - 1
-        return tuple(each for each in self.request.controls if each.is_heard(here, total))
+    def _place(self, here: int) -> Place:
+        """Return where a question is asked, and what is heard in that step of the plan."""
+        request, total = self.request, len(self.sigmas) - 1
+        controls = tuple(each for each in request.controls if each.is_heard(here, total))
+        adapters = tuple(each for each in request.ip_adapters if each.is_heard(here, total))
+        return Place(self.index, self.total, self._questions, controls, adapters)
 
     def _planned_step(self) -> int:
         """Return the step of the plan that begins here, 0 … S - 1, or in whose midst this is.
@@ -229,8 +235,7 @@ class Lane:
 
     def _evaluate(self, asked: loop.Question) -> Generator[Yielded, Sent, loop.Answer]:
         here = self._planned_step()
-        place = Place(self.index, self.total, self._questions, self._controls(here))
-        event = yield from self._asking.ask(asked, self._branches(here), place)
+        event = yield from self._asking.ask(asked, self._branches(here), self._place(here))
         self._questions += 1
         self.denoised = event.denoised
         answer: loop.Answer = event.denoised

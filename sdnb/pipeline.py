@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from secrets import randbelow
 from threading import RLock
 from typing import Any
 from weakref import ref
@@ -21,6 +20,7 @@ from sdnb.models.vae import decode_in_parts, to_pil
 from sdnb.past import Past, check_is_its_own
 from sdnb.recorded_hooks import hooks_of, is_among, uses_of
 from sdnb.request import GenerationRequest
+from sdnb.resolving import resolve
 from sdnb.result import Result
 from sdnb.run import Run
 from sdnb.shapes import Latents
@@ -50,7 +50,7 @@ def load(
         ``"cuda"``, ``"mps"``, ``"cpu"``: None takes the first that is there. ``"float16"``,
         ``"bfloat16"``, ``"float32"`` for the U-Net: None is float16, on a CPU float32.
     allow_pickle : bool
-        Whether tensors may be read out of a pickle (``.ckpt``).
+        Whether tensors may be read out of pickles: of a ``.ckpt``, and of embeddings in ``.pt``.
     """
     return Pipeline(
         load_components(reference, vae=vae, device=device, dtype=dtype, allow_pickle=allow_pickle)
@@ -109,7 +109,7 @@ class Pipeline:
             raise InvalidField(
                 "hooks= takes Hooks.", given=hooks, fix="sdnb.Hooks(on_step=(my_function,))"
             )
-        request = self._resolved(request.changed(**fields))
+        request = resolve(self.components, request.changed(**fields))
         given = tuple(uses_of(hooks))
         recorded = tuple(use for use in request.hooks if not is_among(use, given))
         request = request.changed(hooks=(*recorded, *given))
@@ -189,7 +189,7 @@ class Pipeline:
             need other latents.
         """
         check_is_its_own(step, result.parent)
-        request = self._resolved(result.request.changed(**changes))
+        request = resolve(self.components, result.request.changed(**changes))
         past = Past.of(result.trace, step, result.request, request)
         if hooks is not None:
             request = request.changed(hooks=tuple(uses_of(hooks)))
@@ -280,21 +280,3 @@ class Pipeline:
         pipeline = Pipeline(components)
         pipeline._lock = self._lock
         return pipeline
-
-    def _resolved(self, request: GenerationRequest) -> GenerationRequest:
-        parts = self.components
-        if request.checkpoint not in (None, parts.reference):
-            raise InvalidField(
-                "this pipeline holds another checkpoint.",
-                given=request.checkpoint,
-                allowed=parts.reference,
-                fix=f"sdnb.load({request.checkpoint!r})",
-            )
-        return request.changed(
-            checkpoint=parts.reference,
-            loras=parts.adapters.resolved(request.loras),
-            controls=parts.controlnets.resolved(request.controls),
-            seed=randbelow(2**32) if request.seed is None else request.seed,
-            width=request.width or parts.size,
-            height=request.height or parts.size,
-        )

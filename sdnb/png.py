@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sdnb.choice import Choice
+from sdnb.control import Control
 from sdnb.errors import InvalidField, SdnbError
 from sdnb.files import save_new
 from sdnb.lora import Lora
@@ -142,8 +143,11 @@ def _settings(request: GenerationRequest, index: int) -> Iterator[tuple[str, str
     if request.clip_skip:
         # This form counts the layer that is read, from the end: 1 reads the last.
         yield "Clip skip", str(request.clip_skip + 1)
-    if hashes := {lora.name: lora.sha256[:12] for lora in request.loras if lora.sha256}:
-        yield "Lora hashes", ", ".join(f"{name}: {digits}" for name, digits in hashes.items())
+    for number, unit in enumerate(_units(request)):
+        yield f"ControlNet {number}", unit
+    for key, files in (("Lora hashes", request.loras), ("TI hashes", request.embeddings)):
+        if hashes := {each.name: each.sha256[:12] for each in files if each.sha256}:
+            yield key, ", ".join(f"{name}: {digits}" for name, digits in hashes.items())
 
 
 def _denoising(request: GenerationRequest) -> Iterator[tuple[str, str]]:
@@ -161,6 +165,24 @@ def _denoising(request: GenerationRequest) -> Iterator[tuple[str, str]]:
     if hires.steps is not None:
         yield "Hires steps", str(hires.steps)
     yield "Hires upscaler", _UPSCALER_NAMES[hires.upscale]
+
+
+def _units(request: GenerationRequest) -> Iterator[str]:
+    """Write what steers as the extension for ControlNets does; pictures are not in this form."""
+    steering = [*request.controls, *request.ip_adapters]
+    for each in steering:
+        is_control = isinstance(each, Control)
+        digits = f" [{each.sha256[:8]}]" if each.sha256 else ""
+        parts = {
+            "Module": "none" if is_control else "ip-adapter-auto",
+            "Model": _bare_name(each.reference) + digits,
+            "Weight": f"{each.weight:g}",
+            "Resize Mode": "Just Resize" if is_control else "Crop and Resize",
+            "Guidance Start": f"{each.begin:g}",
+            "Guidance End": f"{each.end:g}",
+            "Control Mode": "Balanced",
+        }
+        yield ", ".join(f"{key}: {value}" for key, value in parts.items())
 
 
 def _tag(lora: Lora) -> str:

@@ -22,11 +22,16 @@ SYNTAXES: Mapping[str, str] = {
 
 STRONGER = 1.1
 
+MANY = 10_000
+"""Steps, more than any run has: each edit of a prompt has its time in so many."""
+
 _MARK = re.compile(r"\\[()\[\]\\]|[()\[\]]|[^\\()\[\]]+|\\")
 _WEIGHT = re.compile(r":\s*([+-]?(?:\d+\.?\d*|\.\d+))\s*$")
 _BREAK = re.compile(r"(?<!\S)BREAK(?!\S)")
-_WORDS = r"((?:\([^()]*\)|[^\[\]:()])*)"  # a colon in round brackets is a weight's
-_EDIT = re.compile(rf"(?<!\\)\[(?:{_WORDS}:)?{_WORDS}:\s*(\d+\.?\d*|\.\d+)\s*\]")
+# a colon in round brackets is a weight's, and that of embedding:name a word's
+_WORDS = r"((?:\([^()]*\)|(?<!\w)embedding:|[^\[\]:()])*)"
+_COLON = "(?<!embedding):"
+_EDIT = re.compile(rf"(?<!\\)\[(?:{_WORDS}{_COLON})?{_WORDS}{_COLON}\s*(\d+\.?\d*|\.\d+)\s*\]")
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,14 @@ def read_chunks(prompt: str, syntax: str) -> list[list[Piece]]:
             begin = found.end()
         chunks[-1] += _cut(piece, begin, len(piece.text))
     return chunks if chunks[-1] else chunks[: max(1, len(chunks) - 1)]
+
+
+def read_runs(prompt: str, syntax: str) -> list[list[list[Piece]]]:
+    """Part a prompt as `read_chunks` does, and gather what is to be read together.
+
+    Pieces of one weight are, with nothing between them but a dropped backslash.
+    """
+    return [_touching(prompt, pieces) for pieces in read_chunks(prompt, syntax)]
 
 
 def read_weights(prompt: str, syntax: str) -> list[Piece]:
@@ -78,6 +91,11 @@ def edited(prompt: str, steps: int, syntax: str) -> list[tuple[int, str]]:
     return [
         (step, text) for i, (step, text) in enumerate(texts) if i == 0 or text != texts[i - 1][1]
     ]
+
+
+def every_text(prompt: str, syntax: str) -> list[str]:
+    """Return the texts that a prompt may be in a run, however many steps this has."""
+    return [text for _, text in edited(prompt, MANY, syntax)]
 
 
 def _comfyui(marks: Sequence[Piece], weight: float) -> Iterator[Piece]:
@@ -144,6 +162,19 @@ def _plain(mark: Piece, weight: float) -> Piece:
     """Return a mark as text; without the backslash, where one stands before a bracket."""
     is_escape = len(mark.text) == 2 and mark.text[0] == "\\"
     return Piece(mark.text[is_escape:], mark.start + is_escape, weight)
+
+
+def _touching(prompt: str, pieces: Sequence[Piece]) -> list[list[Piece]]:
+    runs: list[list[Piece]] = []
+    end = 0
+    for piece in pieces:
+        touches = prompt[end : piece.start] in ("", "\\")
+        if runs and touches and piece.weight == runs[-1][-1].weight:
+            runs[-1].append(piece)
+        else:
+            runs.append([piece])
+        end = piece.start + len(piece.text)
+    return runs
 
 
 def _cut(piece: Piece, begin: int, end: int) -> list[Piece]:

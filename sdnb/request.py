@@ -12,10 +12,12 @@ from math import isfinite
 from typing import Any, no_type_check
 
 from sdnb.choice import Choice
-from sdnb.control import Control, read_controls
+from sdnb.control import Control
+from sdnb.embedding import Embedding, read_embeddings
 from sdnb.errors import InvalidField, UnknownName
 from sdnb.hires import Hires
 from sdnb.hook_use import HookUse
+from sdnb.ip_adapter import IPAdapter
 from sdnb.lora import Lora, read_loras
 from sdnb.picture import FromImage, FromNoise, Start, read_start, write_start
 from sdnb.prompt import SYNTAXES
@@ -101,10 +103,28 @@ class GenerationRequest:
         default=(),
         metadata=_flag("--lora", Lora.parse, "draw with a LoRA: file.safetensors:0.8", many=True),
     )
+    embeddings: tuple[Embedding, ...] = field(
+        default=(),
+        metadata=_flag(
+            "--embedding",
+            Embedding.parse,
+            "a textual inversion that prompts name: style.safetensors",
+            many=True,
+        ),
+    )
     controls: tuple[Control, ...] = field(
         default=(),
         metadata=_flag(
             "--control", Control.parse, "keep to a picture: depth.png:depth:0.7", many=True
+        ),
+    )
+    ip_adapters: tuple[IPAdapter, ...] = field(
+        default=(),
+        metadata=_flag(
+            "--ip-adapter",
+            IPAdapter.parse,
+            "draw after a picture: photo.png:ip-adapter_sd15:0.6",
+            many=True,
         ),
     )
     checkpoint: str | None = field(
@@ -140,7 +160,9 @@ class GenerationRequest:
                 object.__setattr__(self, name, _number(name, number))
         object.__setattr__(self, "hooks", tuple(self.hooks))
         object.__setattr__(self, "loras", read_loras(self.loras))
-        object.__setattr__(self, "controls", read_controls(self.controls))
+        object.__setattr__(self, "embeddings", read_embeddings(self.embeddings))
+        object.__setattr__(self, "controls", Control.read_many(self.controls))
+        object.__setattr__(self, "ip_adapters", IPAdapter.read_many(self.ip_adapters))
         for name in ("prompt", "negative_prompt"):
             _check(isinstance(getattr(self, name), str), name, getattr(self, name), "text")
         if self.syntax not in SYNTAXES:
@@ -213,7 +235,9 @@ class GenerationRequest:
         values["hires"] = None if self.hires is None else str(self.hires)
         values["hooks"] = [use.to_json() for use in self.hooks]
         values["loras"] = [lora.to_json() for lora in self.loras]
+        values["embeddings"] = [embedding.to_json() for embedding in self.embeddings]
         values["controls"] = [control.to_json() for control in self.controls]
+        values["ip_adapters"] = [adapter.to_json() for adapter in self.ip_adapters]
         values["start"] = write_start(self.start)
         return values
 
@@ -229,7 +253,10 @@ class GenerationRequest:
             fields["start"] = read_start(fields.pop("start", None))
             fields["hooks"] = tuple(map(HookUse.from_json, fields.get("hooks", ())))
             fields["loras"] = tuple(map(Lora.from_json, fields.get("loras", ())))
+            fields["embeddings"] = tuple(map(Embedding.from_json, fields.get("embeddings", ())))
             fields["controls"] = tuple(map(Control.from_json, fields.get("controls", ())))
+            adapters = fields.get("ip_adapters", ())
+            fields["ip_adapters"] = tuple(map(IPAdapter.from_json, adapters))
         except (AttributeError, LookupError, TypeError, ValueError) as error:
             if isinstance(error, InvalidField):
                 raise

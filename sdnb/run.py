@@ -73,6 +73,8 @@ class Run:
         self._held: Event | None = None
         self._cancelled = False
         self._ended_by: Exception | None = None
+        if request.loras:
+            self._components.adapters.serve(self)
 
     @property
     def x(self) -> Latents | None:
@@ -161,6 +163,9 @@ class Run:
                 self._waiting = None
                 self._ended_by = error if isinstance(error, Exception) else _interrupted()
             raise
+        finally:
+            if getgeneratorstate(events) == GEN_CLOSED:
+                self._components.adapters.dismiss(self)
         self._waiting = None if isinstance(said, Event) else said
         if isinstance(said, Event):
             self._held = said

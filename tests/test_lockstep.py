@@ -98,12 +98,6 @@ def test_sizes_are_asked_apart(pipe, counting):
     assert counting.rows == [2, 2]
 
 
-def test_each_text_is_encoded_once(pipe):
-    networks = Networks(Denoiser(pipe.components))
-    drive(networks, [start(pipe, steps=1, seed=seed) for seed in range(3)])
-    assert [wish.prompts for wish in networks.texts] == [("",), (PROMPT,)]
-
-
 def test_too_little_memory_halves_the_calls_and_loses_nothing(pipe, counting):
     # given
     counting.breaks["most"] = 5

@@ -11,8 +11,10 @@ from PIL.PngImagePlugin import PngInfo
 
 from sdnb import png
 from sdnb.choice import Choice
+from sdnb.control import Control
 from sdnb.errors import InvalidField
 from sdnb.hook_use import HookUse
+from sdnb.ip_adapter import IPAdapter
 from sdnb.lora import Lora
 from sdnb.picture import FromImage, Picture
 from sdnb.registry import SCHEDULES
@@ -104,6 +106,27 @@ def test_parameters_write_loras_as_tags_of_the_prompt() -> None:
     # then
     assert text.startswith("a cat <lora:style:0.8> <lora:ink:0.5:1>\n")
     assert 'Lora hashes: "style: abababababab"' in text
+
+
+def test_parameters_name_what_steers_in_the_form_of_the_extension_for_controlnets(
+    picture: Image.Image,
+) -> None:
+    # given
+    shown = Picture.of(picture)
+    request = GenerationRequest(
+        controls=(Control(picture=shown, reference="a/d.safetensors", sha256="cd" * 32),),
+        ip_adapters=(IPAdapter(picture=shown, reference="plus", begin=0.25),),
+    )
+
+    # when
+    text = png.parameters(request, index=0)
+
+    # then
+    assert (
+        'ControlNet 0: "Module: none, Model: d [cdcdcdcd], Weight: 1, Resize Mode: Just '
+        'Resize, Guidance Start: 0, Guidance End: 1, Control Mode: Balanced"'
+    ) in text
+    assert 'ControlNet 1: "Module: ip-adapter-auto, Model: plus, Weight: 1,' in text
 
 
 def test_the_json_says_which_libraries_drew_it(tmp_path: Path, picture: Image.Image) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, partial
+from itertools import chain
 
 import torch
 from jaxtyping import Float
@@ -25,7 +26,7 @@ Both = Callable[[State, float], tuple[State, State]]
 def ask_network(
     pipe: Pipeline,
     prompts: Mapping[str, Sequence[str]],
-    like: GenerationRequest = GenerationRequest(),  # noqa: B008 - frozen
+    like: GenerationRequest = GenerationRequest(cfg_scale=1.0),  # noqa: B008 - frozen
 ) -> Callable[[Latents, float], Answer]:
     """Return the checkpoint as a function that gives each branch's noise.
 
@@ -34,8 +35,8 @@ def ask_network(
     prompts : Mapping of str to sequence of str
         Of each branch, the prompt of each image.
     like : GenerationRequest
-        What else the checkpoint is asked with: its clip_skip, syntax, loras and controls; these
-        are heard at every level.
+        What else the checkpoint is asked with: its clip_skip, syntax, loras, embeddings,
+        controls and ip_adapters, which are heard at every level; and cfg_scale, if it is told it.
 
     Returns
     -------
@@ -46,9 +47,12 @@ def ask_network(
     parts = pipe.components
     loras = parts.adapters.resolved(like.loras)
     controls = tuple(each for each in parts.controlnets.resolved(like.controls) if each.weight)
+    texts = chain.from_iterable(prompts.values())
+    embeddings = parts.embeddings.resolved(like.embeddings, texts, like.syntax)
+    adapters = tuple(each for each in parts.ip_adapters.resolved(like.ip_adapters) if each.weight)
     with pipe.turn(), parts.adapters.in_text(loras):
         branches = {
-            name: encode_text(parts, texts, like.clip_skip, like.syntax)
+            name: encode_text(parts, texts, like.clip_skip, like.syntax, embeddings)
             for name, texts in prompts.items()
         }
     denoiser, all_repainted = Denoiser(parts), cache(partial(_all_repainted, parts))
@@ -56,9 +60,21 @@ def ask_network(
     def ask(x: Latents, sigma: float) -> Answer:
         with pipe.turn():
             t, beside = parts.noise_schedule.t(sigma), all_repainted(x.shape)
-            question = Question(x, sigma, t, branches, beside, loras=loras, controls=controls)
+            question = Question(
+                x,
+                sigma,
+                t,
+                branches,
+                beside,
+                loras=loras,
+                controls=controls,
+                ip_adapters=adapters,
+                cfg_scale=like.cfg_scale,
+            )
             return denoiser([question])[0]
 
+    if loras:
+        parts.adapters.serve(ask)
     return ask
 
 
@@ -74,11 +90,11 @@ def as_denoiser(pipe: Pipeline, request: GenerationRequest) -> Both:
     """Return the checkpoint as a denoiser with the request's prompt and guidance.
 
     Hooks are not called, no part of a picture is kept, words that change on the way stay the first
-    ones, and controls are heard at every level. At cfg_scale 1 there is no negative
-    prompt to answer: both halves of the pair are the same then.
+    ones, and controls are heard at every level. At cfg_scale 1, and where the network itself is
+    told it, there is no negative prompt to answer: both halves of the pair are the same then.
     """
     prompts = {"cond": [_first(request, request.prompt)] * request.batch_size}
-    if request.cfg_scale != 1:
+    if request.cfg_scale != 1 and not pipe.components.is_told_guidance:
         uncond = [_first(request, request.negative_prompt)] * request.batch_size
         prompts = {"uncond": uncond, **prompts}
     ask = ask_network(pipe, prompts, request)

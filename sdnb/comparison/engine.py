@@ -13,6 +13,7 @@ from sdnb.lockstep import Round, lockstep
 from sdnb.models.denoiser import Denoiser
 from sdnb.models.networks import Networks
 from sdnb.pipeline import Pipeline, load
+from sdnb.resolving import is_loaded
 from sdnb.result import Result
 from sdnb.run import Run
 
@@ -56,7 +57,7 @@ class Lockstep:
 
     After an interrupt runs wait where they are, until they are asked for again. Cells of other
     checkpoints than the pipeline's come after its own; each of these is loaded for its cells
-    alone.
+    alone, on the device and in the dtype that the pipeline was loaded with.
 
     Parameters
     ----------
@@ -94,7 +95,8 @@ class Lockstep:
         """Return another checkpoint's pipeline: one at a time, kept for runs that wait for it."""
         if self._other is None or self._other[0] != checkpoint:
             self._other = None
-            self._other = checkpoint, load(checkpoint)
+            recipe = self._pipe.components.recipe
+            self._other = checkpoint, load(checkpoint, device=recipe.device, dtype=recipe.dtype)
         return self._other[1]
 
     def _by_checkpoint(self, cells: Mapping[int, Cell]) -> Mapping[str | None, Mapping[int, Cell]]:
@@ -102,8 +104,8 @@ class Lockstep:
         groups: dict[str | None, dict[int, Cell]] = {None: {}}
         for number, cell in cells.items():
             named = cell.request.checkpoint
-            own = self._pipe.components.reference
-            groups.setdefault(None if named == own else named, {})[number] = cell
+            own = is_loaded(self._pipe.components, named)
+            groups.setdefault(None if own else named, {})[number] = cell
         return groups
 
     def _with(self, pipe: Pipeline, cells: Mapping[int, Cell]) -> Iterator[Progress]:

@@ -7,7 +7,7 @@ of a task side by side, as `sdnb.comparison.engine.Lockstep` does here.
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from importlib import import_module
 from math import ceil
 from threading import Lock
@@ -19,6 +19,8 @@ from sdnb.comparison.compare import Comparison, computed
 from sdnb.comparison.engine import Lockstep, Progress
 from sdnb.comparison.plan import NO_HOOKS, Cell, label, plan_fields
 from sdnb.errors import InvalidField, SdnbError
+from sdnb.models.loading import load_again
+from sdnb.models.recipe import Recipe
 from sdnb.pipeline import Pipeline, load
 from sdnb.request import JSON, GenerationRequest
 from sdnb.run import Run
@@ -49,7 +51,8 @@ def sweep(
     Parameters
     ----------
     pipe : Pipeline or str
-        The checkpoint's reference, or a pipeline for its reference: workers load their own.
+        The checkpoint's reference, or a pipeline: workers load their own, with the same VAE,
+        swapped parts, device and dtype (None: each the best it has), but none compiled.
     request : GenerationRequest or str
         A request, or its prompt.
     client : distributed.Client or str, optional
@@ -103,8 +106,8 @@ class Workers:
         self.runs: Mapping[int, Run] = {}
         self._pipe = pipe
         self._client = client
-        reference = pipe if isinstance(pipe, str) else pipe.components.reference
-        self._job = (uuid4().hex, reference, keep)
+        recipe = Recipe(reference=pipe) if isinstance(pipe, str) else pipe.components.recipe
+        self._job = (uuid4().hex, asdict(recipe), keep)
 
     def pipeline(self) -> Pipeline:
         """Give the checkpoint in this process, loaded when something asks for it."""
@@ -181,17 +184,17 @@ class Held:
     job: str = ""
     pipe: Pipeline | None = None
 
-    def pipeline(self, job: str, reference: str) -> Pipeline:
+    def pipeline(self, job: str, recipe: Recipe) -> Pipeline:
         """Return the job's pipeline, loaded at its first task."""
         with self.lock:
             if self.pipe is None or self.job != job:
                 self.pipe = None  # two checkpoints may be too large for the memory
-                self.pipe, self.job = load(reference), job
+                self.pipe, self.job = Pipeline(load_again(recipe)), job
             return self.pipe
 
 
 def compute_cells(
-    job: str, reference: str, keep: str, requests: Mapping[int, JSON]
+    job: str, how: Mapping[str, Any], keep: str, requests: Mapping[int, JSON]
 ) -> list[Progress]:
     """Compute requests side by side, on a worker; a cancelled task ends between two rounds.
 
@@ -199,6 +202,8 @@ def compute_cells(
     ----------
     job : str
         Tells sweeps apart.
+    how : mapping
+        The fields of a `Recipe`.
     """
     from distributed import Reschedule, get_worker
 
@@ -207,7 +212,7 @@ def compute_cells(
     task = worker.get_current_task()
     cells, refused = _read(requests)
     news = [Progress(failed=refused)] if refused else []
-    for each in Lockstep(held.pipeline(job, reference), keep).rounds(cells):
+    for each in Lockstep(held.pipeline(job, Recipe(**how)), keep).rounds(cells):
         if worker.state.tasks[task].state == "cancelled":
             raise Reschedule  # nobody waits for it; if somebody does again, another begins it
         news.append(each)

@@ -22,7 +22,9 @@ def swap_prompt(
 
     @cache
     def encoded(batch_size: int) -> Conditioning:
-        return encode_text(pipe.components, [prompt] * batch_size, clip_skip, syntax)
+        parts = pipe.components
+        embeddings = parts.embeddings.resolved((), [prompt], syntax)
+        return encode_text(parts, [prompt] * batch_size, clip_skip, syntax, embeddings)
 
     def swapped(event: ModelEvent) -> ModelEvent | None:
         if event.index < at:

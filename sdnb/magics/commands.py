@@ -253,6 +253,7 @@ def _defaults_of(session: Session) -> str:
     start = order.request.start
     image = "" if start == FromNoise() else "--image (a picture)"
     mask = "--mask (a picture)" if isinstance(start, Inpaint) else ""
-    controls = [f"--control (a picture):{control}" for control in order.request.controls]
+    controls = [f"--control (a picture):{each}" for each in order.request.controls]
+    controls += [f"--ip-adapter (a picture):{each}" for each in order.request.ip_adapters]
     after = "" if order.after == "randomize" else f"--after {order.after}"
     return " ".join(filter(None, (flags, image, mask, *controls, after))) or "the built-in ones"

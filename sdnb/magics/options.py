@@ -13,6 +13,9 @@ from sdnb.magics.words import Word, quote
 from sdnb.request import GenerationRequest
 
 Options = dict[str, object]
+
+PICTURED = ("start", "controls", "ip_adapters")
+"""Fields of the request with pictures in them."""
 """Field of the request, ``mask``, ``outpaint``, ``after``, ``name`` or ``axes`` -> value."""
 
 
@@ -72,7 +75,7 @@ def format_flags(request: GenerationRequest, *, beside: GenerationRequest) -> st
     texts = []
     for field in dataclasses.fields(request):
         value = getattr(request, field.name)
-        if value == getattr(beside, field.name) or field.name in ("start", "controls"):
+        if value == getattr(beside, field.name) or field.name in PICTURED:
             continue
         parts = (value or [None]) if field.metadata["many"] else [value]
         texts += [f"{field.metadata['flag']} {quote(_written(part))}" for part in parts]

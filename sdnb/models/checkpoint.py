@@ -32,9 +32,9 @@ def locate(reference: str) -> Path:
     What the hub has is downloaded to its cache first. Raises `LoadError` or `UnknownName` where
     there is none.
     """
-    path = EMBEDDED.get(reference) or expanded(reference)
-    if is_checkpoint(path):
-        return path
+    if found := find_here(reference):
+        return found
+    path = expanded(reference)
     if path.exists():
         raise LoadError(
             "no checkpoint was found there.",
@@ -42,23 +42,34 @@ def locate(reference: str) -> Path:
             allowed=f"a folder with a model_index.json, or a file {', '.join(WEIGHTS)}",
             fix="name the file in it, or load tiny",
         )
-    there = [each for folder in model_folders() for each in checkpoints_in(folder)]
-    # of two with one name the first folder's is meant, and a pickle last
-    named: dict[str, Path] = {}
-    for each in sorted(there, key=lambda found: found.suffix.lower() in PICKLES):
-        named.setdefault(each.name, each)
-        named.setdefault(name_of(each), each)
-    if found := named.get(reference):
-        return found
     match = REPOSITORY.fullmatch(reference)
     if match and path.suffix.lower() not in WEIGHTS:
         return download(match[1], match[2])
     raise UnknownName.among(
         "checkpoint",
         reference,
-        [*EMBEDDED, *map(name_of, there)],
+        [*EMBEDDED, *map(name_of, _in_model_folders())],
         fix="a path, a name in a model folder, or org/name of the hub",
     )
+
+
+def find_here(reference: str) -> Path | None:
+    """Return what a reference means on this machine; None for what only a hub may have."""
+    path = EMBEDDED.get(reference) or expanded(reference)
+    if is_checkpoint(path):
+        return path
+    if path.exists():
+        return None
+    # of two with one name the first folder's is meant, and a pickle last
+    named: dict[str, Path] = {}
+    for each in sorted(_in_model_folders(), key=lambda found: found.suffix.lower() in PICKLES):
+        named.setdefault(each.name, each)
+        named.setdefault(name_of(each), each)
+    return named.get(reference)
+
+
+def _in_model_folders() -> list[Path]:
+    return [each for folder in model_folders() for each in checkpoints_in(folder)]
 
 
 def name_of(path: Path) -> str:

@@ -9,8 +9,12 @@ import torch
 
 from sdnb.diffusion.noise_schedules import NoiseSchedule
 from sdnb.models.controlnet import ControlNets
+from sdnb.models.embeddings import Embeddings
+from sdnb.models.encoded import EncodedTexts
 from sdnb.models.families.family import Family, TextSpec
+from sdnb.models.ip_adapter import IPAdapters
 from sdnb.models.lora import Adapters
+from sdnb.models.recipe import Recipe
 
 # diffusers' and transformers' classes are only partly typed, and every family brings others.
 Network = Any
@@ -46,6 +50,8 @@ class Components:
 
     Parameters
     ----------
+    recipe : Recipe
+        How it was loaded.
     reference : str
         What it was loaded from.
     sha256 : str
@@ -66,6 +72,7 @@ class Components:
         The U-Net compiled, for questions that neither look inside it nor want gradients.
     """
 
+    recipe: Recipe
     reference: str
     sha256: str
     family: Family
@@ -93,9 +100,30 @@ class Components:
         return Adapters({"unet": self.unet, **texts})
 
     @cached_property
+    def embeddings(self) -> Embeddings:
+        """What prompts may name beside the words of the vocabulary."""
+        widths = {each.spec.folder: each.network.config.hidden_size for each in self.texts}
+        return Embeddings(widths, allow_pickle=self.recipe.allow_pickle)
+
+    @cached_property
+    def encoded(self) -> EncodedTexts:
+        """What the text encoders were asked before."""
+        return EncodedTexts([encoder.network for encoder in self.texts])
+
+    @cached_property
     def controlnets(self) -> ControlNets:
         """What steers the U-Net."""
         return ControlNets(self.unet, self.latent.factor)
+
+    @cached_property
+    def ip_adapters(self) -> IPAdapters:
+        """What shows pictures to the U-Net beside the text."""
+        return IPAdapters(self.unet, is_small=self.words is not None)
+
+    @cached_property
+    def is_told_guidance(self) -> bool:
+        """Whether the U-Net is told the guidance, and gives a guided answer to the text alone."""
+        return self.unet.config.time_cond_proj_dim is not None
 
     @cached_property
     def dtype(self) -> torch.dtype:

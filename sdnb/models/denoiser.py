@@ -10,12 +10,14 @@ from dataclasses import dataclass, replace
 from math import lcm
 
 import torch
+from diffusers.models.embeddings import get_timestep_embedding
 from jaxtyping import Float
 from torch import Tensor
 
 from sdnb.conditioning import Branches, Conditioning
 from sdnb.control import Control
 from sdnb.diffusion.prediction import PREDICTIONS, input_scale
+from sdnb.ip_adapter import IPAdapter
 from sdnb.lora import Lora
 from sdnb.models.components import Components, Network
 from sdnb.shapes import Latents
@@ -46,6 +48,10 @@ class Question:
         What the network wears meanwhile, as `Adapters.resolved` returns it.
     controls : tuple of Control
         What steers it, as `ControlNets.resolved` returns it.
+    ip_adapters : tuple of IPAdapter
+        What it is shown beside the text, as `IPAdapters.resolved` returns it.
+    cfg_scale : float
+        The guidance, for networks that are told it.
     """
 
     x: Latents
@@ -57,6 +63,8 @@ class Question:
     watch: "Inside" = unwatched
     loras: tuple[Lora, ...] = ()
     controls: tuple[Control, ...] = ()
+    ip_adapters: tuple[IPAdapter, ...] = ()
+    cfg_scale: float = 1.0
 
     @property
     def rows(self) -> Mapping[str, slice]:
@@ -113,9 +121,14 @@ class Denoiser:
         }
         shown, t = (x * input_scale(sigma)).to(dtype), t.flatten()
         steering = self.components.controlnets.residuals(first.controls, shown, t, told)
+        guided = self._told_guidance(asked, rows)
+        adapters = self.components.ip_adapters
+        rows_of = [(name, count) for (_, name, _), count in zip(asked, rows, strict=True)]
+        told |= adapters.told(first.ip_adapters, embeds.to(dtype), rows_of)
         wearing = self.components.adapters.in_unet(first.loras)
-        with wearing, first.taps(network, first), first.watch(network, first):
-            output = network(_beside(shown, asked), t, **told, **steering).sample
+        looking = adapters.worn(first.ip_adapters)
+        with wearing, looking, first.taps(network, first), first.watch(network, first):
+            output = network(_beside(shown, asked), t, **told, **guided, **steering).sample
         if network is self.components.compiled:
             output = output.clone()  # the next call writes over the answer of this one
         eps = PREDICTIONS[self.components.prediction](output.to(x.dtype), x, sigma)
@@ -125,7 +138,7 @@ class Denoiser:
     def _network(self, question: Question) -> Network:
         """Return the compiled U-Net where it will do: hooks inside it would silently not fire."""
         compiled = self.components.compiled
-        is_plain = question.is_watched or torch.is_grad_enabled()
+        is_plain = question.is_watched or torch.is_grad_enabled() or bool(question.ip_adapters)
         return self.components.unet if compiled is None or is_plain else compiled
 
     def _told_beside(
@@ -145,6 +158,20 @@ class Denoiser:
         told = {"text_embeds": pooled.to(self.components.dtype), "time_ids": torch.cat(columns, 1)}
         return {"added_cond_kwargs": told}
 
+    def _told_guidance(self, asked: Sequence[Asked], rows: Sequence[int]) -> dict[str, Tensor]:
+        """Return what networks that know the guidance are told of it, for each row.
+
+        Source: Luo et al. 2023 (arXiv:2310.04378), section 4.2: ``cfg_scale - 1`` in sines.
+        """
+        if not self.components.is_told_guidance:
+            return {}
+        width = self.components.unet.config.time_cond_proj_dim
+        scales = [question.cfg_scale - 1 for question, _, _ in asked]
+        each = torch.tensor(scales).repeat_interleave(torch.tensor(rows))
+        waves: Tensor = get_timestep_embedding(each, width, downscale_freq_shift=1, scale=1000)
+        parts = self.components
+        return {"timestep_cond": waves.to(parts.device, parts.dtype, non_blocking=True)}
+
     def _by_branch(self, question: Question) -> Answer:
         return {
             name: self.differentiable([replace(question, branches={name: cond})])[0][name]
@@ -154,7 +181,7 @@ class Denoiser:
 
 def _can_share_a_call(questions: Sequence[Question]) -> bool:
     is_watched = any(question.is_watched for question in questions)
-    worn = {(question.loras, question.controls) for question in questions}
+    worn = {(each.loras, each.controls, each.ip_adapters) for each in questions}
     return not is_watched and len(worn) == 1
 
 

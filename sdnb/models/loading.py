@@ -22,6 +22,7 @@ from sdnb.models.contents import Contents
 from sdnb.models.families.family import Family
 from sdnb.models.folder import read_folder, read_texts_folder, read_vae_folder
 from sdnb.models.hashing import hash_checkpoint
+from sdnb.models.recipe import Recipe
 from sdnb.models.single_file import read_file, read_texts, read_vae
 from sdnb.models.training_noise import SETTINGS, noise_of
 
@@ -46,7 +47,7 @@ def load_components(
         ``"cuda"``, ``"mps"`` or ``"cpu"``, and ``"float16"``, ``"bfloat16"`` or ``"float32"``
         for the U-Net; None: the best that there is.
     allow_pickle : bool
-        Whether tensors may be read out of a pickle.
+        Whether tensors may be read out of a pickle; of embeddings too.
 
     Raises `LoadError`, saying which part is missing or broken.
     """
@@ -61,8 +62,25 @@ def load_components(
         if vae is not None:
             other = load_vae(vae, contents.family, allow_pickle=allow_pickle)
             contents = replace(contents, vae=other)
-    components = _components(reference, path, contents, where)
+    recipe = Recipe(
+        reference=reference, vae=vae, device=device, dtype=dtype, allow_pickle=allow_pickle
+    )
+    components = _components(recipe, path, contents, where)
     return components if vae is None else _marked(components, vae=vae)
+
+
+def load_again(recipe: Recipe) -> Components:
+    """Load what was loaded before, here or in another process."""
+    components = load_components(
+        recipe.reference,
+        vae=recipe.vae,
+        device=recipe.device,
+        dtype=recipe.dtype,
+        allow_pickle=recipe.allow_pickle,
+    )
+    for swap in recipe.swaps:
+        components = swap_parts(components, **swap)
+    return components
 
 
 def swap_parts(
@@ -97,9 +115,11 @@ def swap_parts(
     if scheduler is not None:
         changes["scheduler"] = {**components.scheduler, **scheduler}
         changes["noise_schedule"], changes["prediction"] = noise_of(changes["scheduler"])
-    swapped = replace(components, **changes)
+    parts = {"vae": vae, "text_encoders": text_encoders, "scheduler": scheduler}
+    recipe = replace(components.recipe, swaps=(*components.recipe.swaps, parts))
+    swapped = replace(components, recipe=recipe, **changes)
     _check_fit(swapped)
-    return _marked(swapped, vae=vae, text_encoders=text_encoders, scheduler=scheduler)
+    return _marked(swapped, **parts)
 
 
 def _marked(components: Components, **parts: object) -> Components:
@@ -137,25 +157,19 @@ def latent_spec(vae: Network) -> LatentSpec:
     )
 
 
-def _components(reference: str, path: Path, contents: Contents, device: torch.device) -> Components:
+def _components(recipe: Recipe, path: Path, contents: Contents, device: torch.device) -> Components:
     if contents.vae is None:
         raise LoadError(
             "this checkpoint brings no VAE.",
             given=str(path),
             allowed="a checkpoint with one, or one beside it",
-            fix=f'sdnb.load({reference!r}, vae="the file of one for {contents.family.name}")',
-        )
-    if contents.unet.config.time_cond_proj_dim is not None:
-        raise LoadError(
-            "this network is told the guidance as a number of its own, which sdnb does not run.",
-            given=str(path),
-            allowed="networks that are guided by two answers, or by none",
-            fix="take the LCM as a LoRA of its base model, or watch it with sdnb.observe",
+            fix=f"sdnb.load({recipe.reference!r}, vae=...): one for {contents.family.name}",
         )
     noise_schedule, prediction = noise_of(contents.scheduler)
     latent = latent_spec(contents.vae)
     components = Components(
-        reference=reference,
+        recipe=recipe,
+        reference=recipe.reference,
         sha256=hash_checkpoint(path),
         family=contents.family,
         texts=tuple(_moved(encoder, device) for encoder in contents.texts),

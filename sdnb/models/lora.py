@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from weakref import ref
 
 import torch
 from torch import nn
@@ -32,7 +33,8 @@ Shares = tuple[tuple[Lora, float], ...]
 class Adapters:
     """The LoRAs of one checkpoint.
 
-    They are merged when a call needs them, and what was merged last is kept: a run merges once.
+    They are merged when a call needs them, and kept until the runs that wear some have ended: a
+    run merges once.
     Lanes with different LoRAs do so too, until they need more than `BUDGET`; then they merge
     again for each call, which takes about as long as the call.
     """
@@ -42,6 +44,21 @@ class Adapters:
         self._hashes: dict[tuple[Path, int, int], str] = {}
         self._files: dict[str, Mapping[Layer, Factors]] = {}
         self._merged: dict[tuple[tuple[str, ...], Shares], _Merged] = {}
+        self._wearers: set[ref[object]] = set()
+
+    def serve(self, wearer: object) -> None:
+        """Keep what is merged for as long as somebody may want it: until `dismiss`, or its end."""
+        self._wearers.add(ref(wearer, self._let_go))
+
+    def dismiss(self, wearer: object) -> None:
+        """Forget somebody who was served; with the last of them the merged weights go."""
+        if ref(wearer) in self._wearers:
+            self._let_go(ref(wearer))
+
+    def _let_go(self, wearer: "ref[object]") -> None:
+        self._wearers.discard(wearer)
+        if not self._wearers:
+            self._merged = {}  # another one: this may happen in any thread, at any time
 
     def resolved(self, loras: Sequence[Lora]) -> tuple[Lora, ...]:
         """Read LoRAs and return them with their hashes.

@@ -4,13 +4,15 @@ Text becomes vectors, noise is estimated (`sdnb.models.denoiser`), latents becom
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
 from itertools import accumulate
 
 import torch
 
 from sdnb.conditioning import Conditioning
+from sdnb.embedding import Embedding
 from sdnb.errors import ModelError, SdnbError
 from sdnb.lora import Lora
 from sdnb.models.components import Components
@@ -26,12 +28,20 @@ ROWS = 64
 
 @dataclass(frozen=True)
 class Encode:
-    """A wish for the vectors of some prompts, one for each image."""
+    """A wish for the vectors of a text, the same for each image of a batch."""
 
-    prompts: tuple[str, ...]
+    text: str
+    batch_size: int
     clip_skip: int
     syntax: str
     loras: tuple[Lora, ...] = ()
+    embeddings: tuple[Embedding, ...] = ()
+
+    @property
+    def decisive(self) -> Hashable:
+        """What decides the vectors of one image."""
+        worn = tuple((lora.sha256, lora.weights[1]) for lora in self.loras if lora.weights[1])
+        return self.text, self.clip_skip, self.syntax, worn, self.embeddings
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,13 +65,10 @@ class Networks:
     ----------
     row_limit : int
         The most rows of a U-Net call; halved whenever memory turns out to be too small.
-    texts : dict
-        What was encoded: each text once.
     """
 
     denoiser: Denoiser
     row_limit: int = ROWS
-    texts: dict[Encode, Conditioning] = field(default_factory=dict)
 
     def answer(self, asked: Sequence[Asked]) -> list[Told | SdnbError]:
         """Answer what was asked, in its order, in as few calls as fit.
@@ -91,15 +98,17 @@ class Networks:
         return self.denoiser.components
 
     def _encoded(self, wish: Encode) -> Conditioning | SdnbError:
-        if wish not in self.texts:
-            try:
-                with self.components.adapters.in_text(wish.loras):
-                    self.texts[wish] = encode_text(
-                        self.components, wish.prompts, wish.clip_skip, wish.syntax
-                    )
-            except SdnbError as error:
-                return error
-        return self.texts[wish]
+        try:
+            cond = self.components.encoded.of(wish.decisive, partial(self._encode, wish))
+        except SdnbError as error:
+            return error
+        return _repeated(cond, wish.batch_size)
+
+    def _encode(self, wish: Encode) -> Conditioning:
+        with self.components.adapters.in_text(wish.loras):
+            return encode_text(
+                self.components, [wish.text], wish.clip_skip, wish.syntax, wish.embeddings
+            )
 
     def _estimated(self, questions: Sequence[Question]) -> Replies:
         """Ask as much at once as fits: half as much whenever memory is too small."""
@@ -125,6 +134,12 @@ class Networks:
         return list(images.split([len(wish.latents) for wish in wishes]))
 
 
+def _repeated(cond: Conditioning, count: int) -> Conditioning:
+    """Give each image its own copy, which hooks may write to."""
+    pooled = None if cond.pooled is None else cond.pooled.repeat(count, 1)
+    return Conditioning(cond.embeds.repeat(count, 1, 1), pooled, cond.tokens * count)
+
+
 def _together(asked: Sequence[Asked]) -> Iterator[list[int]]:
     """Give the numbers of what can share a call."""
     groups: dict[object, list[int]] = defaultdict(list)
@@ -140,7 +155,8 @@ def _kind(asked: Asked) -> object:
             return Encode
         case Question():
             texts = frozenset(cond.embeds.shape[1:] for cond in asked.branches.values())
-            shared = Question, asked.x.shape[1:], texts, asked.loras, asked.controls
+            beside = asked.loras, asked.controls, asked.ip_adapters
+            shared = Question, asked.x.shape[1:], texts, beside
             return asked if asked.is_watched else shared
         case Decode():
             return Decode, asked.latents.shape[1:]

@@ -9,13 +9,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from sdnb.conditioning import Conditioning, Token
-from sdnb.errors import InvalidField
+from sdnb.embedding import Embedding, find_mentions
+from sdnb.errors import InvalidField, UnknownName
 from sdnb.models.components import Components, Network, TextEncoder, Tokenizer
-from sdnb.prompt import Piece, read_chunks
+from sdnb.models.embeddings import Learned, standing_in
+from sdnb.prompt import Piece, read_runs
 from sdnb.shapes import Embeds, Pooled
 
 Tokens = tuple[Token, ...]
@@ -23,12 +25,15 @@ Tokens = tuple[Token, ...]
 NOWHERE = (0, 0)
 """Span of a mark that is no text."""
 
+NOTHING_LEARNED: Learned = {}
+
 
 def encode_text(
     components: Components,
     prompts: Sequence[str],
     clip_skip: int = 0,
     syntax: str = "comfyui",
+    embeddings: Sequence[Embedding] = (),
 ) -> Conditioning:
     """Encode one prompt for each image.
 
@@ -40,6 +45,8 @@ def encode_text(
         How many of the encoder's last layers are left out.
     syntax : str
         What brackets mean: one of `sdnb.prompt.SYNTAXES`.
+    embeddings : sequence of Embedding
+        Those that the prompts name, as `Embeddings.resolved` returns them.
 
     Returns
     -------
@@ -48,15 +55,23 @@ def encode_text(
         several encoders side by side along D. ``pooled`` is the last encoder's summary of the
         first chunk. The tokens are the first encoder's: all share a vocabulary.
     """
-    read = [_read(encoder, prompts, clip_skip, syntax) for encoder in components.texts]
+    read = [
+        _read(encoder, tokenize(encoder, prompts, syntax, learned), clip_skip, syntax, learned)
+        for encoder in components.texts
+        for learned in [components.embeddings.learned(embeddings, encoder.spec.folder)]
+    ]
     embeds = torch.cat([each.embeds for each in read], dim=-1)
     return Conditioning(embeds, read[-1].pooled, read[0].tokens)
 
 
 def _read(
-    encoder: TextEncoder, prompts: Sequence[str], clip_skip: int, syntax: str
+    encoder: TextEncoder,
+    rows: tuple[Tokens, ...],
+    clip_skip: int,
+    syntax: str,
+    learned: Learned,
 ) -> Conditioning:
-    """Encode prompts with one of the text encoders."""
+    """Encode the tokens of prompts with one of the text encoders."""
     layers = encoder.network.config.num_hidden_layers - encoder.spec.skipped
     if clip_skip >= layers:
         raise InvalidField(
@@ -64,24 +79,26 @@ def _read(
             given=clip_skip,
             allowed=f"0 … {layers - 1}",
         )
-    rows = tokenize(encoder, prompts, syntax)
-    ids = torch.tensor([[token.id for token in tokens] for tokens in rows])
     room = encoder.tokenizer.model_max_length
-    embeds, pooled = _vectors(encoder, ids.reshape(-1, room), clip_skip)
-    weights = torch.tensor([[token.weight for token in tokens] for tokens in rows])
+    chunks = [tokens[i : i + room] for tokens in rows for i in range(0, len(tokens), room)]
+    embeds, pooled = _vectors(encoder, chunks, clip_skip, learned)
+    weights = torch.tensor([[token.weight for token in tokens] for tokens in chunks])
     if not bool((weights == 1).all()):
-        weights = weights.reshape(-1, room, 1).to(embeds)
-        embeds = WEIGHINGS[syntax](encoder, embeds, weights, clip_skip)
-    chunks = ids.shape[1] // room
-    return Conditioning(embeds.unflatten(0, (-1, chunks)).flatten(1, 2), pooled[::chunks], rows)
+        embeds = WEIGHINGS[syntax](encoder, embeds, weights[..., None].to(embeds), clip_skip)
+    count = len(chunks) // len(rows)
+    return Conditioning(embeds.unflatten(0, (-1, count)).flatten(1, 2), pooled[::count], rows)
 
 
 def _vectors(
-    encoder: TextEncoder, ids: Int[Tensor, "N L"], clip_skip: int
+    encoder: TextEncoder,
+    chunks: Sequence[Sequence[Token]],
+    clip_skip: int,
+    learned: Learned = NOTHING_LEARNED,
 ) -> tuple[Embeds, Pooled]:
     """Ask a text encoder about some chunks."""
     network, spec = encoder.network, encoder.spec
-    with torch.no_grad():
+    ids = torch.tensor([[max(token.id, 0) for token in tokens] for tokens in chunks])
+    with torch.no_grad(), standing_in(network, chunks, learned):
         output = network(ids.to(network.device), output_hidden_states=True)
     embeds = output.hidden_states[-1 - spec.skipped - clip_skip]
     if spec.is_normed:
@@ -96,8 +113,7 @@ def from_nothing(
     encoder: TextEncoder, embeds: Embeds, weights: Float[Tensor, "N L 1"], clip_skip: int
 ) -> Embeds:
     """Move each vector away from the one that no text at all has there: ComfyUI's meaning."""
-    ids = torch.tensor([[token.id for token in _padded(encoder, [])]])
-    nothing, _ = _vectors(encoder, ids, clip_skip)
+    nothing, _ = _vectors(encoder, [_padded(encoder, [])], clip_skip)
     return nothing + weights * (embeds - nothing)
 
 
@@ -113,10 +129,13 @@ WEIGHINGS = {"comfyui": from_nothing, "a1111": from_zero}
 
 
 def tokenize(
-    encoder: TextEncoder, prompts: Sequence[str], syntax: str = "comfyui"
+    encoder: TextEncoder,
+    prompts: Sequence[str],
+    syntax: str = "comfyui",
+    learned: Learned = NOTHING_LEARNED,
 ) -> tuple[Tokens, ...]:
     """Split prompts into an encoder's tokens: as many chunks of 77 for each, with their marks."""
-    parted = [_chunks(encoder.tokenizer, prompt, syntax) for prompt in prompts]
+    parted = [_chunks(encoder.tokenizer, prompt, syntax, learned) for prompt in prompts]
     count = max(map(len, parted), default=1)
     return tuple(
         tuple(
@@ -128,14 +147,14 @@ def tokenize(
     )
 
 
-def _chunks(tokenizer: Tokenizer, prompt: str, syntax: str) -> list[list[Token]]:
+def _chunks(tokenizer: Tokenizer, prompt: str, syntax: str, learned: Learned) -> list[list[Token]]:
     """Part a prompt's tokens; a word begins a new chunk where it would be cut, if it fits there."""
     room = tokenizer.model_max_length - 2
     chunks: list[list[Token]] = []
-    for pieces in read_chunks(prompt, syntax):
+    for runs in read_runs(prompt, syntax):
         chunks.append([])
-        runs = _touching(prompt, pieces)
-        for word in _words(chain.from_iterable(_tokens(tokenizer, run) for run in runs)):
+        tokens = (_tokens(tokenizer, run, syntax, learned) for run in runs)
+        for word in _words(chain.from_iterable(tokens)):
             if len(chunks[-1]) + len(word) > room and len(word) <= room:
                 chunks.append([])
             for token in word:
@@ -145,33 +164,38 @@ def _chunks(tokenizer: Tokenizer, prompt: str, syntax: str) -> list[list[Token]]
     return chunks
 
 
-def _touching(prompt: str, pieces: Sequence[Piece]) -> list[list[Piece]]:
-    """Gather pieces of one weight that have nothing between them but a dropped backslash."""
-    runs: list[list[Piece]] = []
-    end = 0
-    for piece in pieces:
-        touches = prompt[end : piece.start] in ("", "\\")
-        if runs and touches and piece.weight == runs[-1][-1].weight:
-            runs[-1].append(piece)
-        else:
-            runs.append([piece])
-        end = piece.start + len(piece.text)
-    return runs
-
-
-def _tokens(tokenizer: Tokenizer, pieces: Sequence[Piece]) -> Iterator[Token]:
+def _tokens(
+    tokenizer: Tokenizer, pieces: Sequence[Piece], syntax: str, learned: Learned
+) -> Iterator[Token]:
     """Give the tokens of pieces of one weight, with their places in the prompt.
 
     They are read together, as the same text without backslashes would be.
     """
     text = "".join(piece.text for piece in pieces)
     places = [piece.start + i for piece in pieces for i in range(len(piece.text))]
+    begin = 0
+    for mention in find_mentions(text, syntax, learned):
+        UnknownName.check("embedding", mention.name, learned, "name it to the run: --embedding")
+        yield from _plain_tokens(tokenizer, text[begin : mention.start], places[begin:], pieces[0])
+        begin = mention.end
+        span = places[mention.start], places[mention.end - 1] + 1
+        count = len(learned[mention.name])
+        for i in range(count):
+            end = "</w>" if i == count - 1 else ""  # it is one word
+            which, piece = (mention.name, i), text[mention.start : mention.end]
+            yield Token(-1, f"{mention.name}{end}", span, pieces[0].weight, piece, which)
+    yield from _plain_tokens(tokenizer, text[begin:], places[begin:], pieces[0])
+
+
+def _plain_tokens(
+    tokenizer: Tokenizer, text: str, places: Sequence[int], piece: Piece
+) -> Iterator[Token]:
     encoded = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
     ids = encoded["input_ids"]
     names = tokenizer.convert_ids_to_tokens(ids)
     for id, name, (start, end) in zip(ids, names, encoded["offset_mapping"], strict=True):
         span = (places[start], places[end - 1] + 1) if end > start else NOWHERE
-        yield Token(id, name, span, pieces[0].weight, text[start:end])
+        yield Token(id, name, span, piece.weight, text[start:end])
 
 
 def _words(tokens: Iterable[Token]) -> Iterator[list[Token]]:
@@ -198,10 +222,22 @@ def _padded(encoder: TextEncoder, tokens: Sequence[Token]) -> list[Token]:
     return [*begun, *padding]
 
 
-def unknown_words(components: Components, prompt: str, syntax: str = "comfyui") -> tuple[str, ...]:
+def unknown_words(
+    components: Components,
+    prompt: str,
+    syntax: str = "comfyui",
+    embeddings: Sequence[Embedding] = (),
+) -> tuple[str, ...]:
     """Return the words of a prompt that a small model has never seen, in their order."""
     if components.words is None:
         return ()
-    said = " ".join(piece.text for chunk in read_chunks(prompt, syntax) for piece in chunk)
-    words = dict.fromkeys(re.findall(r"[^\W\d_]+", said.lower()))
+    learned = [each.name for each in embeddings]
+    said = []
+    for run in chain.from_iterable(read_runs(prompt, syntax)):
+        text, begin = "".join(piece.text for piece in run), 0
+        for mention in find_mentions(text, syntax, learned):
+            said.append(text[begin : mention.start])
+            begin = mention.end
+        said.append(text[begin:])
+    words = dict.fromkeys(re.findall(r"[^\W\d_]+", " ".join(said).lower()))
     return tuple(word for word in words if word not in components.words)

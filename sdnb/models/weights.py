@@ -22,6 +22,9 @@ from sdnb.models.original_names import Source, Sources
 
 PICKLES = (".ckpt", ".pt", ".pth", ".bin")
 
+WITHIN = ("state_dict", "string_to_param")
+"""Where pickles of checkpoints and of embeddings have their tensors, beside what is none."""
+
 BROKEN = (
     SafetensorError,
     OSError,
@@ -160,7 +163,9 @@ def _unpickled(path: Path, *, is_allowed: bool) -> Weights:
         ) from error
     except Exception as error:  # whatever a broken file raises
         raise _broken(path, error) from error
-    content = content.get("state_dict", content) if isinstance(content, dict) else {}
+    content = content if isinstance(content, dict) else {}
+    inner = next((content[key] for key in WITHIN if key in content), content)
+    content = inner if isinstance(inner, dict) else {}
     tensors = {name: value for name, value in content.items() if isinstance(value, Tensor)}
     shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
     return Weights(path, shapes, {}, tensors.__getitem__)

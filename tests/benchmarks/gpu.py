@@ -17,6 +17,7 @@ from diffusers import EulerDiscreteScheduler
 from sdnb.models.components import Components, TextEncoder
 from sdnb.models.families import FAMILIES
 from sdnb.models.loading import latent_spec
+from sdnb.models.recipe import Recipe
 from sdnb.models.training_noise import noise_of
 from sdnb.pipeline import Pipeline
 from tests.benchmarks.contest import PROMPT, STEPS, ratio, take_turns
@@ -52,6 +53,7 @@ def components_of(theirs, family_name: str) -> Components:
     noise_schedule, prediction = noise_of(theirs.scheduler.config)
     latent = latent_spec(theirs.vae)
     return Components(
+        recipe=Recipe(reference=family_name),
         reference=family_name,
         sha256="",
         family=family,

@@ -169,9 +169,11 @@ def test_cells_to_come_are_shown_as_such(pipe):
 
 
 def test_other_checkpoints_are_computed_with_their_own_networks(pipe, tmp_path):
-    # given: the embedded model under another name, and one that is not there
+    # given: the embedded model with another hash, and one that is not there
     other, missing = tmp_path / "other", tmp_path / "missing"
     copytree(TINY, other)
+    config = other / "scheduler" / "scheduler_config.json"
+    config.write_text(config.read_text() + "\n")
     # when
     comparison = sdnb.compare(
         pipe, PROMPT, seed=7, steps=2, checkpoint=["tiny", str(other), str(missing)]

@@ -9,6 +9,7 @@ from time import monotonic, sleep
 
 import dask
 import pytest
+import torch
 from distributed import Client, LocalCluster
 
 import sdnb
@@ -104,13 +105,28 @@ def test_every_cell_is_its_lone_run_and_each_is_computed_once(pipe, client):
     assert is_soon(lambda: is_idle(client))
 
 
+def test_workers_load_what_this_process_loaded_swapped_parts_and_dtype_too(client):
+    # given
+    pipe = sdnb.load("tiny", vae="tiny", dtype="bfloat16")
+    pipe = pipe.swapped(scheduler={"beta_end": 0.014}).swapped(text_encoders="tiny")
+
+    # when
+    comparison = sdnb.sweep(pipe, PROMPT, client=client, seed=[1, 2], steps=1, **SMALL)
+
+    # then
+    for result in comparison.results:
+        alone = pipe.run(result.request)
+        assert torch.equal(result.latents, alone.latents)
+        assert result.checkpoint_sha256 == alone.checkpoint_sha256
+
+
 def test_a_worker_loads_the_checkpoint_once_for_a_sweep(client, one_by_one):
     # given
     def count_loads():
         from sdnb.comparison import sweep
 
-        load, loads = sweep.load, []
-        sweep.load = lambda reference: loads.append(reference) or load(reference)
+        load, loads = sweep.load_again, []
+        sweep.load_again = lambda recipe: loads.append(recipe.reference) or load(recipe)
         sweep.loads = loads
 
     def loads():
@@ -205,15 +221,15 @@ def test_a_worker_that_cannot_compute_is_said_at_its_cells(client, error):
     def break_loading():
         from sdnb.comparison import sweep
 
-        def load(_reference):
+        def load(_recipe):
             raise error
 
-        sweep.mended, sweep.load = sweep.load, load
+        sweep.mended, sweep.load_again = sweep.load_again, load
 
     def mend_loading():
         from sdnb.comparison import sweep
 
-        sweep.load = sweep.mended
+        sweep.load_again = sweep.mended
 
     client.run(break_loading)
 

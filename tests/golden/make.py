@@ -10,8 +10,10 @@ from PIL import Image
 from sdnb import png
 from sdnb.choice import Choice
 from sdnb.control import Control
+from sdnb.embedding import Embedding
 from sdnb.hires import Hires
 from sdnb.hook_use import HookUse
+from sdnb.ip_adapter import IPAdapter
 from sdnb.lora import Lora
 from sdnb.magics.commands import usages
 from sdnb.magics.help import overview
@@ -37,9 +39,11 @@ REQUEST = GenerationRequest(
     start=Inpaint(Picture(PIXEL), Picture(PIXEL)),
     hires=Hires(scale=1.5, denoise=0.4, steps=10, upscale="latent"),
     loras=(Lora("a/style.safetensors", 0.8, 0.5, "ab" * 32), Lora("ink")),
+    embeddings=(Embedding("neg", "ef" * 32), Embedding("a/pos.safetensors")),
     controls=(
         Control(picture=Picture(PIXEL), reference="depth", weight=0.7, end=0.5, sha256="cd" * 32),
     ),
+    ip_adapters=(IPAdapter(picture=Picture(PIXEL), reference="plus", weight=0.6, begin=0.25),),
     checkpoint="tiny",
     clip_skip=1,
     syntax="plain",

@@ -35,7 +35,8 @@ def test_what_was_saved_once_is_read_for_ever() -> None:
     # when
     request = GenerationRequest.from_json(values["request"])
     # then
-    assert request == REQUEST.changed(hires=None, loras=(), controls=())  # they came later
+    later = {"hires": None, "loras": (), "embeddings": (), "controls": (), "ip_adapters": ()}
+    assert request == REQUEST.changed(**later)
 
 
 def test_what_was_saved_once_is_never_written_anew(made: Path) -> None:

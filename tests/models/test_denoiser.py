@@ -56,6 +56,7 @@ def test_a_network_that_predicts_velocity_is_understood(pipe):
 
     class Velocity(torch.nn.Module):
         dtype = torch.float32
+        config = pipe.components.unet.config
 
         def forward(self, x, _t, **_text):
             v = (eps - sigma * x0) / (1 + sigma**2) ** 0.5

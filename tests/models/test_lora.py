@@ -1,5 +1,6 @@
 """LoRAs change what the networks answer, and leave no trace in them."""
 
+import gc
 from dataclasses import replace
 from pathlib import Path
 
@@ -296,3 +297,39 @@ def test_a_branch_may_change_the_lora(pipe, lora):
     # then
     assert torch.equal(same.latents, result.latents)
     assert not torch.equal(other.latents, result.latents)
+
+
+def test_merged_weights_go_with_the_last_run_that_wears_them(pipe, lora):
+    # given
+    adapters = pipe.components.adapters
+    fields = {"seed": 3, "steps": 2, "width": 64, "height": 64, "loras": (lora,)}
+
+    # when
+    runs = [pipe.start(PROMPT, **fields) for _ in range(4)]
+    kept = []
+    for run in runs:
+        run.step()
+    runs[0].finish()
+    kept.append(bool(adapters._merged))
+    runs[1].cancel()
+    runs[1].finish()
+    kept.append(bool(adapters._merged))
+    run = None
+    runs[2:3] = []
+    gc.collect()
+    kept.append(bool(adapters._merged))
+    runs[-1].finish()
+
+    # then
+    assert kept == [True] * 3
+    assert not adapters._merged
+    assert not adapters._wearers
+
+
+def test_a_run_that_fails_lets_go_of_merged_weights(pipe, lora):
+    def fail(_event):
+        raise ValueError("on purpose")
+
+    with pytest.raises(sdnb.SdnbError):
+        draw(pipe, lora, hooks=Hooks(on_step=(fail,)))
+    assert not pipe.components.adapters._merged

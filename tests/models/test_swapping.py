@@ -1,7 +1,5 @@
 """Parts of a loaded checkpoint, swapped for others; the loaded one stays as it is."""
 
-import json
-
 import pytest
 import torch
 from diffusers import AutoencoderKL
@@ -116,15 +114,3 @@ def test_a_setting_of_the_noise_that_cannot_be_is_refused(first, scheduler):
 def test_an_unknown_prediction_is_refused(first):
     with pytest.raises(LoadError, match="strange"):
         first.swapped(scheduler={"prediction_type": "strange"})
-
-
-def test_a_network_that_is_told_the_guidance_is_refused(paths, tmp_path):
-    # given
-    config = json.loads((paths / "sd1" / "unet" / "config.json").read_text())
-    made = make(BUILDS["sd1"])
-    made.unet = type(made.unet)(**{**config, "time_cond_proj_dim": 8})
-    made.save_pretrained(tmp_path)
-
-    # then
-    with pytest.raises(LoadError, match="guidance"):
-        sdnb.load(str(tmp_path))

@@ -17,6 +17,8 @@ PIPELINES = {
     "StableDiffusionPipeline": (SD1, SD2),
     "StableDiffusionImg2ImgPipeline": (SD1, SD2),
     "StableDiffusionInpaintPipeline": (SD1, SD2),
+    "LatentConsistencyModelPipeline": (SD1, SD2),
+    "LatentConsistencyModelImg2ImgPipeline": (SD1, SD2),
     "StableDiffusionXLPipeline": (SDXL,),
     "StableDiffusionXLImg2ImgPipeline": (SDXL, SDXL_REFINER),
     "StableDiffusionXLInpaintPipeline": (SDXL,),

@@ -1,0 +1,136 @@
+"""Textual inversions: vectors that stand in a text where the vocabulary has no word.
+
+Source: Gal et al. 2022 (arXiv:2208.01618). Files are read in `sdnb.models.embedding_file`; what
+prompts call them is in `sdnb.embedding`.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from sdnb.conditioning import Token
+from sdnb.embedding import Embedding, find_mentions
+from sdnb.errors import LoadError
+from sdnb.models.embedding_file import (
+    Vectors,
+    list_embeddings,
+    locate_embedding,
+    read_embedding,
+)
+from sdnb.models.hashing import hash_checkpoint
+from sdnb.prompt import every_text, read_runs
+
+Learned = Mapping[str, Vectors]
+"""What prompts call an embedding -> its vectors for one text encoder."""
+
+FILES = 64
+"""How many embeddings stay in memory: those used last; of some kilobytes each."""
+
+
+class Embeddings:
+    """The textual inversions of one checkpoint.
+
+    Parameters
+    ----------
+    widths : mapping
+        Text encoder -> values of its vectors.
+    allow_pickle : bool
+        Whether tensors may be read out of pickles.
+    """
+
+    def __init__(self, widths: Mapping[str, int], *, allow_pickle: bool = False) -> None:
+        self._widths = widths
+        self._allow_pickle = allow_pickle
+        self._files: dict[str, Mapping[str, Vectors]] = {}
+
+    def resolved(
+        self, given: Sequence[Embedding], prompts: Iterable[str], syntax: str
+    ) -> tuple[Embedding, ...]:
+        """Read the embeddings that prompts name, and return them with their hashes.
+
+        ``given`` are known by the names of their files; others are looked for in model folders.
+
+        Raises `LoadError` for one that is missing, broken or made for other networks, and for one
+        that is not the file any more that its hash was taken of.
+        """
+        known = {name: each for each in reversed(given) for name in (each.name, each.reference)}
+        if syntax == "a1111":
+            listed = {Path(name).name: Embedding(Path(name).name) for name in list_embeddings()}
+            known = listed | {each.name: each for each in given}
+        names = [
+            mention.name
+            for prompt in prompts
+            for text in every_text(prompt, syntax)
+            for run in chain.from_iterable(read_runs(text, syntax))
+            for mention in find_mentions("".join(piece.text for piece in run), syntax, known)
+        ]
+        named = dict.fromkeys(known.get(name) or Embedding(name) for name in names)
+        return tuple(self._resolved(each) for each in named)
+
+    def learned(self, embeddings: Sequence[Embedding], encoder: str) -> Learned:
+        """Return the vectors of resolved embeddings for one text encoder."""
+        vectors = {each: self._read(each)[encoder] for each in embeddings}
+        return {
+            **{each.name: vectors[each] for each in embeddings},
+            **{each.reference: vectors[each] for each in embeddings},
+        }
+
+    def _resolved(self, embedding: Embedding) -> Embedding:
+        resolved = replace(embedding, sha256=_located(embedding)[1])
+        self._read(resolved)
+        return resolved
+
+    def _read(self, embedding: Embedding) -> Mapping[str, Vectors]:
+        vectors = self._files.pop(embedding.sha256, None)
+        if vectors is None:  # or others have taken its place
+            path, _ = _located(embedding)
+            vectors = read_embedding(path, self._widths, allow_pickle=self._allow_pickle)
+        self._files[embedding.sha256] = vectors
+        for old in [*self._files][:-FILES]:
+            del self._files[old]
+        return vectors
+
+
+def _located(embedding: Embedding) -> tuple[Path, str]:
+    path = locate_embedding(embedding.reference)
+    sha256 = hash_checkpoint(path)
+    if embedding.sha256 not in ("", sha256):
+        raise LoadError(
+            "this embedding is another file than the one that the request was drawn with.",
+            given=f"{path}: {sha256[:12]}",
+            allowed=f"the file with the hash {embedding.sha256[:12]}",
+            fix=f"put that file there, or take this one: embeddings=({embedding.reference!r},)",
+        )
+    return path, sha256
+
+
+@contextmanager
+def standing_in(
+    network: Any,  # transformers' text encoders are only partly typed
+    chunks: Sequence[Sequence[Token]],
+    learned: Learned,
+) -> Iterator[None]:
+    """Let learned vectors stand where tokens name them, for a call of a text encoder."""
+    named = [[token.learned for token in tokens] for tokens in chunks]
+    vectors = [learned[which[0]][which[1]] for row in named for which in row if which is not None]
+    if not vectors:
+        yield
+        return
+    where = torch.tensor([[which is not None for which in row] for row in named])
+
+    def stand_in(_module: object, _given: object, output: Tensor) -> Tensor:
+        output = output.clone()
+        output[where.to(output.device)] = torch.stack(vectors).to(output)
+        return output
+
+    handle = network.get_input_embeddings().register_forward_hook(stand_in)
+    try:
+        yield
+    finally:
+        handle.remove()
