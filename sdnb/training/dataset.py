@@ -18,7 +18,7 @@ from torch import Tensor
 
 from sdnb.training.world import SIDE, Scene, draw, is_held_out, sample_scene
 
-SINGLE_SHARE = 0.35
+SINGLE_SHARE = 0.4
 """Share of scenes with one thing in the U-Net's training: pairs have more to be learned."""
 
 CHUNK = 500

@@ -30,7 +30,7 @@ TIMESTEPS = 1000
 BETAS = (0.00085, 0.012)
 """Ends of Stable Diffusion's scaled-linear schedule."""
 
-LOG_SIGMA = (1.0, 1.2)
+LOG_SIGMA = (0.8, 1.2)
 """Mean and deviation of the logarithms of the sigmas that are trained.
 
 Up to sigma = 3 the noised latents themselves tell kind and background; text decides above.
