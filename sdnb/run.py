@@ -24,6 +24,7 @@ from sdnb.models.vae import decode_latents, to_pil
 from sdnb.notices import notices
 from sdnb.passes import Passes
 from sdnb.past import Past
+from sdnb.picture_file import BATCHED
 from sdnb.request import GenerationRequest
 from sdnb.result import Decoder, Result, picture_row, quiet_line
 from sdnb.shapes import Latents
@@ -72,6 +73,7 @@ class Run:
         self._waiting: Asked | None = None  # asked, not yet answered: an interrupt came between
         self._held: Event | None = None
         self._cancelled = False
+        self._is_shared = False
         self._ended_by: Exception | None = None
         if request.loras:
             self._components.adapters.serve(self)
@@ -133,12 +135,14 @@ class Run:
                 return None
         return said
 
-    def tell(self, told: Told | SdnbError, seconds: float) -> None:
+    def tell(self, told: Told | SdnbError, seconds: float, *, is_shared: bool = False) -> None:
         """Answer what the run asked; ``seconds`` is its share of the time that took.
 
+        ``is_shared`` where other runs were answered by the same call: the last bits differ then.
         An error in place of an answer ends the run, and is raised.
         """
         self.seconds += seconds
+        self._is_shared |= is_shared
         with self._timed():
             self._say(told)
 
@@ -255,6 +259,7 @@ class Run:
             attention=None if attention is None else attention.attention(),
             parent=self._parent,
             checkpoint_sha256=self._components.sha256,
+            computed=self._computed(),
             decoder=self._decoder,
         )
 
@@ -278,6 +283,16 @@ class Run:
     @property
     def _components(self) -> Components:
         return self._denoiser.components
+
+    def _computed(self) -> dict[str, str]:
+        """Return what the last bits of a picture depend on, beside the libraries."""
+        parts = self._components
+        said = {
+            "device": str(parts.device),
+            "dtype": str(parts.dtype).removeprefix("torch."),
+            "threads": str(torch.get_num_threads()),
+        }
+        return {**said, BATCHED: "yes"} if self._is_shared else said
 
     def _clean(self) -> Latents:
         """Return the best clean latents so far: after the last step, those it led to."""

@@ -43,6 +43,7 @@ from sdnb.magics.measuring import (
 from sdnb.magics.options import format_flags, read_options
 from sdnb.magics.page import Page, aligned
 from sdnb.magics.parse import order_of
+from sdnb.magics.recalling import recall
 from sdnb.magics.session import Session
 from sdnb.magics.settings import write_settings
 from sdnb.magics.words import Word
@@ -108,7 +109,7 @@ def _models(words: Sequence[Word]) -> tuple[Sequence[Word], Path | None]:
 
 
 def save_result(call: Call) -> Page:
-    """Write the last pictures as PNG files that carry their request; a comparison as one."""
+    """Write the last pictures as files that carry their request; a comparison as one."""
     texts = _texts(call, "%sd save pictures")
     folder = texts[0] if texts else "pictures"
     latest, comparison = call.session.latest, call.session.comparison
@@ -166,7 +167,17 @@ COMMANDS: dict[str, Command] = {
         "[FLAGS] [--keep]",
         "defaults, and --models FOLDER; --keep: for later notebooks too",
     ),
-    "save": Command(save_result, "[FOLDER]", "the last pictures, as PNG with their request"),
+    "save": Command(
+        save_result,
+        "[FOLDER or FILE]",
+        "the last pictures, as PNG (.webp, .jpg) with their request",
+    ),
+    "recall": Command(
+        recall,
+        "FILE",
+        "how a picture was made; fills in the cell that draws it",
+        example="sdnb-7.png",
+    ),
     "schedules": Command(
         show_schedules, "[FLAGS]", "which noise levels schedules visit", SCHEDULES_FLAGS
     ),
