@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from sdnb.picture import Picture as Picture
     from sdnb.pipeline import Pipeline as Pipeline
     from sdnb.pipeline import load as load
+    from sdnb.records.history import history as history
     from sdnb.records.reading import read as read
     from sdnb.request import GenerationRequest as GenerationRequest
     from sdnb.result import Result as Result
@@ -65,6 +66,7 @@ _HOMES = {
     "Step": "diffusion.samplers.contract",
     "checkpoints": "models.library",
     "compare": "comparison.compare",
+    "history": "records.history",
     "hook": "events",
     "inspect": "comparison.microscope",
     "load": "pipeline",
@@ -84,7 +86,7 @@ _HOMES = {
 }
 
 # IPython calls the extension's two functions, nobody else
-__all__ = ["__version__", *(name for name in _HOMES if not name.endswith("_extension"))]
+__all__ = [name for name in _HOMES if not name.endswith("_extension")]
 
 
 # What a module holds has no common type.

@@ -6,9 +6,11 @@ inside is in `sdnb.lane`.
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from inspect import GEN_CLOSED, getgeneratorstate
 from time import perf_counter
 from typing import Any
+from uuid import uuid4
 
 import torch
 from PIL.Image import Image
@@ -58,6 +60,7 @@ class Run:
         past: Past | None = None,
         parent: tuple[str, int] | None = None,
         decoder: Callable[[], Decoder | None] | None = None,
+        remember: Callable[[Result], str] | None = None,
     ) -> None:
         self.request = request
         self.seconds = 0.0
@@ -66,14 +69,15 @@ class Run:
         self._waits = wait
         self._parent = parent
         self._decoder = decoder
+        self._remember = remember
+        self._id = uuid4().hex[:12]
         self._passes = Passes(
             denoiser, request, hooks, recorder=recorder, attention=attention, past=past
         )
         self._events = self._passes.events()
         self._waiting: Asked | None = None  # asked, not yet answered: an interrupt came between
         self._held: Event | None = None
-        self._cancelled = False
-        self._is_shared = False
+        self._cancelled = self._is_shared = False
         self._ended_by: Exception | None = None
         if request.loras:
             self._components.adapters.serve(self)
@@ -237,16 +241,16 @@ class Run:
 
         A run that was interrupted while its networks computed goes on where it was. One whose
         hook or sampler was interrupted, or failed, cannot: it raises what ended it. After
-        `cancel` either gives what there is.
+        `cancel` either gives what there is. What the history cannot keep says so in a notice.
         """
         for _ in self:
             continue
-        with self._turn(True):
-            watched = self._lane.attention is not None
-            said = notices(self._components, self.request, is_watched=watched)
         drawn, attention = self._lane.images, self._lane.attention
+        with self._turn(True):
+            said = notices(self._components, self.request, is_watched=attention is not None)
         images = self.preview() if drawn is None else to_pil(drawn)
-        return Result(
+        result = Result(
+            id=self._id,
             request=self._passes.request,
             latents=self._clean().cpu(),
             images=tuple(images),
@@ -259,9 +263,12 @@ class Run:
             attention=None if attention is None else attention.attention(),
             parent=self._parent,
             checkpoint_sha256=self._components.sha256,
-            computed=self._computed(),
+            computed=self._components.computing | ({BATCHED: "yes"} if self._is_shared else {}),
             decoder=self._decoder,
         )
+        if self._remember is None or not (why_not := self._remember(result)):
+            return result
+        return replace(result, notices=(*result.notices, why_not))
 
     def __repr__(self) -> str:
         """Where the run stands: ``<Run: step 3 of 20, sigma 9.2>``."""
@@ -283,16 +290,6 @@ class Run:
     @property
     def _components(self) -> Components:
         return self._denoiser.components
-
-    def _computed(self) -> dict[str, str]:
-        """Return what the last bits of a picture depend on, beside the libraries."""
-        parts = self._components
-        said = {
-            "device": str(parts.device),
-            "dtype": str(parts.dtype).removeprefix("torch."),
-            "threads": str(torch.get_num_threads()),
-        }
-        return {**said, BATCHED: "yes"} if self._is_shared else said
 
     def _clean(self) -> Latents:
         """Return the best clean latents so far: after the last step, those it led to."""

@@ -1,5 +1,6 @@
 """``%sd recall``: how a picture was made, and the next cell filled in to draw it."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from IPython.core.getipython import get_ipython
@@ -18,15 +19,29 @@ def recall(call: Call) -> "sdnb.records.recalled.Recalled":
     """Read a file, and write the cell that draws what it says."""
     texts = [word.text for word in call.words if not word.is_flag]
     if len(texts) != 1 or len(call.words) != 1:
-        raise misused("recall", call, "%sd recall FILE", "%sd recall sdnb-7.png")
+        raise misused(
+            "recall",
+            call,
+            "%sd recall FILE, or #7: number 7 of %sd history",
+            "%sd recall sdnb-7.png",
+        )
     from sdnb.records.reading import read
 
-    recalled = read(texts[0])
+    recalled = read(_path(texts[0]))
     cell = as_cell(recalled.request, call.session.defaults)
     shell = get_ipython()
     if shell is not None:
         shell.set_next_input(cell or f"{recalled.python}\nresult")
     return recalled
+
+
+def _path(text: str) -> "str | Path":
+    """Return a file's path; ``#7`` is the first picture of number 7 in the history."""
+    if not text.removeprefix("#").isdecimal() or not text.startswith("#"):
+        return text
+    from sdnb.records.history import history
+
+    return history.open(int(text[1:])).pictures[0].file
 
 
 def as_cell(request: GenerationRequest, defaults: Order) -> str:
