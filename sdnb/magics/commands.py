@@ -43,7 +43,7 @@ from sdnb.magics.measuring import (
 from sdnb.magics.options import format_flags, read_options
 from sdnb.magics.page import Page, aligned
 from sdnb.magics.parse import order_of
-from sdnb.magics.recalling import recall
+from sdnb.magics.recalling import RECALL_FLAGS, recall
 from sdnb.magics.remembering import HISTORY_FLAGS, show_history
 from sdnb.magics.session import Session
 from sdnb.magics.settings import write_settings
@@ -183,8 +183,9 @@ COMMANDS: dict[str, Command] = {
     ),
     "recall": Command(
         recall,
-        "FILE",
-        "how a picture was made; fills in the cell that draws it",
+        "FILE [FLAGS]",
+        "how a picture or workflow was made; fills in the cell that draws it",
+        RECALL_FLAGS,
         example="sdnb-7.png",
     ),
     "history": Command(

@@ -1,12 +1,13 @@
 """``%sd recall``: how a picture was made, and the next cell filled in to draw it."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from IPython.core.getipython import get_ipython
 
 from sdnb.errors import SdnbError
-from sdnb.magics.command import Call, misused
+from sdnb.magics.command import Call, CommandFlag, misused, read_flags
 from sdnb.magics.options import format_flags
 from sdnb.magics.parse import Order, parse_cell
 from sdnb.request import GenerationRequest
@@ -15,10 +16,19 @@ if TYPE_CHECKING:
     import sdnb.records.recalled
 
 
+RECALL_FLAGS = (
+    CommandFlag(
+        name="--folder",
+        takes="DIR",
+        help="where the input pictures are that a workflow names",
+        example="ComfyUI/input",
+    ),
+)
+
+
 def recall(call: Call) -> "sdnb.records.recalled.Recalled":
     """Read a file, and write the cell that draws what it says."""
-    texts = [word.text for word in call.words if not word.is_flag]
-    if len(texts) != 1 or len(call.words) != 1:
+    if not call.words or call.words[0].is_flag:
         raise misused(
             "recall",
             call,
@@ -27,7 +37,9 @@ def recall(call: Call) -> "sdnb.records.recalled.Recalled":
         )
     from sdnb.records.reading import read
 
-    recalled = read(_path(texts[0]))
+    flags = read_flags(replace(call, words=call.words[1:]), "recall", RECALL_FLAGS)
+    folder = str(flags["folder"]) if "folder" in flags else None
+    recalled = read(_path(call.words[0].text), folder=folder)
     cell = as_cell(recalled.request, call.session.defaults)
     shell = get_ipython()
     if shell is not None:

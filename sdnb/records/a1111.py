@@ -7,7 +7,6 @@ that was drawn on a GPU, noise inside a sampler's loop, and what extensions did.
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from math import isclose
 
 from sdnb.choice import Choice
@@ -17,6 +16,7 @@ from sdnb.lora import Lora
 from sdnb.models.lora_file import SHIPPED as SHIPPED_LORAS
 from sdnb.parameters_text import SAMPLER_NAMES, SCHEDULE_NAMES, UPSCALER_NAMES
 from sdnb.picture_file import unreadable
+from sdnb.records.draft import OWN_NOISE, Draft
 from sdnb.records.named_parts import bare_name, checkpoint_line, part_line
 from sdnb.records.recalled import Line, Recalled
 from sdnb.registry import SAMPLERS, SCHEDULES
@@ -29,7 +29,6 @@ _PAIR = re.compile(r'\s*(\w[\w /+.-]{0,60}?):\s*("(?:\\.|[^"\\])*"|[^,]*)(?:,|$)
 _TAG = re.compile(r"<(\w+):([^<>]*)>")
 _NEGATIVE = "Negative prompt:"
 _ON_A_GPU = "the start noise was drawn on a GPU; here it is the CPU's, as with RNG: CPU"
-_OWN_NOISE = "noise inside the loop is sdnb's own: the same kind of picture, not the same one"
 _SILENT = {
     *("Version", "Model hash", "VAE hash", "Hashes", "Lora hashes", "Batch size", "Batch pos"),
     *("Schedule type", "Hires steps", "Hires upscaler", "Hires resize", "First pass strength"),
@@ -46,49 +45,26 @@ _AUTOMATIC = {
 """What a sampler takes where the schedule is left to it; the others take ``normal``."""
 
 
-@dataclass
-class _Reading:
-    """A request as far as it was read, and what was said of it."""
-
-    path: str
-    request: GenerationRequest = field(default_factory=GenerationRequest)
-    lines: list[Line] = field(default_factory=list)
-
-    def take(self, what: str, theirs: str, fields: Mapping[str, object], why: str = "") -> None:
-        """Set fields of the request; what it does not take is said."""
-        try:
-            self.request = self.request.changed(**fields)
-        except SdnbError as error:
-            self.lines.append(Line(what=what, theirs=theirs, why=error.what))
-            return
-        ours = ", ".join(f"{name}={value}" for name, value in fields.items())
-        self.lines.append(Line(what=what, theirs=theirs, ours=ours, why=why))
-
-    def leave(self, what: str, theirs: str, why: str) -> None:
-        """Say what has no meaning here."""
-        self.lines.append(Line(what=what, theirs=theirs, why=why))
-
-
 def read_parameters(text: str, path: str) -> Recalled:
     """Read a ``parameters`` text; raises `InvalidField` for one without settings."""
     *above, last = text[:LONGEST].rstrip().rsplit("\n", 1)
     settings = {key.strip(): _unquoted(value) for key, value in _PAIR.findall(last)}
     if len(text) > LONGEST or "Steps" not in settings:
         raise unreadable(path, "this picture's parameters name no steps")
-    reading, is_ours = _Reading(path), settings.get("Version", "").startswith("sdnb")
-    reading.request = reading.request.changed(syntax="comfyui" if is_ours else "a1111")
-    _read_prompts(reading, above[0] if above else "")
-    _read_numbers(reading, settings)
-    _read_sampler(reading, settings)
-    _read_model(reading, settings)
-    _read_strength(reading, settings)
+    draft, is_ours = Draft(path), settings.get("Version", "").startswith("sdnb")
+    draft.request = draft.request.changed(syntax="comfyui" if is_ours else "a1111")
+    _read_prompts(draft, above[0] if above else "")
+    _read_numbers(draft, settings)
+    _read_sampler(draft, settings)
+    _read_model(draft, settings)
+    _read_strength(draft, settings)
     if not is_ours:
-        _read_noise(reading, settings)
-    for what in settings.keys() - _SILENT - {line.what for line in reading.lines}:
-        reading.leave(what, settings[what], "sdnb has no such setting, or reads it from no file")
-    lines = tuple(reading.lines)
+        _read_noise(draft, settings)
+    for what in settings.keys() - _SILENT - {line.what for line in draft.lines}:
+        draft.leave(what, settings[what], "sdnb has no such setting, or reads it from no file")
+    lines = tuple(draft.lines)
     source = "sdnb, as parameters" if is_ours else "A1111"
-    return Recalled(request=reading.request, source=source, path=path, lines=lines)
+    return Recalled(request=draft.request, source=source, path=path, lines=lines)
 
 
 def _unquoted(value: str) -> str:
@@ -100,20 +76,20 @@ def _unquoted(value: str) -> str:
     return value.strip()
 
 
-def _read_prompts(reading: _Reading, above: str) -> None:
+def _read_prompts(draft: Draft, above: str) -> None:
     prompt, found, negative = f"\n{above}".partition(f"\n{_NEGATIVE}")
     loras: list[Lora] = []
     for kind, written in _TAG.findall(prompt):
         if kind in ("lora", "lyco"):
-            loras += _lora(reading, written)
+            loras += _lora(draft, written)
         else:
-            reading.leave(f"<{kind}:…>", written, "sdnb knows LoRAs only")
+            draft.leave(f"<{kind}:…>", written, "sdnb knows LoRAs only")
     prompt, negative = _TAG.sub("", prompt).strip(), negative.strip() if found else ""
-    reading.take("Prompt", prompt, {"prompt": prompt, "loras": tuple(loras)})
+    draft.take("Prompt", prompt, {"prompt": prompt, "loras": tuple(loras)})
     if negative:
-        reading.take("Negative prompt", negative, {"negative_prompt": negative})
+        draft.take("Negative prompt", negative, {"negative_prompt": negative})
     for said, why in _dialect(f"{prompt} {negative}"):
-        reading.leave(said, "in the prompt", why)
+        draft.leave(said, "in the prompt", why)
 
 
 def _dialect(text: str) -> Iterator[tuple[str, str]]:
@@ -124,42 +100,42 @@ def _dialect(text: str) -> Iterator[tuple[str, str]]:
         yield "[a|b]", "words that alternate from step to step: here they are text"
 
 
-def _lora(reading: _Reading, written: str) -> list[Lora]:
+def _lora(draft: Draft, written: str) -> list[Lora]:
     """Read ``name:weight``, or with the text encoder's weight first ``name:text:unet``."""
     name, *weights = written.split(":")
     try:
         numbers = [float(weight.rpartition("=")[2]) for weight in weights[:2]] or [1.0]
         lora = Lora(bare_name(name), numbers[-1], numbers[0] if len(numbers) == 2 else None)
     except (ValueError, SdnbError):
-        reading.leave("<lora:…>", written, "its weights cannot be read")
+        draft.leave("<lora:…>", written, "its weights cannot be read")
         return []
-    reading.lines.append(part_line("LoRA", lora.reference, f"loras={lora}", SHIPPED_LORAS))
+    draft.lines.append(part_line("LoRA", lora.reference, f"loras={lora}", SHIPPED_LORAS))
     return [lora]
 
 
-def _read_numbers(reading: _Reading, settings: Mapping[str, str]) -> None:
+def _read_numbers(draft: Draft, settings: Mapping[str, str]) -> None:
     numbers = {"Steps": ("steps", int), "CFG scale": ("cfg_scale", float), "Seed": ("seed", int)}
     for what, (name, read) in numbers.items():
         if what in settings:
-            _take_number(reading, what, settings[what], name, read)
+            _take_number(draft, what, settings[what], name, read)
     if match := re.fullmatch(r"(\d{1,6})x(\d{1,6})", settings.get("Size", "")):
-        reading.take("Size", match[0], {"width": int(match[1]), "height": int(match[2])})
+        draft.take("Size", match[0], {"width": int(match[1]), "height": int(match[2])})
     if (skip := settings.get("Clip skip", "")).isdecimal() and len(skip) < 4:
-        reading.take("Clip skip", skip, {"clip_skip": int(skip) - 1})  # there 1 is the last layer
+        draft.take("Clip skip", skip, {"clip_skip": int(skip) - 1})  # there 1 is the last layer
 
 
 def _take_number(
-    reading: _Reading, what: str, written: str, name: str, read: type[int] | type[float]
+    draft: Draft, what: str, written: str, name: str, read: type[int] | type[float]
 ) -> None:
     try:
         number = read(written)
     except ValueError:
-        reading.leave(what, written, "it cannot be read as a number")
+        draft.leave(what, written, "it cannot be read as a number")
     else:
-        reading.take(what, written, {name: number})
+        draft.take(what, written, {name: number})
 
 
-def _read_sampler(reading: _Reading, settings: Mapping[str, str]) -> None:
+def _read_sampler(draft: Draft, settings: Mapping[str, str]) -> None:
     written = settings.get("Sampler", "")
     ours = {theirs.lower(): name for name, theirs in SAMPLER_NAMES.items()}
     base, _, suffix = written.rpartition(" ")  # before 1.9 the schedule stood with the sampler
@@ -168,12 +144,12 @@ def _read_sampler(reading: _Reading, settings: Mapping[str, str]) -> None:
     name = ours.get(theirs, theirs)
     if not name.isidentifier() or not SAMPLERS.knows(name):
         said = "unknown here" if written else "not said"
-        reading.leave("Sampler", written, f"{said}; {reading.request.sampler} in its place")
+        draft.leave("Sampler", written, f"{said}; {draft.request.sampler} in its place")
         return
     eta = settings.get("Eta", "")
-    choice, why = _with_eta(name, eta), _OWN_NOISE if SAMPLERS[name].stochastic else ""
-    reading.take("Sampler", written, {"sampler": choice}, why)
-    _read_schedule(reading, name, settings.get("Schedule type", suffix if is_joined else ""))
+    choice, why = _with_eta(name, eta), OWN_NOISE if SAMPLERS[name].stochastic else ""
+    draft.take("Sampler", written, {"sampler": choice}, why)
+    _read_schedule(draft, name, settings.get("Schedule type", suffix if is_joined else ""))
 
 
 def _with_eta(name: str, eta: str) -> Choice:
@@ -181,42 +157,42 @@ def _with_eta(name: str, eta: str) -> Choice:
     return Choice(name, (("eta", float(eta)),)) if is_known else Choice(name)
 
 
-def _read_schedule(reading: _Reading, sampler: str, written: str) -> None:
+def _read_schedule(draft: Draft, sampler: str, written: str) -> None:
     ours = {name: name for name in SCHEDULES.names()}
     ours |= {theirs.lower(): name for name, theirs in SCHEDULE_NAMES.items()}
     ours |= {"uniform": "normal", "automatic": "", "": ""}
     if written.lower() not in ours:
-        why = f"unknown here; {reading.request.schedule} in its place"
-        reading.leave("Schedule type", written, why)
+        why = f"unknown here; {draft.request.schedule} in its place"
+        draft.leave("Schedule type", written, why)
         return
     name = ours[written.lower()] or _AUTOMATIC.get(sampler, "normal")
     has_own = sampler in ("ddim", "plms", "uni_pc") and written.lower() in ("", "automatic")
     why = "there it has levels of its own, here the nearest schedule's" if has_own else ""
-    reading.take("Schedule type", written or "Automatic", {"schedule": name}, why)
+    draft.take("Schedule type", written or "Automatic", {"schedule": name}, why)
 
 
-def _read_model(reading: _Reading, settings: Mapping[str, str]) -> None:
+def _read_model(draft: Draft, settings: Mapping[str, str]) -> None:
     if name := bare_name(settings.get("Model", "")):
-        reading.request = reading.request.changed(checkpoint=name)
-        reading.lines.append(checkpoint_line("Model", name, settings.get("Model hash", "")))
+        draft.request = draft.request.changed(checkpoint=name)
+        draft.lines.append(checkpoint_line("Model", name, settings.get("Model hash", "")))
     if vae := settings.get("VAE"):
-        reading.leave("VAE", vae, "a request has its checkpoint's; load it with --vae for another")
+        draft.leave("VAE", vae, "a request has its checkpoint's; load it with --vae for another")
 
 
-def _read_strength(reading: _Reading, settings: Mapping[str, str]) -> None:
+def _read_strength(draft: Draft, settings: Mapping[str, str]) -> None:
     strength = settings.get("Denoising strength", "")
     if "Hires upscale" in settings or "Hires resize" in settings:
-        _read_hires(reading, settings, strength)
+        _read_hires(draft, settings, strength)
     elif strength:
         why = "it began with a picture that is not in the file: --image FILE --strength " + strength
-        reading.leave("Denoising strength", strength, why)
+        draft.leave("Denoising strength", strength, why)
 
 
-def _read_hires(reading: _Reading, settings: Mapping[str, str], strength: str) -> None:
+def _read_hires(draft: Draft, settings: Mapping[str, str], strength: str) -> None:
     upscaler = settings.get("Hires upscaler", "Latent")
     ours = {theirs: name for name, theirs in UPSCALER_NAMES.items()}
     try:
-        scale = _scale(settings, reading.request)
+        scale = _scale(settings, draft.request)
         steps = int(settings.get("Hires steps", "0")) or None
         hires = Hires(
             scale=scale,
@@ -226,10 +202,10 @@ def _read_hires(reading: _Reading, settings: Mapping[str, str], strength: str) -
         )
     except (ValueError, ZeroDivisionError) as error:  # an InvalidField is a ValueError
         why = error.what if isinstance(error, SdnbError) else "it cannot be read"
-        reading.leave("Hires upscale", settings.get("Hires upscale", ""), why)
+        draft.leave("Hires upscale", settings.get("Hires upscale", ""), why)
         return
     why = "" if upscaler in ours else f"{upscaler} is no way to enlarge here; lanczos instead"
-    reading.take("Hires upscale", f"{scale:g}", {"hires": hires}, why)
+    draft.take("Hires upscale", f"{scale:g}", {"hires": hires}, why)
 
 
 def _scale(settings: Mapping[str, str], request: GenerationRequest) -> float:
@@ -242,9 +218,9 @@ def _scale(settings: Mapping[str, str], request: GenerationRequest) -> float:
     return across or down
 
 
-def _read_noise(reading: _Reading, settings: Mapping[str, str]) -> None:
+def _read_noise(draft: Draft, settings: Mapping[str, str]) -> None:
     source = settings.get("RNG", "GPU")
     if source == "CPU":
-        reading.lines.append(Line(what="RNG", theirs=source, ours="the same start noise"))
+        draft.lines.append(Line(what="RNG", theirs=source, ours="the same start noise"))
     else:
-        reading.leave("RNG", source, _ON_A_GPU)
+        draft.leave("RNG", source, _ON_A_GPU)

@@ -52,6 +52,8 @@ class Recalled:
         The file, as it was named.
     lines : tuple of Line
         What was mapped, and what cannot match.
+    folder : str
+        Where the pictures were found that the file names; empty where none was given.
     """
 
     request: GenerationRequest
@@ -59,6 +61,7 @@ class Recalled:
     source: str
     path: str
     lines: tuple[Line, ...] = ()
+    folder: str = ""
 
     @property
     def differences(self) -> tuple[Line, ...]:
@@ -83,7 +86,8 @@ class Recalled:
 
     def _code(self, name: str) -> str:
         if name in _HANDED_ON:
-            return f"sdnb.read({self.path!r}).request.{name}"
+            where = f", folder={self.folder!r}" if self.folder else ""
+            return f"sdnb.read({self.path!r}{where}).request.{name}"
         value = getattr(self.request, name)
         if name == "loras":
             return repr(tuple(str(lora) for lora in value))

@@ -1,5 +1,6 @@
 """A picture is recalled into the next cell, which draws it again."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -7,13 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from sdnb.errors import InvalidField
+from sdnb.errors import InvalidField, UnknownName
 from sdnb.lora import Lora
 from sdnb.magics.parse import Order, parse_cell
 from sdnb.magics.recalling import as_cell
 from sdnb.picture import FromImage, Picture
 from sdnb.request import GenerationRequest
 from tests.magics.conftest import Notebook
+from tests.records.workflows import image_to_image
 
 
 @pytest.fixture
@@ -58,8 +60,24 @@ def test_what_no_cell_can_say_is_filled_in_as_python(
 
 @pytest.mark.parametrize("line", ["%sd recall", "%sd recall a.png b.png", "%sd recall --all"])
 def test_recall_takes_one_file(notebook: Notebook, line: str) -> None:
-    with pytest.raises(InvalidField, match="recall"):
+    with pytest.raises((InvalidField, UnknownName), match="recall"):
         notebook.run(line)
+
+
+def test_a_workflow_is_filled_in_with_its_pictures(
+    real: Notebook, next_cells: list[str], tmp_path: Path
+) -> None:
+    # given
+    Image.new("RGB", (32, 32), "red").save(tmp_path / "in.png")
+    nodes = image_to_image()
+    nodes["3"]["inputs"] |= {"steps": 4, "cfg": 1}
+    (tmp_path / "a.json").write_text(json.dumps(nodes))
+    # when
+    recalled = real.run(f"%sd recall {tmp_path}/a.json --folder {tmp_path}")
+    result = real.run(next_cells[0])
+    # then
+    assert result.request.start == recalled.request.start
+    assert (result.seeds, result.images[0].size) == ((77,), (32, 32))
 
 
 def test_recall_of_a_file_that_is_not_there_says_so(notebook: Notebook) -> None:
