@@ -22,7 +22,7 @@ def test_a_saved_picture_is_drawn_again_by_the_cell_that_recall_fills_in(lab: La
     lab.run_cell("%sd save pictures")
     lab.wait_until_idle()
     lab.choose("Kernel", "Restart Kernel…")
-    lab.page.locator(".jp-Dialog").get_by_role("button", name="Restart").click()
+    lab.page.locator(".jp-Dialog .jp-mod-accept").click()
     lab.wait_until_idle()
 
     # when
