@@ -273,8 +273,10 @@ class Pipeline:
     def __repr__(self) -> str:
         return f"<Pipeline: {self.components.reference}, {self.components.device}>"
 
-    def _remember(self, result: Result) -> str:
-        return "" if self.history is None else self.history.keep(result)
+    def _remember(self, result: Result) -> Result:
+        """Keep a result in the history; one that cannot be kept says so in its notices."""
+        why_not = "" if self.history is None else self.history.keep(result)
+        return replace(result, notices=(*result.notices, why_not)) if why_not else result
 
     def _sharing(self, components: Components) -> "Pipeline":
         """Return a pipeline that shares networks with this: one of them computes at a time."""

@@ -6,7 +6,6 @@ inside is in `sdnb.lane`.
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import replace
 from inspect import GEN_CLOSED, getgeneratorstate
 from time import perf_counter
 from typing import Any
@@ -60,16 +59,14 @@ class Run:
         past: Past | None = None,
         parent: tuple[str, int] | None = None,
         decoder: Callable[[], Decoder | None] | None = None,
-        remember: Callable[[Result], str] | None = None,
+        remember: Callable[[Result], Result] | None = None,
     ) -> None:
         self.request = request
         self.seconds = 0.0
         self._denoiser = denoiser
         self._turn = turn
         self._waits = wait
-        self._parent = parent
-        self._decoder = decoder
-        self._remember = remember
+        self._parent, self._decoder, self._remember = parent, decoder, remember
         self._id = uuid4().hex[:12]
         self._passes = Passes(
             denoiser, request, hooks, recorder=recorder, attention=attention, past=past
@@ -142,8 +139,8 @@ class Run:
     def tell(self, told: Told | SdnbError, seconds: float, *, is_shared: bool = False) -> None:
         """Answer what the run asked; ``seconds`` is its share of the time that took.
 
-        ``is_shared`` where other runs were answered by the same call: the last bits differ then.
-        An error in place of an answer ends the run, and is raised.
+        An error in place of an answer ends the run, and is raised. ``is_shared`` where others
+        were answered by the same call: the last bits differ then.
         """
         self.seconds += seconds
         self._is_shared |= is_shared
@@ -241,7 +238,7 @@ class Run:
 
         A run that was interrupted while its networks computed goes on where it was. One whose
         hook or sampler was interrupted, or failed, cannot: it raises what ended it. After
-        `cancel` either gives what there is. What the history cannot keep says so in a notice.
+        `cancel` either gives what there is.
         """
         for _ in self:
             continue
@@ -266,9 +263,7 @@ class Run:
             computed=self._components.computing | ({BATCHED: "yes"} if self._is_shared else {}),
             decoder=self._decoder,
         )
-        if self._remember is None or not (why_not := self._remember(result)):
-            return result
-        return replace(result, notices=(*result.notices, why_not))
+        return result if self._remember is None else self._remember(result)
 
     def __repr__(self) -> str:
         """Where the run stands: ``<Run: step 3 of 20, sigma 9.2>``."""

@@ -60,6 +60,8 @@ def read_parameters(text: str, path: str) -> Recalled:
     _read_strength(draft, settings)
     if not is_ours:
         _read_noise(draft, settings)
+    if words := settings.get("TI hashes"):
+        draft.leave("TI hashes", words, "read where these stand in an embeddings folder, else text")
     for what in settings.keys() - _SILENT - {line.what for line in draft.lines}:
         draft.leave(what, settings[what], "sdnb has no such setting, or reads it from no file")
     lines = tuple(draft.lines)

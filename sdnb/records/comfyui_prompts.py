@@ -16,8 +16,8 @@ _MOST = 64
 """Nodes that are read for the prompts, at most, each as often as it is used."""
 
 _LONGEST = 100_000  # characters of one node's text
-_ODD = ("[", "BREAK", "embedding:")
-"""What sdnb's prompts read, or ComfyUI's alone."""
+_ODD = ("[", "BREAK")
+"""What sdnb's prompts read and ComfyUI's do not."""
 
 
 class Prompts:

@@ -10,7 +10,7 @@ from typing import Any
 
 from sdnb.request import GenerationRequest
 
-_HANDED_ON = ("start", "controls", "hooks")
+_HANDED_ON = ("start", "controls", "ip_adapters", "hooks")
 """Fields that Python code takes from the file itself: pictures, and hooks with their names."""
 
 
@@ -89,8 +89,8 @@ class Recalled:
             where = f", folder={self.folder!r}" if self.folder else ""
             return f"sdnb.read({self.path!r}{where}).request.{name}"
         value = getattr(self.request, name)
-        if name == "loras":
-            return repr(tuple(str(lora) for lora in value))
+        if isinstance(value, tuple):  # of LoRAs, of embeddings
+            return repr(tuple(map(str, value)))
         return repr(value if isinstance(value, str | int | float) else str(value))
 
     def __repr__(self) -> str:
