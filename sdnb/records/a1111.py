@@ -17,7 +17,7 @@ from sdnb.models.lora_file import SHIPPED as SHIPPED_LORAS
 from sdnb.parameters_text import SAMPLER_NAMES, SCHEDULE_NAMES, UPSCALER_NAMES
 from sdnb.picture_file import unreadable
 from sdnb.records.draft import OWN_NOISE, Draft
-from sdnb.records.named_parts import bare_name, checkpoint_line, part_line
+from sdnb.records.named_parts import MOST_LORAS, bare_name, checkpoint_line, part_line
 from sdnb.records.recalled import Line, Recalled
 from sdnb.registry import SAMPLERS, SCHEDULES
 from sdnb.request import GenerationRequest
@@ -81,7 +81,7 @@ def _unquoted(value: str) -> str:
 def _read_prompts(draft: Draft, above: str) -> None:
     prompt, found, negative = f"\n{above}".partition(f"\n{_NEGATIVE}")
     loras: list[Lora] = []
-    for kind, written in _TAG.findall(prompt):
+    for kind, written in _TAG.findall(prompt)[:MOST_LORAS]:
         if kind in ("lora", "lyco"):
             loras += _lora(draft, written)
         else:

@@ -16,7 +16,7 @@ from sdnb.models.lora_file import SHIPPED
 from sdnb.records.comfyui_pictures import Pictures
 from sdnb.records.comfyui_prompts import Prompts
 from sdnb.records.draft import OWN_NOISE, Draft
-from sdnb.records.named_parts import bare_name, checkpoint_line, part_line
+from sdnb.records.named_parts import MOST_LORAS, bare_name, checkpoint_line, part_line
 from sdnb.records.recalled import Recalled
 from sdnb.records.workflow import Node, Source, Workflow
 from sdnb.registry import SAMPLERS, SCHEDULES
@@ -224,13 +224,15 @@ class _Reader:
                     self.draft.lines.append(checkpoint_line(part.place, name))
                 break
             if part.kind in ("LoraLoader", "LoraLoaderModelOnly"):
-                loras += self._lora(part)
+                loras += self._lora(part) if len(loras) < MOST_LORAS else []
             else:
                 self.draft.leave(part.place, "", "what it does to the model is left out")
             source = self.workflow.source(part, "model")
         else:
             why = "no checkpoint that sdnb knows stands behind the sampler; the loaded one draws"
             self.draft.leave(node.place, "model", why)
+        if len(loras) == MOST_LORAS:
+            self.draft.leave(node.place, "model", f"of its LoRAs {MOST_LORAS} are read")
         self.draft.request = self.draft.request.changed(loras=tuple(reversed(loras)))
 
     def _lora(self, node: Node) -> list[Lora]:

@@ -11,6 +11,9 @@ from sdnb.models.hashing import known_hash
 from sdnb.models.model_folders import model_folders, places_of
 from sdnb.records.recalled import Line
 
+MOST_LORAS = 100
+"""How many LoRAs of a file are read: each is looked for in all model folders."""
+
 _FOLDER = "have it in a model folder: %sd set --models FOLDER --keep"
 
 
