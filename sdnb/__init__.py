@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from sdnb.choice import Choice as Choice
     from sdnb.comparison.compare import compare as compare
     from sdnb.comparison.convergence import measure_convergence as measure_convergence
-    from sdnb.comparison.microscope import error_curve as error_curve
     from sdnb.comparison.microscope import inspect as inspect
     from sdnb.comparison.sweep import sweep as sweep
     from sdnb.comparison.tree import tree as tree
@@ -44,6 +43,8 @@ if TYPE_CHECKING:
     from sdnb.picture import Picture as Picture
     from sdnb.pipeline import Pipeline as Pipeline
     from sdnb.pipeline import load as load
+    from sdnb.records.history import history as history
+    from sdnb.records.reading import read as read
     from sdnb.request import GenerationRequest as GenerationRequest
     from sdnb.result import Result as Result
 
@@ -65,7 +66,7 @@ _HOMES = {
     "Step": "diffusion.samplers.contract",
     "checkpoints": "models.library",
     "compare": "comparison.compare",
-    "error_curve": "comparison.microscope",
+    "history": "records.history",
     "hook": "events",
     "inspect": "comparison.microscope",
     "load": "pipeline",
@@ -74,6 +75,7 @@ _HOMES = {
     "on_module": "events",
     "noise_schedule": "diffusion.noise_schedules",
     "observe": "models.observe",
+    "read": "records.reading",
     "sample": "diffusion.samplers.loop",
     "sampler": "diffusion.samplers.contract",
     "schedule": "diffusion.sigma_schedules",
@@ -84,7 +86,7 @@ _HOMES = {
 }
 
 # IPython calls the extension's two functions, nobody else
-__all__ = ["__version__", *(name for name in _HOMES if not name.endswith("_extension"))]
+__all__ = [name for name in _HOMES if not name.endswith("_extension")]
 
 
 # What a module holds has no common type.

@@ -6,6 +6,7 @@
     ├── HookError (RuntimeError)      a hook raised, or returned what does not fit
     ├── ModelError (RuntimeError)     the network answered NaN or infinity
     ├── LoadError (OSError)           a checkpoint that is missing, broken or of an unknown kind
+    ├── HistoryError (OSError)        the history cannot be read or written
     └── PipelineBusy (RuntimeError)   another thread runs this pipeline
 
 Nothing here is translated: the shell renders the same four fields in another language.
@@ -112,6 +113,10 @@ class ModelError(SdnbError, RuntimeError):
 
 class LoadError(SdnbError, OSError):
     """A checkpoint that is missing, broken or of an unknown kind."""
+
+
+class HistoryError(SdnbError, OSError):
+    """The history, or a picture in it, cannot be read or written."""
 
 
 class PipelineBusy(SdnbError, RuntimeError):

@@ -78,6 +78,17 @@ def _reserve(path: Path) -> bool:
     return True
 
 
+def data_folder() -> Path:
+    """Return the folder of what the user made, whether it exists or not.
+
+    The one that ``SDNB_DATA`` names, else ``sdnb`` under ``XDG_DATA_HOME``, else
+    ``~/.local/share/sdnb``.
+    """
+    if folder := os.environ.get("SDNB_DATA"):
+        return Path(folder)
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share") / "sdnb"
+
+
 def config_folder() -> Path:
     """Return the folder of the user's settings, whether it exists or not.
 

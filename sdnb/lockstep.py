@@ -80,7 +80,7 @@ def _answer(
     seconds = (perf_counter() - began) / sum(map(_share, waiting.values()))
     for (number, asked), answer in zip(waiting.items(), told, strict=True):
         try:
-            runs[number].tell(answer, seconds * _share(asked))
+            runs[number].tell(answer, seconds * _share(asked), is_shared=len(waiting) > 1)
         except SdnbError as error:
             failed[number] = error
     return failed

@@ -1,7 +1,8 @@
 """Pictures that go into a run, and the ways to start: from noise, from a picture or a part."""
 
 from base64 import b64decode, b64encode
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
 from io import BytesIO
@@ -35,12 +36,12 @@ class Picture:
     @classmethod
     def read(cls, path: str | Path) -> "Picture":
         """Read a picture file of any format PIL knows."""
-        from PIL import Image, UnidentifiedImageError
+        from PIL import Image
 
         try:
             with Image.open(path) as image:
                 return cls.of(image)
-        except (OSError, UnidentifiedImageError) as error:
+        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
             raise InvalidField(
                 f"this picture cannot be read: {error}",
                 given=str(path),
@@ -50,22 +51,29 @@ class Picture:
 
     def open(self) -> "Image":
         """Decode to a PIL image in RGB; raises `InvalidField` for bytes that are no picture."""
-        from PIL import Image
-
-        try:
-            return Image.open(BytesIO(self.png)).convert("RGB")
-        except OSError as error:
-            raise InvalidField(
-                "these bytes are no picture.",
-                given=f"{len(self.png)} bytes",
-                allowed="a whole PNG file",
-                fix="make it with Picture.read(path) or Picture.of(image)",
-            ) from error
+        with self._opened() as image:
+            return image.convert("RGB")
 
     @property
     def size(self) -> tuple[int, int]:
-        """Width and height in pixels."""
-        return self.open().size
+        """Width and height in pixels; nothing is decoded."""
+        with self._opened() as image:
+            return image.size
+
+    @contextmanager
+    def _opened(self) -> "Iterator[Image]":
+        from PIL import Image
+
+        try:
+            with Image.open(BytesIO(self.png)) as image:
+                yield image
+        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+            raise InvalidField(
+                "these bytes are no picture.",
+                given=f"{len(self.png)} bytes",
+                allowed="a whole PNG file, of a size that memory can hold",
+                fix="make it with Picture.read(path) or Picture.of(image)",
+            ) from error
 
     @property
     def is_black(self) -> bool:
@@ -112,7 +120,7 @@ class Inpaint:
 
     def __post_init__(self) -> None:
         _check("Inpaint", self.picture, self.mask)
-        (width, height), (across, down) = self.picture.open().size, self.mask.open().size
+        (width, height), (across, down) = self.picture.size, self.mask.size
         if abs(across * height / width - down) >= 1:
             raise InvalidField(
                 "the mask has other proportions than the picture.",

@@ -19,6 +19,8 @@ from sdnb.models.loading import load_components, swap_parts
 from sdnb.models.vae import decode_in_parts, to_pil
 from sdnb.past import Past, check_is_its_own
 from sdnb.recorded_hooks import hooks_of, is_among, uses_of
+from sdnb.records.history import History
+from sdnb.records.history import history as users_history
 from sdnb.request import GenerationRequest
 from sdnb.resolving import resolve
 from sdnb.result import Result
@@ -29,13 +31,14 @@ from sdnb.trace import BUDGET, Recorder
 NO_HOOKS = Hooks()
 
 
-def load(
+def load(  # noqa: PLR0913 - all of them may be left out
     reference: str = "tiny",
     *,
     vae: str | None = None,
     device: str | None = None,
     dtype: str | None = None,
     allow_pickle: bool = False,
+    history: bool = False,
 ) -> "Pipeline":
     """Load a checkpoint of Stable Diffusion 1, 2 or XL; raises `LoadError` and `UnknownName`.
 
@@ -51,21 +54,25 @@ def load(
         ``"bfloat16"``, ``"float32"`` for the U-Net: None is float16, on a CPU float32.
     allow_pickle : bool
         Whether tensors may be read out of pickles: of a ``.ckpt``, and of embeddings in ``.pt``.
+    history : bool
+        Whether results are kept in `sdnb.history`.
     """
-    return Pipeline(
-        load_components(reference, vae=vae, device=device, dtype=dtype, allow_pickle=allow_pickle)
+    parts = load_components(
+        reference, vae=vae, device=device, dtype=dtype, allow_pickle=allow_pickle
     )
+    return Pipeline(parts, history=users_history if history else None)
 
 
 class Pipeline:
     """A checkpoint, ready to run.
 
     Runs share nothing but the networks: several may be held at once, and be advanced in turn.
-    One lock lets one thread compute at a time.
+    One lock lets one thread compute at a time. Its ``history`` keeps their results; None: not.
     """
 
-    def __init__(self, components: Components) -> None:
+    def __init__(self, components: Components, *, history: History | None = None) -> None:
         self.components = components
+        self.history = history
         self._denoiser = Denoiser(components)
         self._lock = RLock()
 
@@ -88,8 +95,8 @@ class Pipeline:
         request : GenerationRequest or str
             A request, or its prompt.
         hooks : Hooks
-            Callables at the six points of the run; called after the request's own. They are
-            recorded in it by name; to run a recorded request again, give them again.
+            Callables at the six points of the run, after the request's own. They are recorded in
+            it by name; to run a recorded request again, give them again.
         wait : bool
             Whether to wait while another thread computes; else `PipelineBusy` is raised.
         keep : str
@@ -123,6 +130,7 @@ class Pipeline:
             recorder=Recorder(keep, budget),
             attention=AttentionRecorder() if attention else None,
             decoder=ref(self),
+            remember=self._remember,
         )
 
     def run(  # noqa: PLR0913 - as start
@@ -137,10 +145,9 @@ class Pipeline:
         **fields: Any,
     ) -> Result:
         """Run to the end: ``start(...).finish()``."""
-        run = self.start(
+        return self.start(
             request, hooks=hooks, wait=wait, keep=keep, budget=budget, attention=attention, **fields
-        )
-        return run.finish()
+        ).finish()
 
     def branch(  # noqa: PLR0913 - as start
         self,
@@ -158,7 +165,8 @@ class Pipeline:
 
         The past costs no network call, and no hook sees it. Without a change the branch ends
         just as its parent did. Other text, guidance or hooks keep the sampler's memory; another
-        schedule gives its levels below the present one; another sampler starts here afresh.
+        schedule gives its levels below the present one; another sampler starts here afresh. The
+        run is held at the event at which it begins: its ``x`` may be looked at and replaced.
 
         Parameters
         ----------
@@ -170,17 +178,10 @@ class Pipeline:
             run with ``hires``: a step of its second pass.
         hooks : Hooks, optional
             In place of the hooks of the recorded request.
-        wait, keep, budget
-            As in `start`; the past counts towards the budget.
-        attention : bool
-            As in `start`; of the steps that the branch makes itself.
+        wait, keep, budget, attention
+            As in `start`; the past counts towards the budget, and shows no attention.
         **changes
             Fields of `GenerationRequest`; not those that decide what the latents are.
-
-        Returns
-        -------
-        Run
-            Held at the event at which it begins: ``run.x`` may be looked at and replaced.
 
         Raises
         ------
@@ -204,6 +205,7 @@ class Pipeline:
             past=past,
             parent=(result.id, step),
             decoder=ref(self),
+            remember=self._remember,
         )
         while not isinstance(next(run), StartEvent | StepEvent):
             continue
@@ -220,12 +222,8 @@ class Pipeline:
         """Hold the networks: other threads that want them wait.
 
         Runs do so for each event; what asks the networks without a run does so itself. A thread
-        that holds them may ask again.
-
-        Parameters
-        ----------
-        wait : bool
-            Whether to wait while another thread computes; else `PipelineBusy` is raised.
+        that holds them may ask again. With ``wait=False`` `PipelineBusy` is raised where another
+        thread computes.
         """
         if not self._lock.acquire(blocking=wait):
             raise PipelineBusy(
@@ -275,8 +273,13 @@ class Pipeline:
     def __repr__(self) -> str:
         return f"<Pipeline: {self.components.reference}, {self.components.device}>"
 
+    def _remember(self, result: Result) -> Result:
+        """Keep a result in the history; one that cannot be kept says so in its notices."""
+        why_not = "" if self.history is None else self.history.keep(result)
+        return replace(result, notices=(*result.notices, why_not)) if why_not else result
+
     def _sharing(self, components: Components) -> "Pipeline":
         """Return a pipeline that shares networks with this: one of them computes at a time."""
-        pipeline = Pipeline(components)
+        pipeline = Pipeline(components, history=self.history)
         pipeline._lock = self._lock
         return pipeline

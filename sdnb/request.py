@@ -165,6 +165,7 @@ class GenerationRequest:
         object.__setattr__(self, "ip_adapters", IPAdapter.read_many(self.ip_adapters))
         for name in ("prompt", "negative_prompt"):
             _check(isinstance(getattr(self, name), str), name, getattr(self, name), "text")
+        _check(isinstance(self.syntax, str), "syntax", self.syntax, ", ".join(SYNTAXES))
         if self.syntax not in SYNTAXES:
             raise UnknownName.among("syntax of prompts", self.syntax, SYNTAXES)
         _check(isinstance(self.checkpoint, str | None), "checkpoint", self.checkpoint, "text")

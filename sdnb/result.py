@@ -1,7 +1,7 @@
 """What came out: a `Result`, data only, which draws itself and saves its pictures and its film."""
 
 from base64 import b64encode
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from io import BytesIO
@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from uuid import uuid4
 
-from sdnb import animation, png
+from sdnb import animation, picture_file
 from sdnb.attention import Attention
 from sdnb.errors import InvalidField
+from sdnb.parameters_text import parameters
 from sdnb.request import GenerationRequest
 from sdnb.shapes import Latents
 from sdnb.trace import Trace, spaced
@@ -60,6 +61,8 @@ class Result:
         Of a branch: the ``id`` of the result it comes from, and the step it begins at.
     checkpoint_sha256 : str
         Of the checkpoint that drew it.
+    computed : mapping of str to str
+        What the last bits depend on: device, dtype, threads, whether network calls were shared.
     id : str
         Tells results apart, also after pickling.
     decoder : callable or None
@@ -79,6 +82,7 @@ class Result:
     attention: Attention | None = None
     parent: tuple[str, int] | None = None
     checkpoint_sha256: str = ""
+    computed: Mapping[str, str] = field(default_factory=dict)
     id: str = field(default_factory=lambda: uuid4().hex[:12])
     decoder: Callable[[], Decoder | None] | None = None
 
@@ -104,29 +108,36 @@ class Result:
         )
         return " · ".join(parts)
 
+    @property
+    def recorded(self) -> dict[str, str]:
+        """What a record says of the run beside its request, as words."""
+        facts = {"evaluations": str(self.evaluations), "seconds": f"{self.seconds:.3f}"}
+        facts |= self.computed
+        if self.checkpoint_sha256:
+            facts[picture_file.CHECKPOINT] = self.checkpoint_sha256
+        if self.interrupted:
+            facts["interrupted after steps"] = str(self._steps_taken)
+        return facts
+
     def save(self, path: str | Path = ".") -> list[Path]:
-        """Save the pictures as PNG files that carry their request; returns where they are.
+        """Save the pictures as files that carry their request; returns where they are.
 
         Parameters
         ----------
         path : str or Path
             A folder (made if need be) for files called ``sdnb-<seed>.png``, or a file name
-            ending in ``.png``. A file that exists is never overwritten: a number is added.
+            ending in ``.png``, ``.webp`` (both keep every pixel) or ``.jpg``. A file that exists
+            is never overwritten: a number is added.
         """
         target = Path(path)
-        is_file = target.suffix.lower() == ".png"
-        facts = {"evaluations": str(self.evaluations), "seconds": f"{self.seconds:.3f}"}
-        if self.checkpoint_sha256:
-            facts[png.CHECKPOINT] = self.checkpoint_sha256
-        if self.interrupted:
-            facts["interrupted after steps"] = str(self._steps_taken)
+        is_file = target.suffix.lower() in picture_file.SUFFIXES
         return [
-            png.write(
+            picture_file.write(
                 image,
                 target if is_file else target / f"sdnb-{seed}.png",
                 self.request,
                 index=index,
-                facts=facts,
+                facts=self.recorded,
             )
             for index, (image, seed) in enumerate(zip(self.images, self.seeds, strict=False))
         ]
@@ -169,7 +180,7 @@ class Result:
         decoder = pipe or self._decoder()
         frames = [_grid(decoder.decode(self.trace.denoised[step])) for step in chosen]
         frames.append(_grid(self.images))
-        settings = png.parameters(self.request, index=0, checkpoint_sha256=self.checkpoint_sha256)
+        settings = parameters(self.request, index=0, checkpoint_sha256=self.checkpoint_sha256)
         said = f"{self._story}\n{settings}"
         return animation.write(frames, path, seconds=seconds, description=said)
 

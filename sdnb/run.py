@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, contextmanager
 from inspect import GEN_CLOSED, getgeneratorstate
 from time import perf_counter
 from typing import Any
+from uuid import uuid4
 
 import torch
 from PIL.Image import Image
@@ -24,6 +25,7 @@ from sdnb.models.vae import decode_latents, to_pil
 from sdnb.notices import notices
 from sdnb.passes import Passes
 from sdnb.past import Past
+from sdnb.picture_file import BATCHED
 from sdnb.request import GenerationRequest
 from sdnb.result import Decoder, Result, picture_row, quiet_line
 from sdnb.shapes import Latents
@@ -57,21 +59,22 @@ class Run:
         past: Past | None = None,
         parent: tuple[str, int] | None = None,
         decoder: Callable[[], Decoder | None] | None = None,
+        remember: Callable[[Result], Result] | None = None,
     ) -> None:
         self.request = request
         self.seconds = 0.0
         self._denoiser = denoiser
         self._turn = turn
         self._waits = wait
-        self._parent = parent
-        self._decoder = decoder
+        self._parent, self._decoder, self._remember = parent, decoder, remember
+        self._id = uuid4().hex[:12]
         self._passes = Passes(
             denoiser, request, hooks, recorder=recorder, attention=attention, past=past
         )
         self._events = self._passes.events()
         self._waiting: Asked | None = None  # asked, not yet answered: an interrupt came between
         self._held: Event | None = None
-        self._cancelled = False
+        self._cancelled = self._is_shared = False
         self._ended_by: Exception | None = None
         if request.loras:
             self._components.adapters.serve(self)
@@ -133,12 +136,14 @@ class Run:
                 return None
         return said
 
-    def tell(self, told: Told | SdnbError, seconds: float) -> None:
+    def tell(self, told: Told | SdnbError, seconds: float, *, is_shared: bool = False) -> None:
         """Answer what the run asked; ``seconds`` is its share of the time that took.
 
-        An error in place of an answer ends the run, and is raised.
+        An error in place of an answer ends the run, and is raised. ``is_shared`` where others
+        were answered by the same call: the last bits differ then.
         """
         self.seconds += seconds
+        self._is_shared |= is_shared
         with self._timed():
             self._say(told)
 
@@ -237,12 +242,12 @@ class Run:
         """
         for _ in self:
             continue
-        with self._turn(True):
-            watched = self._lane.attention is not None
-            said = notices(self._components, self.request, is_watched=watched)
         drawn, attention = self._lane.images, self._lane.attention
+        with self._turn(True):
+            said = notices(self._components, self.request, is_watched=attention is not None)
         images = self.preview() if drawn is None else to_pil(drawn)
-        return Result(
+        result = Result(
+            id=self._id,
             request=self._passes.request,
             latents=self._clean().cpu(),
             images=tuple(images),
@@ -255,8 +260,10 @@ class Run:
             attention=None if attention is None else attention.attention(),
             parent=self._parent,
             checkpoint_sha256=self._components.sha256,
+            computed=self._components.computing | ({BATCHED: "yes"} if self._is_shared else {}),
             decoder=self._decoder,
         )
+        return result if self._remember is None else self._remember(result)
 
     def __repr__(self) -> str:
         """Where the run stands: ``<Run: step 3 of 20, sigma 9.2>``."""

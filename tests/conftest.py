@@ -1,9 +1,26 @@
 """Fixtures that every folder of tests may use."""
 
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 
 import sdnb
 from sdnb.events import Hooks
+
+
+@pytest.fixture(scope="session", autouse=True)
+def history_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Keep what tests draw out of the user's history, also in the kernels that they start."""
+    folder = tmp_path_factory.mktemp("data")
+    before = os.environ.get("SDNB_DATA")
+    os.environ["SDNB_DATA"] = str(folder)
+    yield folder / "history"
+    if before is None:
+        del os.environ["SDNB_DATA"]
+    else:
+        os.environ["SDNB_DATA"] = before
 
 
 @pytest.fixture(scope="session")

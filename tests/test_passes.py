@@ -8,11 +8,12 @@ from PIL.Image import Resampling
 from torch.nn.functional import interpolate
 
 import sdnb
-from sdnb import png
 from sdnb.errors import InvalidField
 from sdnb.events import Hooks, ImageEvent, StartEvent
 from sdnb.hires import Hires
+from sdnb.parameters_text import parameters
 from sdnb.picture import FromImage, Inpaint, Picture
+from sdnb.records.reading import read
 from sdnb.request import GenerationRequest
 from sdnb.start import Opening
 
@@ -242,8 +243,8 @@ def test_a_saved_picture_carries_both_passes(pipe, tmp_path):
 
     # when
     (path,) = result.save(tmp_path)
-    request, _ = png.read(path)
-    text = png.parameters(request, index=0)
+    request = read(path).request
+    text = parameters(request, index=0)
 
     # then
     assert request == result.request

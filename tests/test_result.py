@@ -4,7 +4,7 @@ import re
 
 from PIL import Image
 
-from sdnb import png
+import sdnb
 
 
 def test_a_result_draws_its_pictures_with_alt_text(pipe):
@@ -40,7 +40,8 @@ def test_saved_pictures_carry_their_request_and_never_overwrite(pipe, tmp_path):
     assert [path.name for path in again] == ["sdnb-7-2.png", "sdnb-8-2.png"]
     for index, path in enumerate(first):
         assert Image.open(path).tobytes() == result.images[index].tobytes()
-        assert png.read(path) == (result.request, index)
+        recalled = sdnb.read(path)
+        assert (recalled.request, recalled.index) == (result.request, index)
 
 
 def test_a_file_name_is_taken_as_given(pipe, tmp_path):

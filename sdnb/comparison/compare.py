@@ -5,6 +5,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from sdnb.comparison import poster
 from sdnb.comparison.best import Best, find_best
@@ -17,6 +18,7 @@ from sdnb.comparison.solution import Solutions, Solver
 from sdnb.errors import InvalidField, SdnbError, UnknownName
 from sdnb.events import Hooks
 from sdnb.pipeline import Pipeline
+from sdnb.records.history import History
 from sdnb.request import GenerationRequest
 from sdnb.result import Result, quiet_line
 
@@ -39,6 +41,8 @@ class Comparison:
     calls : list of tuple of int
         Which cells shared each round of network calls. Pictures of such a batch differ from
         those of lone runs by rounding.
+    id : str
+        Tells comparisons apart, in the history too.
     """
 
     plan: Plan
@@ -46,6 +50,7 @@ class Comparison:
     results: list[Result | None] = field(init=False)
     errors: dict[int, SdnbError] = field(init=False, default_factory=dict)
     calls: list[tuple[int, ...]] = field(init=False, default_factory=list)
+    id: str = field(init=False, default_factory=lambda: uuid4().hex[:12])
 
     def __post_init__(self) -> None:
         self.results = [None] * len(self.plan.cells)
@@ -147,6 +152,15 @@ class Comparison:
         """
         outcomes = [self.outcome(number) for number in range(len(self.plan.cells))]
         return poster.write(self.plan, outcomes, path)
+
+    def remember(self, history: History) -> str:
+        """Keep the results in a history, with their labels; return why not, empty where kept."""
+        said = {
+            history.keep(result, comparison=self.id, cell=cell.labels)
+            for cell, result in zip(self.plan.cells, self.results, strict=True)
+            if result is not None
+        }
+        return "; ".join(sorted(said - {""}))
 
     def solutions(self) -> Solutions:
         """Solve each finished cell's own ODE finely: see `sdnb.comparison.solution.Solver`."""
@@ -269,7 +283,10 @@ def compare(
         fails leaves the others.
     """
     plan = plan_fields(request, fields, zipped=zipped)
-    return computed(plan, Lockstep(pipe, keep, exact=exact))
+    comparison = computed(plan, Lockstep(pipe, keep, exact=exact))
+    if pipe.history is not None:  # its runs were kept as they ended; now they get their labels
+        comparison.remember(pipe.history)
+    return comparison
 
 
 def computed(plan: Plan, engine: Engine) -> Comparison:

@@ -12,9 +12,10 @@ from pathlib import Path
 import PIL.Image
 from PIL.PngImagePlugin import PngInfo
 
-from sdnb import animation, png
+from sdnb import animation
 from sdnb.comparison.plan import NO_HOOKS, Cell, Plan, label
 from sdnb.errors import SdnbError
+from sdnb.picture_file import read_info, software, unreadable
 from sdnb.request import JSON, GenerationRequest
 from sdnb.result import Result
 
@@ -53,7 +54,7 @@ def describe(plan: Plan, outcomes: Sequence[Outcome], numbers: Sequence[int]) ->
         "axes": [{"name": axis.name, "labels": list(axis.labels)} for axis in plan.axes],
         "request": common,
         "cells": cells,
-        "software": png.software(),
+        "software": software(),
     }
 
 
@@ -105,23 +106,23 @@ def read_comparison(path: str | Path) -> dict[tuple[str, ...], GenerationRequest
     try:
         values = json.loads(text)
         if values["version"] > FORMAT:
-            raise png.unreadable(path, "this comparison was saved by a newer sdnb", "upgrade sdnb")
+            raise unreadable(path, "this comparison was saved by a newer sdnb", "upgrade sdnb")
         return {
             tuple(cell["labels"]): GenerationRequest.from_json(values["request"] | cell["request"])
             for cell in values["cells"]
         }
     except SdnbError:
         raise
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
-        raise png.unreadable(path, "this picture carries no comparison") from error
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise unreadable(path, "this picture carries no comparison") from error
 
 
 def _text(path: str | Path) -> str:
-    info = png.read_info(path, ("PNG", "WebP"))
+    info = read_info(path, ("PNG", "WebP"))
     if "xmp" not in info:
         return str(info.get(CHUNK, ""))
     try:
         said = "".join(ElementTree.fromstring(info["xmp"]).itertext())
     except ElementTree.ParseError as error:
-        raise png.unreadable(path, "the description in this picture is damaged") from error
+        raise unreadable(path, "the description in this picture is damaged") from error
     return said.rpartition("\n")[2]

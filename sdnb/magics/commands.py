@@ -43,17 +43,20 @@ from sdnb.magics.measuring import (
 from sdnb.magics.options import format_flags, read_options
 from sdnb.magics.page import Page, aligned
 from sdnb.magics.parse import order_of
+from sdnb.magics.recalling import RECALL_FLAGS, recall
+from sdnb.magics.remembering import HISTORY_FLAGS, show_history
 from sdnb.magics.session import Session
 from sdnb.magics.settings import write_settings
 from sdnb.magics.words import Word
 from sdnb.models.model_folders import keep_models, model_folders, use_models
 from sdnb.picture import FromNoise, Inpaint
+from sdnb.records.budget import keep_budget, read_budget
 from sdnb.request import GenerationRequest
 
 if TYPE_CHECKING:
     import sdnb.comparison.tree
 
-MODELS = Word("--models")
+MODELS, HISTORY = Word("--models"), Word("--history")
 
 
 def show_info(call: Call) -> Page:
@@ -66,14 +69,16 @@ def show_info(call: Call) -> Page:
 
 def set_defaults(call: Call) -> Page:
     """Change the defaults of this notebook; ``--keep``: of later ones too."""
-    words, models = _models([word for word in call.words if word != Word("--keep")])
     is_kept = Word("--keep") in call.words
+    words: Sequence[Word] = [word for word in call.words if word != Word("--keep")]
+    words, models = _taken(words, MODELS, "a folder", "~/stable-diffusion-webui/models --keep")
+    words, history = _taken(words, HISTORY, "on, off or a number of MB", "off")
     options, rest = read_options(words)
     if rest or {"name", "axes"} & options.keys():
         raise InvalidField(
             "%sd set takes flags of the request.",
             given=" ".join(word.text for word in (rest or call.words)),
-            allowed="every flag but -o and --compare, and --keep",
+            allowed="every flag but -o and --compare, and --models, --history, --keep",
             fix="%sd set --steps 30",
         )
     session = call.session
@@ -81,34 +86,39 @@ def set_defaults(call: Call) -> Page:
     lines = []
     if models is not None:
         if is_kept:
-            lines.append(f"kept in {keep_models(models)}")
-        use_models(models)
+            lines.append(f"kept in {keep_models(Path(models))}")
+        use_models(Path(models))
         lines.append(f"models: {', '.join(map(str, model_folders()))}")
+    if history is not None:
+        budget = read_budget(history)
+        if is_kept:
+            lines.append(f"kept in {keep_budget(budget)}")
+        session.history_budget = budget
+        lines.append(f"history: {f'up to {budget:g} MB' if budget else 'off'}")
     session.defaults = defaults
     if "seed" in options:
         session.next_seed = None
     lines.append(f"defaults: {_defaults_of(session)}")
-    if is_kept and (options or models is None):
+    if is_kept and (options or (models is None and history is None)):
         lines.append(f"kept in {write_settings(session.defaults)}")
     return Page("\n".join(lines))
 
 
-def _models(words: Sequence[Word]) -> tuple[Sequence[Word], Path | None]:
-    """Take ``--models FOLDER`` out of some words."""
-    if MODELS not in words:
+def _taken(
+    words: Sequence[Word], flag: Word, allowed: str, example: str
+) -> tuple[Sequence[Word], str | None]:
+    """Take a flag that is no request's out of some words, with its value."""
+    if flag not in words:
         return words, None
-    place = words.index(MODELS)
+    place = words.index(flag)
     if place + 1 == len(words) or words[place + 1].is_flag:
-        raise InvalidField(
-            "--models needs a folder.",
-            allowed="a folder whose checkpoints then load by their names",
-            fix="%sd set --models ~/stable-diffusion-webui/models --keep",
-        )
-    return [*words[:place], *words[place + 2 :]], Path(words[place + 1].text)
+        fix = f"%sd set {flag.text} {example}"
+        raise InvalidField(f"{flag.text} needs a value.", allowed=allowed, fix=fix)
+    return [*words[:place], *words[place + 2 :]], words[place + 1].text
 
 
 def save_result(call: Call) -> Page:
-    """Write the last pictures as PNG files that carry their request; a comparison as one."""
+    """Write the last pictures as files that carry their request; a comparison as one."""
     texts = _texts(call, "%sd save pictures")
     folder = texts[0] if texts else "pictures"
     latest, comparison = call.session.latest, call.session.comparison
@@ -164,9 +174,27 @@ COMMANDS: dict[str, Command] = {
     "set": Command(
         set_defaults,
         "[FLAGS] [--keep]",
-        "defaults, and --models FOLDER; --keep: for later notebooks too",
+        "defaults, --models FOLDER, --history off; --keep: for later notebooks too",
     ),
-    "save": Command(save_result, "[FOLDER]", "the last pictures, as PNG with their request"),
+    "save": Command(
+        save_result,
+        "[FOLDER or FILE]",
+        "the last pictures, as PNG (.webp, .jpg) with their request",
+    ),
+    "recall": Command(
+        recall,
+        "FILE [FLAGS]",
+        "how a picture or workflow was made; fills in the cell that draws it",
+        RECALL_FLAGS,
+        example="sdnb-7.png",
+    ),
+    "history": Command(
+        show_history,
+        "[TEXT] [FLAGS]",
+        "what was drawn before, in any notebook; recall #7 gives number 7 back",
+        HISTORY_FLAGS,
+        example="red circle --limit 50",
+    ),
     "schedules": Command(
         show_schedules, "[FLAGS]", "which noise levels schedules visit", SCHEDULES_FLAGS
     ),

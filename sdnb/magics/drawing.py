@@ -22,6 +22,7 @@ from sdnb.magics import live_view
 from sdnb.magics.live import Live
 from sdnb.magics.notebook_hooks import join_hooks, split_hooks
 from sdnb.magics.parse import Order
+from sdnb.magics.remembering import keep_comparison, keep_result
 from sdnb.magics.session import Pipeline, Run, Session
 from sdnb.request import GenerationRequest
 from sdnb.result import Result
@@ -45,7 +46,7 @@ def draw(order: Order, session: Session, names: Names) -> Result:
         pipeline = load(session, request.checkpoint, show)
         request = request.changed(checkpoint=None)  # it is this one, however it was written
         result = watch(pipeline.start(request, hooks=join_hooks(functions)), session, show)
-    return session.remember(result, order.after)
+    return session.remember(keep_result(result, session), order.after)
 
 
 def load(session: Session, checkpoint: str | None, show: Callable[[str], None]) -> Pipeline:
@@ -106,6 +107,8 @@ def compare(
             plan, engine(cast("sdnb.pipeline.Pipeline", pipe))
         )
         fill(session.comparison, show)
+    if why_not := keep_comparison(session.comparison, session):
+        say(why_not)
     return session.comparison
 
 

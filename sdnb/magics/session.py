@@ -11,6 +11,7 @@ from sdnb.errors import InvalidField
 from sdnb.magics.parse import Order
 from sdnb.magics.seeds import seed_after
 from sdnb.magics.settings import read_settings
+from sdnb.records.budget import kept_budget
 from sdnb.request import GenerationRequest
 
 if TYPE_CHECKING:
@@ -100,6 +101,18 @@ class Session:
             weakref.WeakValueDictionary()
         )
         self.decode_rate: float | None = None
+        self._history_budget: float | None = None
+
+    @property
+    def history_budget(self) -> float:
+        """MB that the history may take; 0 where what is drawn is not kept."""
+        if self._history_budget is None:
+            self._history_budget = kept_budget()
+        return self._history_budget
+
+    @history_budget.setter
+    def history_budget(self, budget: float) -> None:
+        self._history_budget = budget
 
     @property
     def defaults(self) -> Order:

@@ -131,6 +131,15 @@ class Components:
         dtype: torch.dtype = self.unet.dtype
         return dtype
 
+    @property
+    def computing(self) -> dict[str, str]:
+        """What the last bits of a picture depend on, beside the libraries."""
+        return {
+            "device": str(self.device),
+            "dtype": str(self.dtype).removeprefix("torch."),
+            "threads": str(torch.get_num_threads()),
+        }
+
     def info(self) -> dict[str, str]:
         """Return what is known about the checkpoint, as words."""
         levels = self.noise_schedule

@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 
 import sdnb
+from sdnb.comparison.microscope import error_curve
 from sdnb.errors import InvalidField
 from sdnb.models.vae import encode_images, from_pil
 
@@ -79,7 +80,7 @@ def test_pictures_that_are_not_square_keep_their_shape(pipe, size):
 
 def test_the_error_is_that_of_the_curve(pipe, picture, seen):
     # when
-    timesteps, errors = sdnb.error_curve(pipe, [picture], [PROMPT], timesteps=[500.0, 900.0])
+    timesteps, errors = error_curve(pipe, [picture], [PROMPT], timesteps=[500.0, 900.0])
 
     # then
     assert timesteps == [500.0, 900.0]
@@ -95,7 +96,7 @@ def test_what_cannot_be_inspected_is_refused(pipe, picture):
     with pytest.raises(InvalidField, match="0 … 999"):
         sdnb.inspect(pipe, picture, t=1000.0)
     with pytest.raises(InvalidField, match="prompt"):
-        sdnb.error_curve(pipe, [picture], ["a star", "a cat"])
+        error_curve(pipe, [picture], ["a star", "a cat"])
 
 
 @pytest.mark.parametrize(("cfg_scale", "name"), [(0.0, "eps_uncond"), (1.0, "eps_cond")])

@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 
 from PIL import Image
 
-from sdnb import png
+from sdnb import picture_file
 from sdnb.choice import Choice
 from sdnb.control import Control
 from sdnb.embedding import Embedding
@@ -57,7 +57,7 @@ def chunks() -> dict[str, str]:
     with TemporaryDirectory() as folder:
         facts = {"evaluations": "30", "seconds": "1.500"}
         path = Path(folder) / "cat.png"
-        png.write(Image.new("L", (1, 1)), path, REQUEST, index=1, facts=facts)
+        picture_file.write(Image.new("L", (1, 1)), path, REQUEST, index=1, facts=facts)
         with Image.open(path) as image:
             text = dict(image.text)
     values = json.loads(text["sdnb"])

@@ -3,13 +3,13 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from sdnb import png
 from sdnb.errors import InvalidField, UnknownName
 from sdnb.magics.commands import COMMANDS
 from sdnb.magics.flags import FLAGS
 from sdnb.magics.session import load_pipeline
 from sdnb.magics.settings import settings_path
 from sdnb.picture import Inpaint
+from sdnb.records.reading import read
 from sdnb.registry import SAMPLERS, SCHEDULES
 from tests.magics.conftest import Notebook
 
@@ -122,7 +122,7 @@ def test_save_writes_the_last_pictures_with_their_request(
     # then
     paths = [Path(line) for line in repr(page).splitlines()]
     assert [path.parent.name for path in paths] == ["pictures", "pictures"]
-    assert {png.read(path)[0].prompt for path in paths} == {"a cat"}
+    assert {read(path).request.prompt for path in paths} == {"a cat"}
 
 
 def test_save_takes_a_folder_from_a_variable(notebook: Notebook, tmp_path: Path) -> None:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from sdnb import png
 from sdnb.magics.session import load_pipeline
 from sdnb.pipeline import Pipeline
+from sdnb.records.reading import read
 from sdnb.result import Result
 from tests.magics.conftest import Notebook
 
@@ -38,7 +38,7 @@ def test_what_a_cell_drew_can_be_saved_and_drawn_again(real: Notebook, tmp_path:
     real.run(f"%sd save {tmp_path}")
     (path,) = tmp_path.glob("*.png")
     # when
-    request, _ = png.read(path)
+    request = read(path).request
     again = real.run(f'%sd "{request.prompt}" --steps {request.steps} --seed {request.seed}')
     # then
     assert isinstance(first, Result)
@@ -70,7 +70,7 @@ def test_levels_of_ones_own_are_drawn_with_and_saved(real: Notebook, tmp_path: P
     assert result.trace.sigmas == (14.6, 5, 1, 0)
     assert "custom sigmas=14.6,5,1,0 · 3 steps" in result.facts
     (path,) = tmp_path.glob("*.png")
-    assert png.read(path)[0] == result.request
+    assert read(path).request == result.request
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from sdnb.embedding import Embedding
 from sdnb.errors import LoadError, SdnbError
 from sdnb.hooks.swap_prompt import swap_prompt
 from sdnb.models.text import encode_text
+from sdnb.picture_file import read_info
 from tests.models.families.checkpoints import BUILDS, make
 
 PROMPT = "a cat, embedding:style on a meadow"
@@ -134,7 +135,7 @@ def test_a_run_draws_with_it_and_records_its_name_and_hash(pipe, folder, tmp_pat
     # when
     result = draw(pipe, PROMPT)
     (path,) = result.save(tmp_path / "drawn")
-    read, _ = sdnb.png.read(path)
+    read = sdnb.read(path).request
 
     # then
     assert (result.latents - bare.latents).abs().max() > 1e-3
@@ -142,7 +143,7 @@ def test_a_run_draws_with_it_and_records_its_name_and_hash(pipe, folder, tmp_pat
     assert recorded.reference == "style"
     assert len(recorded.sha256) == 64
     assert read.embeddings == result.request.embeddings
-    written = sdnb.png.read_info(path)["parameters"]
+    written = read_info(path)["parameters"]
     assert f'TI hashes: "style: {recorded.sha256[:12]}"' in written
     assert torch.equal(pipe.run(read).latents, result.latents)
 

@@ -9,14 +9,16 @@ from hypothesis import strategies as st
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from sdnb import png
+from sdnb import picture_file
 from sdnb.choice import Choice
 from sdnb.control import Control
 from sdnb.errors import InvalidField
 from sdnb.hook_use import HookUse
 from sdnb.ip_adapter import IPAdapter
 from sdnb.lora import Lora
+from sdnb.parameters_text import SCHEDULE_NAMES, parameters
 from sdnb.picture import FromImage, Picture
+from sdnb.records.reading import read
 from sdnb.registry import SCHEDULES
 from sdnb.request import GenerationRequest
 
@@ -42,9 +44,10 @@ def test_what_is_written_is_read_back(tmp_path: Path, picture: Image.Image) -> N
     # given
     request = REQUEST.changed(start=FromImage(Picture.of(picture)))
     # when
-    path = png.write(picture, tmp_path / "cat.png", request, index=1, facts=FACTS)
+    path = picture_file.write(picture, tmp_path / "cat.png", request, index=1, facts=FACTS)
     # then
-    assert png.read(path) == (request, 1)
+    recalled = read(path)
+    assert (recalled.request, recalled.index, recalled.source) == (request, 1, "sdnb")
     assert Image.open(path).getpixel((3, 3)) == (255, 0, 0)
 
 
@@ -58,9 +61,54 @@ def test_any_text_survives_the_file(
     path = tmp_path_factory.getbasetemp() / "text.png"
     path.unlink(missing_ok=True)
     # when
-    png.write(Image.new("L", (1, 1)), path, request, index=0, facts={})
+    picture_file.write(Image.new("L", (1, 1)), path, request, index=0, facts={})
     # then
-    assert png.read(path) == (request, 0)
+    assert read(path).request == request
+
+
+@pytest.mark.parametrize("suffix", picture_file.SUFFIXES)
+def test_every_kind_of_file_carries_both_texts(
+    tmp_path: Path, picture: Image.Image, suffix: str
+) -> None:
+    # given
+    request = REQUEST.changed(prompt="größer 画 " * 9_000, start=FromImage(Picture.of(picture)))
+    # when
+    path = picture_file.write(picture, tmp_path / f"a{suffix}", request, index=1, facts=FACTS)
+    # then
+    assert (path.suffix, read(path).request, read(path).index) == (suffix, request, 1)
+    is_long_jpeg = suffix.startswith(".j")  # whose Exif data cannot hold a text so long
+    text = picture_file.read_info(path).get("parameters")
+    assert text == (None if is_long_jpeg else parameters(request, index=1))
+
+
+@pytest.mark.parametrize("suffix", picture_file.SUFFIXES)
+def test_other_tools_find_the_parameters(tmp_path: Path, picture: Image.Image, suffix: str) -> None:
+    # when
+    path = picture_file.write(picture, tmp_path / f"a{suffix}", REQUEST, index=1, facts=FACTS)
+    # then
+    assert picture_file.read_info(path)["parameters"] == parameters(REQUEST, index=1)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".webp"])
+def test_these_kinds_keep_every_pixel(tmp_path: Path, suffix: str) -> None:
+    # given
+    noise = Image.effect_noise((40, 24), 90).convert("RGB")
+    # when
+    path = picture_file.write(noise, tmp_path / f"a{suffix}", REQUEST, index=0, facts={})
+    # then
+    assert Image.open(path).convert("RGB").tobytes() == noise.tobytes()
+
+
+def test_a_kind_of_file_nobody_knows_is_refused(tmp_path: Path, picture: Image.Image) -> None:
+    with pytest.raises(InvalidField, match="PNG, a WebP or a JPEG"):
+        picture_file.write(picture, tmp_path / "a.bmp", REQUEST, index=0, facts={})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_half_a_character_in_a_prompt_can_be_saved(tmp_path: Path, picture: Image.Image) -> None:
+    request = GenerationRequest(prompt="a \ud800 cat", seed=1)
+    path = picture_file.write(picture, tmp_path / "a.png", request, index=0, facts={})
+    assert read(path).request == request
 
 
 def test_the_parameters_text_has_the_widely_read_form() -> None:
@@ -68,7 +116,7 @@ def test_the_parameters_text_has_the_widely_read_form() -> None:
     request = GenerationRequest(prompt="a cat", negative_prompt="a dog", seed=7)
     resolved = request.changed(width=128, height=128, checkpoint="tiny")
     # when
-    text = png.parameters(resolved, index=2)
+    text = parameters(resolved, index=2)
     # then
     assert text.startswith(
         "a cat\nNegative prompt: a dog\nSteps: 20, Sampler: DPM++ 2M, Schedule type: Karras, "
@@ -80,8 +128,8 @@ def test_schedules_have_the_names_that_others_know_them_by() -> None:
     # given
     request = GenerationRequest(schedule="beta_sigma alpha=0.5")
     # then
-    assert "Schedule type: Beta, " in png.parameters(request, index=0)
-    assert set(png._SCHEDULE_NAMES) <= set(SCHEDULES.names())
+    assert "Schedule type: Beta, " in parameters(request, index=0)
+    assert set(SCHEDULE_NAMES) <= set(SCHEDULES.names())
 
 
 def test_parameters_name_only_what_was_used() -> None:
@@ -89,11 +137,11 @@ def test_parameters_name_only_what_was_used() -> None:
     plain = GenerationRequest(prompt="a cat")
     special = plain.changed(denoise=0.5, clip_skip=1, checkpoint="a, b")
     # when
-    texts = png.parameters(plain, index=0), png.parameters(special, index=0)
+    texts = parameters(plain, index=0), parameters(special, index=0)
     # then
     assert not any(word in texts[0] for word in ("Negative", "Seed", "Size", "Denoising", "Clip"))
     assert 'Model: "a, b", Denoising strength: 0.5, Clip skip: 2' in texts[1]
-    assert "Denoising strength: 0.3," in png.parameters(plain.changed(strength=0.3), index=0)
+    assert "Denoising strength: 0.3," in parameters(plain.changed(strength=0.3), index=0)
 
 
 def test_parameters_write_loras_as_tags_of_the_prompt() -> None:
@@ -101,7 +149,7 @@ def test_parameters_write_loras_as_tags_of_the_prompt() -> None:
     loras = (Lora("a/style.safetensors", 0.8, sha256="ab" * 32), Lora("ink", 1.0, 0.5))
 
     # when
-    text = png.parameters(GenerationRequest(prompt="a cat", loras=loras), index=0)
+    text = parameters(GenerationRequest(prompt="a cat", loras=loras), index=0)
 
     # then
     assert text.startswith("a cat <lora:style:0.8> <lora:ink:0.5:1>\n")
@@ -119,7 +167,7 @@ def test_parameters_name_what_steers_in_the_form_of_the_extension_for_controlnet
     )
 
     # when
-    text = png.parameters(request, index=0)
+    text = parameters(request, index=0)
 
     # then
     assert (
@@ -131,11 +179,11 @@ def test_parameters_name_what_steers_in_the_form_of_the_extension_for_controlnet
 
 def test_the_json_says_which_libraries_drew_it(tmp_path: Path, picture: Image.Image) -> None:
     # given
-    path = png.write(picture, tmp_path / "cat.png", REQUEST, index=0, facts=FACTS)
+    path = picture_file.write(picture, tmp_path / "cat.png", REQUEST, index=0, facts=FACTS)
     # when
     values = json.loads(Image.open(path).text["sdnb"])
     # then
-    assert values["version"] == png.FORMAT
+    assert values["version"] == picture_file.FORMAT
     assert values["facts"] == FACTS
     assert values["software"]["torch"] == version("torch")
     assert list(values["software"]) == ["sdnb", "torch", "diffusers", "transformers"]
@@ -145,7 +193,10 @@ def test_an_existing_file_is_never_replaced(tmp_path: Path, picture: Image.Image
     # given
     (tmp_path / "cat.png").write_text("precious")
     # when
-    paths = [png.write(picture, tmp_path / "cat.png", REQUEST, index=0, facts={}) for _ in range(2)]
+    paths = [
+        picture_file.write(picture, tmp_path / "cat.png", REQUEST, index=0, facts={})
+        for _ in range(2)
+    ]
     # then
     assert [path.name for path in paths] == ["cat-2.png", "cat-3.png"]
     assert (tmp_path / "cat.png").read_text() == "precious"
@@ -159,7 +210,7 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, picture: Image.Image,
     monkeypatch.setattr("os.fsync", full)
     # when
     with pytest.raises(InvalidField, match="No space left") as caught:
-        png.write(picture, tmp_path / "new" / "cat.png", REQUEST, index=0, facts={})
+        picture_file.write(picture, tmp_path / "new" / "cat.png", REQUEST, index=0, facts={})
     # then
     assert list((tmp_path / "new").iterdir()) == []
     assert caught.value.given.endswith("cat.png")
@@ -174,7 +225,7 @@ def test_an_interrupt_leaves_nothing_behind(tmp_path: Path, picture: Image.Image
     monkeypatch.setattr("os.fsync", interrupt)
     # when
     with pytest.raises(KeyboardInterrupt):
-        png.write(picture, tmp_path / "cat.png", REQUEST, index=0, facts={})
+        picture_file.write(picture, tmp_path / "cat.png", REQUEST, index=0, facts={})
     # then
     assert list(tmp_path.iterdir()) == []
 
@@ -187,7 +238,7 @@ def test_a_failed_move_leaves_no_empty_file(tmp_path: Path, picture: Image.Image
     monkeypatch.setattr(Path, "replace", fail)
     # when
     with pytest.raises(InvalidField, match="Input/output"):
-        png.write(picture, tmp_path / "cat.png", REQUEST, index=0, facts={})
+        picture_file.write(picture, tmp_path / "cat.png", REQUEST, index=0, facts={})
     # then
     assert list(tmp_path.iterdir()) == []
 
@@ -196,7 +247,7 @@ def test_a_written_file_can_be_read_by_others(tmp_path: Path, picture: Image.Ima
     # given
     (tmp_path / "other").touch()
     # when
-    path = png.write(picture, tmp_path / "cat.png", REQUEST, index=0, facts={})
+    path = picture_file.write(picture, tmp_path / "cat.png", REQUEST, index=0, facts={})
     # then
     assert path.stat().st_mode == (tmp_path / "other").stat().st_mode
 
@@ -205,11 +256,14 @@ def test_a_written_file_can_be_read_by_others(tmp_path: Path, picture: Image.Ima
     ("content", "what"),
     [
         (None, "no such file"),
-        (b"GIF89a", "no PNG"),
+        (b"GIF89a", "no PNG or WebP or JPEG"),
         (b"", "no PNG"),
-        ("plain", "carries no sdnb request"),
+        ("plain", "does not say how"),
         ("{}", "damaged"),
         ("[1", "damaged"),
+        ("[" * 100_000, "damaged"),
+        ('{"version": 1, "request": {"batch_size": 2}, "index": 2}', "no such image"),
+        ('{"version": 1, "request": {}, "index": -1}', "no such image"),
         ('{"version": 99, "request": {}, "index": 0}', "newer sdnb"),
         ('{"version": 1, "request": 5, "index": 0}', "no request"),
         ('{"version": 1, "request": {"start": {}}, "index": 0}', "no request"),
@@ -228,15 +282,15 @@ def test_a_file_that_cannot_be_used_says_why(tmp_path: Path, content, what: str)
         Image.new("L", (1, 1)).save(path, pnginfo=chunks)
     # when
     with pytest.raises((InvalidField, LookupError), match=what) as caught:
-        png.read(path)
+        read(path)
     # then
     assert caught.value.allowed or caught.value.fix
 
 
 def test_a_cut_file_is_an_error_not_a_guess(tmp_path: Path, picture: Image.Image) -> None:
     # given
-    path = png.write(picture, tmp_path / "cat.png", REQUEST, index=0, facts={})
+    path = picture_file.write(picture, tmp_path / "cat.png", REQUEST, index=0, facts={})
     path.write_bytes(path.read_bytes()[:60])
     # when / then
     with pytest.raises(InvalidField):
-        png.read(path)
+        read(path)

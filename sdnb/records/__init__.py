@@ -1,0 +1,1 @@
+"""What is remembered: pictures of sdnb and of other programs read back, and the history of runs."""

@@ -1,0 +1,82 @@
+"""The history's database: opened for one thing at a time, by as many processes as there are.
+
+What is in it is in `sdnb.records.migrations`.
+"""
+
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from sdnb.errors import HistoryError, SdnbError
+from sdnb.records.migrations import MIGRATIONS, migrate, version_of
+
+PATIENCE = 30.0
+"""Seconds that one process waits for another that writes."""
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[sqlite3.Connection]:
+    """Give the database, made if need be; what a block changes is written whole or not at all.
+
+    Raises `HistoryError` where it cannot be read or written; of a newer version, it is left as
+    it is.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        connection = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None)
+        with closing(connection) as database:
+            _prepare(database, path)
+            with _transaction(database):
+                yield database
+    except SdnbError:
+        raise
+    except (sqlite3.Error, OSError) as error:
+        raise HistoryError(
+            f"the history cannot be read or written: {error}.",
+            given=str(path),
+            allowed="a database of sdnb in a folder that can be written to, with space left",
+            fix="move the file away if it is broken; SDNB_DATA names another folder",
+        ) from error
+
+
+@contextmanager
+def _transaction(database: sqlite3.Connection) -> Iterator[None]:
+    database.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:  # an interrupt too must not leave half of it
+        if database.in_transaction:
+            database.execute("ROLLBACK")
+        raise
+    database.execute("COMMIT")
+
+
+def _prepare(database: sqlite3.Connection, path: Path) -> None:
+    version = version_of(database)
+    if version > len(MIGRATIONS):
+        raise HistoryError(
+            "this history was written by a newer sdnb.",
+            given=f"{path}, version {version}",
+            allowed=f"versions up to {len(MIGRATIONS)}",
+            fix="upgrade sdnb, or name another folder in the environment variable SDNB_DATA",
+        )
+    database.execute("PRAGMA foreign_keys = ON")
+    if version < len(MIGRATIONS):
+        _use_write_ahead_log(database)
+        with _transaction(database):
+            migrate(database)
+
+
+def _use_write_ahead_log(database: sqlite3.Connection) -> None:
+    """Let readers read while another process writes; SQLite itself does not wait for this."""
+    until = time.monotonic() + PATIENCE
+    while True:
+        try:
+            database.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.02)

@@ -1,0 +1,101 @@
+"""Whatever breaks a run, the next one is as if nothing had been."""
+
+import gc
+import os
+import resource
+import threading
+
+import pytest
+import torch
+
+from sdnb.errors import SdnbError
+from sdnb.events import Hooks
+from sdnb.hook_use import POINTS
+
+RUNS = 60
+
+
+def break_at(point: str, error: BaseException) -> Hooks:
+    def fail(_event: object) -> None:
+        raise error
+
+    return Hooks.at(point, fail)
+
+
+@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.parametrize("error", [ValueError("broken"), KeyboardInterrupt(), MemoryError()])
+def test_a_fault_at_any_point_leaves_no_trace(pipe, fish, point: str, error: BaseException) -> None:
+    # when
+    with pytest.raises((SdnbError, KeyboardInterrupt, MemoryError)):
+        pipe.run(fish.request, hooks=break_at(point, error))
+    # then
+    again = pipe.run(fish.request)
+    assert torch.equal(again.latents, fish.latents)
+    assert again.images[0].tobytes() == fish.images[0].tobytes()
+
+
+@pytest.mark.parametrize("part", ["unet", "vae.decoder", "text_encoder"])
+@pytest.mark.parametrize("call", [0, 1])
+def test_running_out_of_memory_in_any_call_leaves_no_trace(pipe, fish, part, call) -> None:
+    # given
+    calls = 0
+
+    def fail(*_args: object) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == call + 1:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+
+    parts = pipe.components
+    encoder = parts.texts[0].network
+    network = {"unet": parts.unet, "vae.decoder": parts.vae.decoder, "text_encoder": encoder}[part]
+    handle = network.register_forward_pre_hook(fail)
+    # when
+    try:
+        pipe.run(fish.request)
+    except (torch.OutOfMemoryError, SdnbError):
+        pass
+    finally:
+        handle.remove()
+    # then
+    assert calls
+    assert torch.equal(pipe.run(fish.request).latents, fish.latents)
+
+
+def test_many_runs_leave_no_memory_threads_hooks_or_handles(pipe, fish) -> None:
+    # given
+    request = fish.request.changed(steps=1, cfg_scale=1, width=16, height=16)
+    for _ in range(20):
+        pipe.run(request, keep="none")
+    gc.collect()
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    threads, handles = threading.active_count(), len(os.listdir("/proc/self/fd"))  # noqa: PTH208
+    hooks = sum(len(module._forward_hooks) for module in pipe.components.unet.modules())
+    # when
+    for _ in range(RUNS):
+        pipe.run(request, keep="none")
+    gc.collect()
+    # then
+    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    assert grown < 20, f"{grown:.0f} MB"
+    assert threading.active_count() == threads
+    assert len(os.listdir("/proc/self/fd")) == handles  # noqa: PTH208
+    assert sum(len(module._forward_hooks) for module in pipe.components.unet.modules()) == hooks
+
+
+def test_threads_that_draw_at_once_draw_what_they_would_alone(pipe, fish) -> None:
+    # given
+    drawn: list[torch.Tensor] = []
+
+    def draw() -> None:
+        drawn.append(pipe.run(fish.request).latents)
+
+    # when
+    threads = [threading.Thread(target=draw) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    # then
+    assert len(drawn) == 4
+    assert all(torch.equal(latents, fish.latents) for latents in drawn)

@@ -1,0 +1,117 @@
+"""A picture is recalled into the next cell, which draws it again."""
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from sdnb.errors import InvalidField, UnknownName
+from sdnb.lora import Lora
+from sdnb.magics.parse import Order, parse_cell
+from sdnb.magics.recalling import as_cell
+from sdnb.picture import FromImage, Picture
+from sdnb.request import GenerationRequest
+from tests.magics.conftest import Notebook
+from tests.records.workflows import image_to_image
+
+
+@pytest.fixture
+def next_cells(notebook: Notebook, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Collect what is written into next cells."""
+    written: list[str] = []
+    monkeypatch.setattr(notebook.shell, "set_next_input", written.append)
+    return written
+
+
+def test_a_picture_comes_back_by_the_cell_that_recall_fills_in(
+    real: Notebook, next_cells: list[str], tmp_path: Path
+) -> None:
+    # given
+    real.run("%%sd --seed 7 --steps 3 --sampler euler\na red circle\nnegative: snow")
+    real.run(f"%sd save {tmp_path}")
+    real.names["_sd"] = None
+    # when
+    recalled = real.run(f"%sd recall {tmp_path}/sdnb-7.png")
+    result = real.run(next_cells[0])
+    # then
+    assert result.images[0].tobytes() == Image.open(tmp_path / "sdnb-7.png").tobytes()
+    assert result.request == recalled.request
+    assert next_cells[0].endswith("\na red circle\n---\nsnow")
+
+
+def test_what_no_cell_can_say_is_filled_in_as_python(
+    real: Notebook, next_cells: list[str], tmp_path: Path
+) -> None:
+    # given
+    Image.new("RGB", (32, 32), "red").save(tmp_path / "in.png")
+    real.run(f"%sd a circle --seed 7 --steps 4 --image {tmp_path}/in.png --denoise 0.5")
+    real.run(f"%sd save {tmp_path}/out.webp")
+    # when
+    real.run(f"%sd recall {tmp_path}/out.webp")
+    result = real.run(next_cells[0])
+    # then
+    assert next_cells[0].startswith("import sdnb")
+    picture = Image.open(tmp_path / "out.webp").convert("RGB")
+    assert result.images[0].tobytes() == picture.tobytes()
+
+
+@pytest.mark.parametrize("line", ["%sd recall", "%sd recall a.png b.png", "%sd recall --all"])
+def test_recall_takes_one_file(notebook: Notebook, line: str) -> None:
+    with pytest.raises((InvalidField, UnknownName), match="recall"):
+        notebook.run(line)
+
+
+def test_a_workflow_is_filled_in_with_its_pictures(
+    real: Notebook, next_cells: list[str], tmp_path: Path
+) -> None:
+    # given
+    Image.new("RGB", (32, 32), "red").save(tmp_path / "in.png")
+    nodes = image_to_image()
+    nodes["3"]["inputs"] |= {"steps": 4, "cfg": 1}
+    (tmp_path / "a.json").write_text(json.dumps(nodes))
+    # when
+    recalled = real.run(f"%sd recall {tmp_path}/a.json --folder {tmp_path}")
+    result = real.run(next_cells[0])
+    # then
+    assert result.request.start == recalled.request.start
+    assert (result.seeds, result.images[0].size) == ((77,), (32, 32))
+
+
+def test_recall_of_a_file_that_is_not_there_says_so(notebook: Notebook) -> None:
+    with pytest.raises(InvalidField, match="no such file"):
+        notebook.run("%sd recall nowhere.png")
+
+
+TEXTS = st.text(st.sampled_from("ab \n:;{}-_\"'[]()\\negative"), max_size=20)
+
+
+@settings(max_examples=150, deadline=None)
+@given(prompt=TEXTS, negative=TEXTS, has_lora=st.booleans())
+def test_a_cell_that_is_filled_in_reads_as_the_request(
+    prompt: str, negative: str, has_lora: bool
+) -> None:
+    # given
+    loras = (Lora("a b.safetensors", 0.5),) if has_lora else ()
+    request = GenerationRequest(
+        prompt=prompt, negative_prompt=negative, seed=3, loras=loras, checkpoint="tiny"
+    )
+    defaults = Order(GenerationRequest(prompt="b", negative_prompt="c", steps=3, cfg_scale=2))
+    # when
+    cell = as_cell(request, defaults)
+    # then
+    line, _, body = cell.partition("\n")
+    if cell:
+        assert parse_cell(line.removeprefix("%%sd"), body, defaults, {}).request == request
+    else:  # only texts that a cell would read as something else
+        odd = any(mark in text for text in (prompt, negative) for mark in ("{{", ":", "-", "\n"))
+        is_bare = prompt.strip() != prompt or negative.strip() != negative
+        assert odd or is_bare or not prompt or not negative or f"{prompt}{negative}"[-1] == ";"
+
+
+def test_a_picture_in_a_request_needs_python() -> None:
+    picture = Picture.of(Image.new("RGB", (8, 8)))
+    request = GenerationRequest(prompt="a", seed=1, start=FromImage(picture))
+    assert as_cell(request, Order()) == ""
