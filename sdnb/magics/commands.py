@@ -40,7 +40,7 @@ from sdnb.magics.measuring import (
     show_samplers,
     show_schedules,
 )
-from sdnb.magics.options import format_flags, read_options
+from sdnb.magics.options import read_options
 from sdnb.magics.page import Page, aligned
 from sdnb.magics.parse import order_of
 from sdnb.magics.session import Session
@@ -49,6 +49,7 @@ from sdnb.magics.words import Word
 from sdnb.models.model_folders import keep_models, model_folders, use_models
 from sdnb.picture import FromNoise, Inpaint
 from sdnb.request import GenerationRequest
+from sdnb.written import format_flags
 
 if TYPE_CHECKING:
     import sdnb.comparison.tree

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from sdnb.errors import InvalidField
 from sdnb.magics.parse import Order
-from sdnb.magics.seeds import seed_after
 from sdnb.magics.settings import read_settings
 from sdnb.request import GenerationRequest
+from sdnb.seeds import seed_after
 
 if TYPE_CHECKING:
     import PIL.Image
