@@ -11,7 +11,7 @@ from traitlets import Any as AnyTrait
 from traitlets import Dict, HasTraits, TraitType, observe
 
 from sdnb.choice import Choice
-from sdnb.errors import InvalidField, SdnbError
+from sdnb.errors import InvalidField, SdnbError, UnknownName
 from sdnb.lora import Lora
 from sdnb.past import FIXED
 from sdnb.picture import FromImage, FromNoise, Inpaint, Picture, masked
@@ -115,6 +115,20 @@ class Form(HasTraits):
             start = request.start
             self.image = None if isinstance(start, FromNoise) else start.picture
             self.mask = start.mask if isinstance(start, Inpaint) else None
+
+    def upload(self, name: str, data: bytes) -> None:
+        """Take a picture file for ``"image"`` or ``"mask"``; bytes that are none are an error."""
+        UnknownName.check("picture of the form", name, PICTURES)
+        try:
+            setattr(self, name, Picture.decode(data))
+        except InvalidField as error:
+            self.errors = {**self.errors, name: error}
+
+    def options(self, name: str) -> dict[str, object]:
+        """Return the options of the ``"sampler"`` or ``"schedule"`` that is typed, as they are."""
+        registry = {"sampler": SAMPLERS, "schedule": SCHEDULES}[name]
+        chosen = str(getattr(self, name)).split(maxsplit=1)
+        return registry.options(chosen[0]) if chosen and registry.knows(chosen[0]) else {}
 
     def request(self) -> GenerationRequest | None:
         """Return what was typed as a request; None where `errors` says why there is none."""

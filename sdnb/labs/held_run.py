@@ -54,6 +54,13 @@ class HeldRun:
         self._first = 0  # the step at which the run began
         self._cost: tuple[object, float | None] = None, None  # size, seconds that decoding takes
 
+    @property
+    def request(self) -> GenerationRequest | None:
+        """What is held was asked by, or the last result; None before there is either."""
+        if self._run is not None:
+            return self._run.request
+        return None if self._family.latest is None else self._family.latest.request
+
     def begin(self, request: GenerationRequest) -> None:
         """Take a new run in the place of what is held."""
         run = self._pipe.start(request)
@@ -74,7 +81,10 @@ class HeldRun:
         event: Event | None = None
         while not isinstance(event, StepEvent) and self._run is not None and not self._is_wanted():
             event = self._go_on()
-        self.hold()
+        if self._run is not None and self._run.index == self._run.total:
+            self.advance()  # the last step: what is left is to decode
+        else:
+            self.hold()
 
     def hold(self) -> None:
         """Look at what is held, exactly."""
@@ -100,7 +110,7 @@ class HeldRun:
         """Go on from a step, by default this one, with what a form says otherwise."""
         if step is None:
             step = 0 if self._run is None else self._run.index
-        asked = self._asked()
+        asked = self.request
         if asked is None or form.refuse_fixed(asked):
             self.hold()
             return
@@ -182,12 +192,6 @@ class HeldRun:
             self.show(result)
         else:
             self._tell(phase="idle")
-
-    def _asked(self) -> GenerationRequest | None:
-        """Return the request of what is held, or was last."""
-        if self._run is not None:
-            return self._run.request
-        return None if self._family.latest is None else self._family.latest.request
 
     def _check(self, step: int) -> None:
         """Raise `InvalidField` for a step that cannot be gone back to, before all is let go."""

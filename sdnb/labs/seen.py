@@ -56,12 +56,15 @@ class Film:
         Which frames were decoded; the others are sketches.
     begin : int
         Frames before it were made by the run it branched from.
+    reach : int
+        After how many steps, at most, a run can be held: all but the last of a whole one.
     """
 
     frames: tuple["Image", ...]
     sigmas: tuple[float, ...]
     exact: frozenset[int] = frozenset()
     begin: int = 0
+    reach: int = 0
 
     def with_frame(self, index: int, image: "Image") -> "Film":
         """Return the film with one frame as it was decoded."""
@@ -83,7 +86,12 @@ def film_of(
     frames = sketch.draw(trace.denoised[:, 0]) if trace.steps else []
     if not frames:
         return None
-    film = Film(frames=tuple(frames), sigmas=trace.sigmas[: trace.steps], begin=begin)
+    film = Film(
+        frames=tuple(frames),
+        sigmas=trace.sigmas[: trace.steps],
+        begin=begin,
+        reach=trace.steps - (trace.sigmas[-1] == 0),
+    )
     for index, image in decoded.items():
         if index < trace.steps:
             film = film.with_frame(index, image)

@@ -22,6 +22,7 @@ from sdnb.errors import InvalidField, SdnbError, UnknownName
 from sdnb.files import save_new
 from sdnb.labs.form import PICTURES, READ, Form
 from sdnb.labs.held_run import HeldRun
+from sdnb.labs.prompt_facts import PromptFacts, read_prompt
 from sdnb.labs.worker import Worker
 from sdnb.picture import Picture
 from sdnb.pipeline import Pipeline
@@ -29,6 +30,8 @@ from sdnb.request import GenerationRequest
 from sdnb.result import Result
 from sdnb.seeds import seed_after
 from sdnb.written import input_files
+
+Action = Callable[[], None]
 
 PHASES = ("idle", "running", "paused", "finished", "stopped")
 
@@ -138,6 +141,17 @@ class Studio(HasTraits):
         if self.form.request() is not None:
             self._worker.submit(partial(self._held.branch, step, self.form))
 
+    def changes(self) -> dict[str, tuple[object, object]]:
+        """Return what a branch would be told: by field, as it was and as it is typed."""
+        before = self._held.request
+        if before is None:
+            return {}
+        return {n: (getattr(before, n), new) for n, new in self.form.changes(before).items()}
+
+    def read(self, prompt: str) -> PromptFacts:
+        """Count the tokens of a prompt, and find the words that the checkpoint does not know."""
+        return read_prompt(self.pipe.components, prompt)
+
     def stop(self) -> None:
         """End the run; what there is of it is the result."""
         self._worker.submit(self._held.end)
@@ -190,17 +204,17 @@ class Studio(HasTraits):
             UnknownName.check("field of the form", name, (*READ, *PICTURES, "after"))
             setattr(self.form, name, value)
 
-    def _do(self, task: Callable[[], None]) -> None:
+    def _do(self, task: Action) -> None:
         self.failure, self.phase = None, "running"
         self._worker.submit(task)
 
-    def _begin_with(self, then: Callable[[], None], fields: dict[str, object]) -> None:
+    def _begin_with(self, then: Action, fields: dict[str, object]) -> None:
         self._type(fields)
         request = self.form.request()
         if request is not None:
             self._do(partial(self._begin, request, then))
 
-    def _begin(self, request: GenerationRequest, then: Callable[[], None]) -> None:
+    def _begin(self, request: GenerationRequest, then: Action) -> None:
         try:
             self.pipe.components.adapters.resolved(request.loras)
         except SdnbError as error:  # a file is looked at only now

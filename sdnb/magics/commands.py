@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sdnb.errors import InvalidField
+from sdnb.i18n import LANGUAGES, keep_language, set_language
 from sdnb.magics.checkpoints import LOAD_FLAGS, list_checkpoints, load_model, unload_model
 from sdnb.magics.command import Call, Command, misused
 from sdnb.magics.comparing import (
@@ -42,6 +43,7 @@ from sdnb.magics.measuring import (
 )
 from sdnb.magics.options import read_options
 from sdnb.magics.page import Page, aligned
+from sdnb.magics.panel import PANELS, open_panel
 from sdnb.magics.parse import order_of
 from sdnb.magics.session import Session
 from sdnb.magics.settings import write_settings
@@ -54,8 +56,6 @@ from sdnb.written import format_flags
 if TYPE_CHECKING:
     import sdnb.comparison.tree
 
-MODELS = Word("--models")
-
 
 def show_info(call: Call) -> Page:
     """Show what is loaded, and the defaults."""
@@ -67,7 +67,13 @@ def show_info(call: Call) -> Page:
 
 def set_defaults(call: Call) -> Page:
     """Change the defaults of this notebook; ``--keep``: of later ones too."""
-    words, models = _models([word for word in call.words if word != Word("--keep")])
+    words, models = _taken(
+        [word for word in call.words if word != Word("--keep")],
+        "--models",
+        ("a folder", "its checkpoints then load by their names"),
+        "~/stable-diffusion-webui/models",
+    )
+    words, spoken = _taken(words, "--language", ("a language", ", ".join(LANGUAGES)), "es")
     is_kept = Word("--keep") in call.words
     options, rest = read_options(words)
     if rest or {"name", "axes"} & options.keys():
@@ -80,32 +86,39 @@ def set_defaults(call: Call) -> Page:
     session = call.session
     defaults = order_of(options, session.defaults)
     lines = []
+    if spoken is not None:
+        set_language(spoken)
+        lines.append(f"language: {spoken}")
+        if is_kept:
+            lines.append(f"kept in {keep_language(spoken)}")
     if models is not None:
         if is_kept:
-            lines.append(f"kept in {keep_models(models)}")
-        use_models(models)
+            lines.append(f"kept in {keep_models(Path(models))}")
+        use_models(Path(models))
         lines.append(f"models: {', '.join(map(str, model_folders()))}")
     session.defaults = defaults
     if "seed" in options:
         session.next_seed = None
     lines.append(f"defaults: {_defaults_of(session)}")
-    if is_kept and (options or models is None):
+    if is_kept and (options or (models is None and spoken is None)):
         lines.append(f"kept in {write_settings(session.defaults)}")
     return Page("\n".join(lines))
 
 
-def _models(words: Sequence[Word]) -> tuple[Sequence[Word], Path | None]:
-    """Take ``--models FOLDER`` out of some words."""
-    if MODELS not in words:
+def _taken(
+    words: Sequence[Word], flag: str, takes: tuple[str, str], example: str
+) -> tuple[Sequence[Word], str | None]:
+    """Take a flag of its own, with its value, out of some words."""
+    if Word(flag) not in words:
         return words, None
-    place = words.index(MODELS)
+    place = words.index(Word(flag))
     if place + 1 == len(words) or words[place + 1].is_flag:
         raise InvalidField(
-            "--models needs a folder.",
-            allowed="a folder whose checkpoints then load by their names",
-            fix="%sd set --models ~/stable-diffusion-webui/models --keep",
+            f"{flag} needs {takes[0]}.",
+            allowed=": ".join(takes),
+            fix=f"%sd set {flag} {example} --keep",
         )
-    return [*words[:place], *words[place + 2 :]], Path(words[place + 1].text)
+    return [*words[:place], *words[place + 2 :]], words[place + 1].text
 
 
 def save_result(call: Call) -> Page:
@@ -162,10 +175,13 @@ COMMANDS: dict[str, Command] = {
         list_checkpoints, "[FOLDER]", "what can be loaded, here or in the model folders"
     ),
     "info": Command(show_info, "", "what is loaded, and the defaults"),
+    "panel": Command(
+        open_panel, "[NAME]", f"hold a run in your hands: {', '.join(PANELS)} (default studio)"
+    ),
     "set": Command(
         set_defaults,
         "[FLAGS] [--keep]",
-        "defaults, and --models FOLDER; --keep: for later notebooks too",
+        "defaults, --models FOLDER, --language en|es; --keep: for later notebooks too",
     ),
     "save": Command(save_result, "[FOLDER]", "the last pictures, as PNG with their request"),
     "schedules": Command(

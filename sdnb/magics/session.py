@@ -177,6 +177,11 @@ class Session:
         self._drawn[result.id] = result
         return result
 
+    def keep(self, result: "sdnb.result.Result") -> None:
+        """Take what a panel drew as the last result; the next seed stays the cells' own."""
+        self.result = self.latest = result
+        self._drawn[result.id] = result
+
     @property
     def results(self) -> "tuple[sdnb.result.Result, ...]":
         """What was drawn and is still held somewhere, in order; the session itself holds one."""
