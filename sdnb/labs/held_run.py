@@ -98,6 +98,8 @@ class HeldRun:
         self._tell(shown=shown)
         if run.index > self._first or self._filmed is None:
             self._show_film(trace, begin=self._first)
+        elif shown is not None:
+            self._tell(closeup=(run.index - 1, shown.image))
 
     def rewind(self, step: int) -> None:
         """Hold the run as it was after ``step`` steps."""

@@ -24,6 +24,7 @@ from sdnb.labs.form import PICTURES, READ, Form
 from sdnb.labs.held_run import HeldRun
 from sdnb.labs.prompt_facts import PromptFacts, read_prompt
 from sdnb.labs.worker import Worker
+from sdnb.past import FIXED
 from sdnb.picture import Picture
 from sdnb.pipeline import Pipeline
 from sdnb.request import GenerationRequest
@@ -146,7 +147,8 @@ class Studio(HasTraits):
         before = self._held.request
         if before is None:
             return {}
-        return {n: (getattr(before, n), new) for n, new in self.form.changes(before).items()}
+        changes = self.form.changes(before).items()
+        return {name: (getattr(before, name), new) for name, new in changes if name not in FIXED}
 
     def read(self, prompt: str) -> PromptFacts:
         """Count the tokens of a prompt, and find the words that the checkpoint does not know."""

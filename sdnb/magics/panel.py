@@ -14,6 +14,7 @@ from sdnb.magics.session import Session
 if TYPE_CHECKING:
     import sdnb.panels.panel
     import sdnb.pipeline
+    import sdnb.result
 
 PANELS = {"studio": ("Studio", "StudioPanel")}
 """Name of the panel, and of the modules of its lab and its view -> their classes."""
@@ -59,8 +60,17 @@ def make(name: str = "studio", *, session: Session) -> "sdnb.panels.panel.Panel"
             pipe, request.changed(checkpoint=None)
         )
         view = getattr(import_module(f"sdnb.panels.{name}"), view_class)(lab)
+    last = session.result
+    if last is not None and _can_be_held(last, pipe):
+        lab.open(last)
+        lab.wait()
     lab.observe(lambda change: session.keep(change["new"]), "result")
     return cast("sdnb.panels.panel.Panel", view)
+
+
+def _can_be_held(result: "sdnb.result.Result", pipe: "sdnb.pipeline.Pipeline") -> bool:
+    is_its_own = result.request.checkpoint == pipe.components.reference
+    return is_its_own and bool(result.images) and len(result.trace.x) > 0
 
 
 def show(made: "sdnb.panels.panel.Panel") -> None:

@@ -48,6 +48,10 @@ class Panel:
         """Return HTML of what was there, for a reader without a kernel."""
         raise NotImplementedError
 
+    def kept_text(self) -> str:
+        """Return HTML of its words alone."""
+        raise NotImplementedError
+
     def failed(self, error: SdnbError) -> None:
         """Show what a message led to, where it has no field of its own."""
         raise NotImplementedError
@@ -81,7 +85,7 @@ class Panel:
             name: getattr(surface, name)
             for name in ("place", "texts", "actions", "keeps", "about", "film", "values")
         }
-        status = {**surface.status, "alert": "", "enabled": []}
+        status = {**surface.status, "alert": "", "said": "", "changes": "", "enabled": []}
         pictures = {
             name: b64encode(getattr(surface, name)).decode() for name in ("picture", "strip")
         }
@@ -93,7 +97,8 @@ class Panel:
             style=STYLE,
             script=SCRIPT.replace("export default", "const _ ="),
             data=data.replace("<", "\\u003c"),
-            about=self.kept(),
+            text=self.kept_text(),
+            kept=self.kept(),
         )
         return save_new(path, written.encode())
 
@@ -128,7 +133,7 @@ _PAGE = """<!doctype html>
 body {{ margin: 24px auto; max-width: 720px; padding: 0 16px; }}
 {style}
 </style>
-<section class="sdnb-surface"><div id="stage"></div>{about}</section>
+<section class="sdnb-surface"><div id="stage"></div>{text}<noscript>{kept}</noscript></section>
 <script type="module">
 {script}
 page(document.getElementById("stage"), {data});

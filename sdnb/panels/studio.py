@@ -90,10 +90,15 @@ class StudioPanel(Panel):
             strip = data_url(row(self.lab.film.frames))
             steps = tr("studio.alt_strip", total=len(self.lab.film.frames))
             parts.append(_image(strip, steps, "width:100%;max-width:480px;border-radius:4px"))
-        parts.append(f"<div>{escape(result.request.prompt)}</div>")
+        return "\n".join(f"<div>{part}</div>" for part in (*parts, self.kept_text()))
+
+    def kept_text(self) -> str:
+        """Return HTML of what was drawn, in words."""
+        if self.lab.result is None:
+            return ""
         quiet = "color:var(--jp-ui-font-color2,#767676);font-size:90%"
-        parts.append(f'<div style="{quiet}">{escape(self._facts())}</div>')
-        return "\n".join(f"<div>{part}</div>" for part in parts)
+        facts = f'<div style="{quiet}">{escape(self._facts())}</div>'
+        return f"<div>{escape(self.lab.result.request.prompt)}</div>{facts}"
 
     def failed(self, error: SdnbError) -> None:
         """Show what a message led to."""
@@ -182,9 +187,7 @@ class StudioPanel(Panel):
         if self.lab.phase == "running":
             return ""
         found = [
-            tr("studio.start")
-            if name == "start"
-            else f"{tr(f'studio.{name}')}: {_short(old)} → {_short(new)}"
+            f"{tr(f'studio.{name}')}: {_short(old)} → {_short(new)}"
             for name, (old, new) in self.lab.changes().items()
         ]
         return tr("studio.changes", changes="; ".join(found)) if found else ""

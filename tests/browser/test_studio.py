@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import nbformat
 import numpy as np
 import pytest
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import Browser, Locator, expect
 
 from tests.browser.lab import Lab, pixels
 from tests.browser.test_quickstart import share_of_blue
@@ -252,10 +252,17 @@ def test_what_was_there_stays_without_a_kernel(lab: Lab, said: list[str]) -> Non
     studio.press("Step")
     studio.wait_for("paused")
 
+    # restarted, the kernel has no panel any more: its picture takes the place
+    lab.choose("Kernel", "Restart Kernel…")
+    lab.page.locator(".jp-Dialog .jp-mod-accept").click()
+    kept = lab.images_of(re.compile("^Generated picture: a large blue house"))
+    expect(kept).to_be_visible()
+    expect(studio.element).to_have_count(0)
+    lab.wait_until_idle()
+
     # without its kernel, the picture is; the page says that the kernel is gone
     lab.choose("Kernel", "Shut Down Kernel")
     lab.page.reload()
-    kept = lab.images_of(re.compile("^Generated picture: a large blue house"))
     expect(kept).to_be_visible()
     expect(lab.notebook).not_to_contain_text("model not found")
     assert share_of_blue(pixels(kept)) > 0.03
@@ -264,3 +271,38 @@ def test_what_was_there_stays_without_a_kernel(lab: Lab, said: list[str]) -> Non
     assert path.stat().st_size < 300_000
     assert "widgets" not in json.loads(path.read_text())["metadata"]
     assert all(OURS in output.data["text/html"] for output in saved.cells[2].outputs[-2:])
+
+
+def test_nothing_is_cut_off_on_a_narrow_page_and_a_page_without_a_kernel_scrubs(
+    lab: Lab, browser: Browser, said: list[str]
+) -> None:
+    studio = open_studio(lab, "narrow.ipynb", "--steps 6")
+    lab.run_cell("import sdnb; panel = sdnb.panel()")
+    lab.wait_until_idle()
+    lab.run_cell("panel.lab.generate(prompt='a red circle'); panel.lab.wait()")
+    lab.wait_until_idle()
+    lab.run_cell("panel.to_html('studio.html')")
+    lab.wait_until_idle()
+
+    # 600 px and 400 px: no control reaches beyond the panel
+    for width in (1055, 855):
+        lab.page.set_viewport_size({"width": width, "height": 1100})
+        studio.element.scroll_into_view_if_needed()
+        beyond = studio.element.evaluate(
+            """panel => [...panel.querySelectorAll("input, select, textarea, button, canvas, img")]
+            .filter(one => one.getBoundingClientRect().right > panel.getBoundingClientRect().right)
+            .map(one => one.outerHTML.slice(0, 80))"""
+        )
+        studio.shot(f"narrow-{width}")
+        assert beyond == []
+
+    # a page of its own, in a browser without a server
+    with browser.new_context(offline=True) as context:
+        page = context.new_page()
+        page.goto((lab.server.notebooks / "studio.html").as_uri())
+        strip = page.get_by_role("slider")
+        strip.focus()
+        page.keyboard.press("ArrowLeft")
+        expect(strip).to_have_attribute("aria-valuetext", re.compile("^Step 5 of 6"))
+        expect(page.locator("canvas.sdnb-frame")).to_be_visible()
+        expect(page.get_by_alt_text("Generated picture: a red circle")).to_have_count(1)

@@ -122,6 +122,8 @@ class Stage {
     this.changes.textContent = status.changes || "";
     if (status.said !== this.lastSaid) this.said.textContent = this.lastSaid = status.said || "";
     this.element.dataset.phase = status.phase;
+    if (status.phase !== "running" && step !== this.lastStep) this.strip.follow(step);
+    this.lastStep = step;
     this.momentsOf(texts);
   }
 

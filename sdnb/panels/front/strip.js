@@ -83,6 +83,14 @@ class Strip {
       this.timer = setTimeout(() => this.rested(this.index), REST);
   }
 
+  // The run is held somewhere else: marked, unless somebody looks at another step.
+  follow(step) {
+    if (!this.count || this.isShowing) return;
+    this.index = Math.max(0, Math.min(this.count, step) - 1);
+    this.say();
+    this.draw();
+  }
+
   leave() {
     clearTimeout(this.timer);
     this.isShowing = false;
@@ -91,7 +99,8 @@ class Strip {
 
   reset() {
     this.closeups.clear();
-    this.index = this.count ? this.count - 1 : null;
+    const step = this.model.get("status").step || this.count;
+    this.index = this.count ? Math.min(this.count, step) - 1 : null;
     this.isShowing = false;
     this.say();
     return this.load();

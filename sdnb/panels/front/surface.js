@@ -73,11 +73,13 @@ function initialize({ model }) {
   };
   const unmount = () => {
     observer.disconnect();
+    model.off("comm_live_update", unmount);
     for (const { remove } of mounted.values()) remove();
     for (const kept of document.getElementsByClassName(`${place}-kept`)) kept.style.display = "";
   };
   const observer = new MutationObserver(mount);
   observer.observe(document.documentElement, { childList: true, subtree: true });
+  model.on("comm_live_update", unmount); // the kernel was restarted, or is gone
   mount();
   return unmount;
 }
