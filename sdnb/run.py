@@ -97,11 +97,6 @@ class Run:
         return self._passes.index
 
     @property
-    def total(self) -> int | None:
-        """How many steps the pass that is on makes; None where the sampler decides on the way."""
-        return self._lane.total
-
-    @property
     def evaluations(self) -> int:
         """How often the network was asked so far."""
         return self._passes.evaluations

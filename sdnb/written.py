@@ -73,7 +73,9 @@ def as_python(request: GenerationRequest) -> str:
     lines = [repr(request.prompt)]
     for field in dataclasses.fields(request):
         value = getattr(request, field.name)
-        if field.name in ("prompt", "checkpoint", *PICTURED) or value == getattr(default, field.name):
+        if field.name in ("prompt", "checkpoint", *PICTURED) or value == getattr(
+            default, field.name
+        ):
             continue
         lines.append(f"{field.name}={_literal(value)}")
     if names:

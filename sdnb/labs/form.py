@@ -106,9 +106,15 @@ class Form(HasTraits):
     image = AnyTrait(None)
     mask = AnyTrait(None)
     errors: "TraitType[Any, Any]" = Dict()
+    _rest = AnyTrait(GenerationRequest())  # what has no field here
 
     def fill(self, request: GenerationRequest) -> None:
-        """Type what a request says."""
+        """Type what a request says; what has no field here stays as it is there.
+
+        But for its batch, of which one image is made, and functions that were given to a run.
+        """
+        hooks = tuple(use for use in request.hooks if not use.given)
+        self._rest = request.changed(batch_size=1, hooks=hooks, checkpoint=None)
         with self.hold_trait_notifications():
             for name in READ:
                 setattr(self, name, _typed(name, getattr(request, name)))
@@ -163,7 +169,7 @@ class Form(HasTraits):
         self.errors = self._read()[1]
 
     def _read(self) -> tuple[GenerationRequest, dict[str, SdnbError]]:
-        request, errors = GenerationRequest(), dict[str, SdnbError]()
+        request, errors = self._rest, dict[str, SdnbError]()
         for name, read in READ.items():
             try:
                 request = request.changed(**{name: read(getattr(self, name))})

@@ -15,6 +15,7 @@ from sdnb.labs.seen import Shown, film_of
 from sdnb.labs.sketch import Sketch
 from sdnb.labs.watch import Watch
 from sdnb.pipeline import Pipeline
+from sdnb.registry import SAMPLERS
 from sdnb.request import GenerationRequest
 from sdnb.result import Result
 from sdnb.run import Run
@@ -81,7 +82,7 @@ class HeldRun:
         event: Event | None = None
         while not isinstance(event, StepEvent) and self._run is not None and not self._is_wanted():
             event = self._go_on()
-        if self._run is not None and self._run.index == self._run.total:
+        if self._run is not None and self._run.index == _total(self._run):
             self.advance()  # the last step: what is left is to decode
         else:
             self.hold()
@@ -93,7 +94,7 @@ class HeldRun:
             return
         trace = run.trace
         sigma = trace.sigmas[-1] if trace.sigmas else run.sigmas[0]
-        self._tell(phase="paused", progress=watch.progress(run.index, run.total, sigma))
+        self._tell(phase="paused", progress=watch.progress(run.index, _total(run), sigma))
         shown = watch.decode(run.index)
         self._tell(shown=shown)
         if run.index > self._first or self._filmed is None:
@@ -225,3 +226,9 @@ class HeldRun:
         film = film_of(trace, self._sketch, self._decoded, begin=begin)
         self._filmed = trace if film is not None else None
         self._tell(film=film)
+
+
+def _total(run: Run) -> int | None:
+    """Return how many steps a run makes; None where its sampler chooses on the way."""
+    own_levels = SAMPLERS[run.request.sampler.name].own_levels
+    return None if own_levels else len(run.sigmas) - 1

@@ -105,6 +105,18 @@ def test_filled_from_a_request_it_gives_the_request_back():
     assert form.changes(request) == {}
 
 
+def test_what_has_no_field_stays_as_it_was():
+    # given
+    form = Form()
+
+    # when
+    form.fill(GenerationRequest(clip_skip=1, syntax="a1111", batch_size=4, checkpoint="tiny"))
+    form.steps = 5
+
+    # then
+    assert form.request() == GenerationRequest(clip_skip=1, syntax="a1111", steps=5)
+
+
 def test_changes_are_what_a_branch_is_told_and_the_seed_is_not_among_them():
     # given
     form, ran = Form(), GenerationRequest(prompt="a red circle", seed=7, width=128, height=128)
