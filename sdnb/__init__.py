@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from sdnb.comparison.microscope import inspect as inspect
     from sdnb.comparison.sweep import sweep as sweep
     from sdnb.comparison.tree import tree as tree
-    from sdnb.diffusion.analytic import GaussianMixture as GaussianMixture
     from sdnb.diffusion.noise_schedules import noise_schedule as noise_schedule
     from sdnb.diffusion.samplers.contract import Evaluate as Evaluate
     from sdnb.diffusion.samplers.contract import Step as Step
@@ -36,6 +35,7 @@ if TYPE_CHECKING:
     from sdnb.events import on_module as on_module
     from sdnb.magics.extension import load_ipython_extension as load_ipython_extension
     from sdnb.magics.extension import unload_ipython_extension as unload_ipython_extension
+    from sdnb.magics.panel import panel as panel
     from sdnb.models.library import checkpoints as checkpoints
     from sdnb.models.observe import observe as observe
     from sdnb.picture import FromImage as FromImage
@@ -55,7 +55,6 @@ _HOMES = {
     "During": "events",
     "Evaluate": "diffusion.samplers.contract",
     "FromImage": "picture",
-    "GaussianMixture": "diffusion.analytic",
     "GenerationRequest": "request",
     "Hooks": "events",
     "Inpaint": "picture",
@@ -75,6 +74,7 @@ _HOMES = {
     "on_module": "events",
     "noise_schedule": "diffusion.noise_schedules",
     "observe": "models.observe",
+    "panel": "magics.panel",
     "read": "records.reading",
     "sample": "diffusion.samplers.loop",
     "sampler": "diffusion.samplers.contract",

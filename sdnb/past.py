@@ -25,7 +25,7 @@ class Past:
     trace : Trace
         With its states, and the answers up to ``step`` where the sampler goes on.
     step : int
-        Where the branch begins, 0 … N - 1.
+        Where the branch begins, 0 … N - 1; N where the run was ended on its way.
     goes_on : bool
         Whether the sampler and its memory stay; else a new one starts here.
     """
@@ -44,11 +44,13 @@ class Past:
         told, and for changes that no branch can make.
         """
         _check_fields(before, after)
-        if not 0 <= step < trace.steps or not len(trace.x):
+        goes_on = bool(trace.sigmas) and trace.sigmas[-1] > 0  # it was ended on its way
+        last = trace.steps if goes_on else trace.steps - 1
+        if not 0 <= step <= last or not len(trace.x):
             raise InvalidField(
                 "a branch begins at a step whose state was kept.",
                 given=step,
-                allowed=f"0 … {trace.steps - 1}" if len(trace.x) else "no step: nothing was kept",
+                allowed=f"0 … {last}" if len(trace.x) else "no step: nothing was kept",
                 fix="run with keep='all'" if not len(trace.x) else "step=0 is the start",
             )
         past = cls(trace, step, goes_on=_keeps_its_sampler(before, after))

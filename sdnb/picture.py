@@ -36,17 +36,27 @@ class Picture:
     @classmethod
     def read(cls, path: str | Path) -> "Picture":
         """Read a picture file of any format PIL knows."""
+        return cls._decoded(path, str(path), "check the path, relative to the notebook's folder")
+
+    @classmethod
+    def decode(cls, data: bytes) -> "Picture":
+        """Read the bytes of a picture file of any format PIL knows."""
+        given = f"{len(data)} bytes that are no such file"
+        return cls._decoded(BytesIO(data), given, "save it as PNG")
+
+    @classmethod
+    def _decoded(cls, file: "str | Path | BytesIO", given: str, fix: str) -> "Picture":
         from PIL import Image
 
         try:
-            with Image.open(path) as image:
+            with Image.open(file) as image:
                 return cls.of(image)
         except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
             raise InvalidField(
                 f"this picture cannot be read: {error}",
-                given=str(path),
+                given=given,
                 allowed="a PNG, JPEG or WebP file",
-                fix="check the path, relative to the notebook's folder",
+                fix=fix,
             ) from error
 
     def open(self) -> "Image":

@@ -173,9 +173,9 @@ class Pipeline:
         result : Result
             Of a run with ``keep="all"``.
         step : int
-            0 … N - 1: the latents before this step are where the branch begins. Of a branch: not
-            before its own first step; for those, branch the result that it came from. Of a
-            run with ``hires``: a step of its second pass.
+            0 … N - 1: the latents before this step are where the branch begins; N too where the
+            run was ended on its way. Of a branch: not before its own first step; for those,
+            branch the result that it came from. With ``hires``: a step of the second pass.
         hooks : Hooks, optional
             In place of the hooks of the recorded request.
         wait, keep, budget, attention

@@ -29,7 +29,7 @@ from sdnb.picture_file import BATCHED
 from sdnb.request import GenerationRequest
 from sdnb.result import Decoder, Result, picture_row, quiet_line
 from sdnb.shapes import Latents
-from sdnb.trace import Recorder
+from sdnb.trace import Recorder, Trace
 
 Turn = Callable[[bool], AbstractContextManager[None]]
 """Whether to wait for it -> the pipeline's turn."""
@@ -103,6 +103,11 @@ class Run:
     def evaluations(self) -> int:
         """How often the network was asked so far."""
         return self._passes.evaluations
+
+    @property
+    def trace(self) -> Trace:
+        """Every state so far, of the pass that is on."""
+        return self._lane.recorder.trace()
 
     def __iter__(self) -> Iterator[Event]:
         return self
@@ -256,7 +261,7 @@ class Run:
             evaluations=self.evaluations,
             interrupted=drawn is None,
             notices=(*said, *self._lane.recorder.notices),
-            trace=self._lane.recorder.trace(),
+            trace=self.trace,
             attention=None if attention is None else attention.attention(),
             parent=self._parent,
             checkpoint_sha256=self._components.sha256,

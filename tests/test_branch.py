@@ -227,13 +227,16 @@ def test_an_interrupted_run_can_be_branched_up_to_where_it_came(pipe):
     partial = run.finish()
 
     # when
-    branch = pipe.branch(partial, 2).finish()
+    branches = [pipe.branch(partial, step).finish() for step in (2, 3)]
 
     # then
-    assert not branch.interrupted
-    assert torch.equal(branch.latents, pipe.run(PROMPT, seed=7, steps=6).latents)
-    with pytest.raises(InvalidField, match="0 … 2"):
-        pipe.branch(partial, 3)
+    whole = pipe.run(PROMPT, seed=7, steps=6)
+    assert not any(branch.interrupted for branch in branches)
+    assert all(torch.equal(branch.latents, whole.latents) for branch in branches)
+    with pytest.raises(InvalidField, match="0 … 3"):
+        pipe.branch(partial, 4)
+    with pytest.raises(InvalidField, match="0 … 5"):
+        pipe.branch(whole, 6)
 
 
 @pytest.mark.parametrize("changes", [{"batch_size": 2}, {"width": 64}, {"denoise": 0.5}])

@@ -4,10 +4,8 @@ A new one is a function and its line in `COMMANDS`: help and completion read the
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sdnb.errors import InvalidField
 from sdnb.magics.checkpoints import LOAD_FLAGS, list_checkpoints, load_model, unload_model
 from sdnb.magics.command import Call, Command, misused
 from sdnb.magics.comparing import (
@@ -40,23 +38,15 @@ from sdnb.magics.measuring import (
     show_samplers,
     show_schedules,
 )
-from sdnb.magics.options import format_flags, read_options
 from sdnb.magics.page import Page, aligned
-from sdnb.magics.parse import order_of
+from sdnb.magics.panel import PANELS, open_panel
 from sdnb.magics.recalling import RECALL_FLAGS, recall
 from sdnb.magics.remembering import HISTORY_FLAGS, show_history
-from sdnb.magics.session import Session
-from sdnb.magics.settings import write_settings
+from sdnb.magics.setting import set_defaults, told_defaults
 from sdnb.magics.words import Word
-from sdnb.models.model_folders import keep_models, model_folders, use_models
-from sdnb.picture import FromNoise, Inpaint
-from sdnb.records.budget import keep_budget, read_budget
-from sdnb.request import GenerationRequest
 
 if TYPE_CHECKING:
     import sdnb.comparison.tree
-
-MODELS, HISTORY = Word("--models"), Word("--history")
 
 
 def show_info(call: Call) -> Page:
@@ -64,57 +54,7 @@ def show_info(call: Call) -> Page:
     _texts(call, "%sd info", most=0)
     session = call.session
     facts = dict(session.pipeline(session.defaults.request.checkpoint).info())
-    return Page(aligned({**facts, "defaults": _defaults_of(session)}))
-
-
-def set_defaults(call: Call) -> Page:
-    """Change the defaults of this notebook; ``--keep``: of later ones too."""
-    is_kept = Word("--keep") in call.words
-    words: Sequence[Word] = [word for word in call.words if word != Word("--keep")]
-    words, models = _taken(words, MODELS, "a folder", "~/stable-diffusion-webui/models --keep")
-    words, history = _taken(words, HISTORY, "on, off or a number of MB", "off")
-    options, rest = read_options(words)
-    if rest or {"name", "axes"} & options.keys():
-        raise InvalidField(
-            "%sd set takes flags of the request.",
-            given=" ".join(word.text for word in (rest or call.words)),
-            allowed="every flag but -o and --compare, and --models, --history, --keep",
-            fix="%sd set --steps 30",
-        )
-    session = call.session
-    defaults = order_of(options, session.defaults)
-    lines = []
-    if models is not None:
-        if is_kept:
-            lines.append(f"kept in {keep_models(Path(models))}")
-        use_models(Path(models))
-        lines.append(f"models: {', '.join(map(str, model_folders()))}")
-    if history is not None:
-        budget = read_budget(history)
-        if is_kept:
-            lines.append(f"kept in {keep_budget(budget)}")
-        session.history_budget = budget
-        lines.append(f"history: {f'up to {budget:g} MB' if budget else 'off'}")
-    session.defaults = defaults
-    if "seed" in options:
-        session.next_seed = None
-    lines.append(f"defaults: {_defaults_of(session)}")
-    if is_kept and (options or (models is None and history is None)):
-        lines.append(f"kept in {write_settings(session.defaults)}")
-    return Page("\n".join(lines))
-
-
-def _taken(
-    words: Sequence[Word], flag: Word, allowed: str, example: str
-) -> tuple[Sequence[Word], str | None]:
-    """Take a flag that is no request's out of some words, with its value."""
-    if flag not in words:
-        return words, None
-    place = words.index(flag)
-    if place + 1 == len(words) or words[place + 1].is_flag:
-        fix = f"%sd set {flag.text} {example}"
-        raise InvalidField(f"{flag.text} needs a value.", allowed=allowed, fix=fix)
-    return [*words[:place], *words[place + 2 :]], words[place + 1].text
+    return Page(aligned({**facts, "defaults": told_defaults(session)}))
 
 
 def save_result(call: Call) -> Page:
@@ -171,10 +111,13 @@ COMMANDS: dict[str, Command] = {
         list_checkpoints, "[FOLDER]", "what can be loaded, here or in the model folders"
     ),
     "info": Command(show_info, "", "what is loaded, and the defaults"),
+    "panel": Command(
+        open_panel, "[NAME]", f"hold a run in your hands: {', '.join(PANELS)} (default studio)"
+    ),
     "set": Command(
         set_defaults,
         "[FLAGS] [--keep]",
-        "defaults, --models FOLDER, --history off; --keep: for later notebooks too",
+        "defaults, --models DIR, --language es, --history off; --keep: for later notebooks too",
     ),
     "save": Command(
         save_result,
@@ -273,15 +216,3 @@ def _texts(call: Call, example: str, *, least: int = 0, most: int = 1) -> list[s
     if flags or not least <= len(texts) <= most:
         raise misused(example.split()[1], call, ", ".join(usages()), example)
     return texts
-
-
-def _defaults_of(session: Session) -> str:
-    order = session.defaults
-    flags = format_flags(order.request, beside=GenerationRequest())
-    start = order.request.start
-    image = "" if start == FromNoise() else "--image (a picture)"
-    mask = "--mask (a picture)" if isinstance(start, Inpaint) else ""
-    controls = [f"--control (a picture):{each}" for each in order.request.controls]
-    controls += [f"--ip-adapter (a picture):{each}" for each in order.request.ip_adapters]
-    after = "" if order.after == "randomize" else f"--after {order.after}"
-    return " ".join(filter(None, (flags, image, mask, *controls, after))) or "the built-in ones"

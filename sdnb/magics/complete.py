@@ -13,6 +13,7 @@ from sdnb.magics.command import CommandFlag
 from sdnb.magics.commands import COMMANDS
 from sdnb.magics.flags import AXES, FLAGS
 from sdnb.magics.notebook_hooks import functions_in
+from sdnb.magics.setting import OWN
 from sdnb.registry import HOOKS, SAMPLERS, SCHEDULES
 
 _LINE = re.compile(r"\s*(?:[\w.,\s\[\]]+=\s*)?%sd\s(?P<rest>.*)")
@@ -87,7 +88,7 @@ def _candidates(word: str, before: list[str], names: Mapping[str, object]) -> It
     if before[:1] == ["help"]:
         return [*COMMANDS, *FLAGS, *SAMPLERS.names(), *SCHEDULES.names(), *HOOKS.names()]
     if (before and not word) or word.startswith("-"):
-        return [*FLAGS, *(["--keep", "--models"] if before[:1] == ["set"] else [])]
+        return [*FLAGS, *(["--keep", *OWN] if before[:1] == ["set"] else [])]
     return [] if before else COMMANDS
 
 

@@ -11,11 +11,11 @@ from keyword import iskeyword
 
 from sdnb.errors import InvalidField, SdnbError, UnknownName
 from sdnb.hook_use import MODULE, POINTS
-from sdnb.magics.seeds import AFTER, read_after
 from sdnb.picture import FromNoise, Picture
 from sdnb.prompt import SYNTAXES
 from sdnb.registry import SAMPLERS, SCHEDULES
 from sdnb.request import GenerationRequest
+from sdnb.seeds import AFTER, read_after
 
 _NUMBERS: dict[object, str] = {int: "a whole number", float: "a number"}
 _VALUES: dict[str, Callable[[], Sequence[str]]] = {

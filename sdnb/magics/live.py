@@ -6,44 +6,12 @@ is passed in, so that nothing here waits.
 
 from collections.abc import Callable
 from math import inf
-from typing import TypeVar
 
+from sdnb.labs.preview_budget import PreviewBudget
 from sdnb.magics import live_view
 
 INTERVAL = 0.1
 """Seconds between two updates, at least: a front end drops what comes faster."""
-
-SHARE = 0.1
-"""Share of a run's time that previews may take, at most."""
-
-T = TypeVar("T")
-
-
-class PreviewBudget:
-    """Time that previews may take: a share of the run's, kept by measuring."""
-
-    def __init__(self, clock: Callable[[], float], expected: float | None) -> None:
-        self._clock = clock
-        self._spent = 0.0
-        self.expected = expected
-
-    def affords(self, elapsed: float, *, whole: float, guess: float) -> bool:
-        """Whether one more preview keeps within the share of the whole run's seconds.
-
-        It comes when half of it is earned, so that previews lie evenly over the run: one of
-        one in its middle. ``guess`` is the cost that is assumed before the first measurement.
-        """
-        cost = guess if self.expected is None else self.expected
-        is_due = self._spent + cost / 2 <= SHARE * elapsed
-        return is_due and self._spent + cost <= SHARE * whole
-
-    def spend(self, work: Callable[[], T]) -> T:
-        """Do the work, on the budget."""
-        began = self._clock()
-        result = work()
-        self.expected = self._clock() - began
-        self._spent += self.expected
-        return result
 
 
 class Live:

@@ -1,21 +1,17 @@
-"""A line of flags -> the options they set, and back.
+"""A line of flags -> the options they set.
 
-Which flags there are is in `flags`; what becomes of the options, in `parse`.
+Which flags there are is in `flags`; what becomes of the options, in `parse`; the way back, in
+`sdnb.written`.
 """
 
-import dataclasses
 from collections import deque
 from collections.abc import Iterable
 
 from sdnb.errors import InvalidField
 from sdnb.magics.flags import Flag, example_of, find_flag
-from sdnb.magics.words import Word, quote
-from sdnb.request import GenerationRequest
+from sdnb.magics.words import Word
 
 Options = dict[str, object]
-
-PICTURED = ("start", "controls", "ip_adapters")
-"""Fields of the request with pictures in them."""
 """Field of the request, ``mask``, ``outpaint``, ``after``, ``name`` or ``axes`` -> value."""
 
 
@@ -67,28 +63,9 @@ def put(options: Options, flag: Flag, text: str) -> None:
         options[option] = value
 
 
-def format_flags(request: GenerationRequest, *, beside: GenerationRequest) -> str:
-    """Write what differs from ``beside`` as flags that `read_options` reads back.
-
-    Input pictures have no path any more and cannot be written.
-    """
-    texts = []
-    for field in dataclasses.fields(request):
-        value = getattr(request, field.name)
-        if value == getattr(beside, field.name) or field.name in PICTURED:
-            continue
-        parts = (value or [None]) if field.metadata["many"] else [value]
-        texts += [f"{field.metadata['flag']} {quote(_written(part))}" for part in parts]
-    return " ".join(texts)
-
-
 def _gathered(options: Options, option: str) -> tuple[object, ...]:
     return _as_tuple(options.get(option, ()))
 
 
 def _as_tuple(value: object) -> tuple[object, ...]:
     return value if isinstance(value, tuple) else (value,)
-
-
-def _written(value: object) -> str:
-    return "none" if value is None else str(value)

@@ -8,9 +8,9 @@ from IPython.core.getipython import get_ipython
 
 from sdnb.errors import SdnbError
 from sdnb.magics.command import Call, CommandFlag, misused, read_flags
-from sdnb.magics.options import format_flags
 from sdnb.magics.parse import Order, parse_cell
 from sdnb.request import GenerationRequest
+from sdnb.written import format_flags
 
 if TYPE_CHECKING:
     import sdnb.records.recalled

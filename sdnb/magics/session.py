@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from sdnb.errors import InvalidField
 from sdnb.magics.parse import Order
-from sdnb.magics.seeds import seed_after
 from sdnb.magics.settings import read_settings
 from sdnb.records.budget import kept_budget
 from sdnb.request import GenerationRequest
+from sdnb.seeds import seed_after
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -189,6 +189,11 @@ class Session:
         self.result = self.latest = result
         self._drawn[result.id] = result
         return result
+
+    def keep(self, result: "sdnb.result.Result") -> None:
+        """Take what a panel drew as the last result; the next seed stays the cells' own."""
+        self.result = self.latest = result
+        self._drawn[result.id] = result
 
     @property
     def results(self) -> "tuple[sdnb.result.Result, ...]":

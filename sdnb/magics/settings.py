@@ -10,8 +10,8 @@ from pathlib import Path
 from sdnb.errors import InvalidField, SdnbError
 from sdnb.files import config_folder, replace_whole
 from sdnb.magics.parse import Order
-from sdnb.magics.seeds import read_after
 from sdnb.request import GenerationRequest
+from sdnb.seeds import read_after
 
 VERSION = 1
 

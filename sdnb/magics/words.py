@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from numbers import Real
 
 from sdnb.errors import InvalidField, UnknownName
+from sdnb.written import FLAG
 
 _WORD = re.compile(
     r"""(?P<name>-{0,2}[A-Za-z][\w-]*=)?                     # --sampler="euler_ancestral eta=1"
@@ -16,7 +17,6 @@ _WORD = re.compile(
       | (?P<plain>\S+)""",
     re.VERBOSE,
 )
-_FLAG = re.compile(r"--?[A-Za-z][\w-]*")
 _VARIABLE = re.compile(r"\{\{\s*([^\W\d]\w*)\s*\}\}")
 
 
@@ -30,7 +30,7 @@ class Word:
     @property
     def is_flag(self) -> bool:
         """Whether it names a flag: ``--steps`` or ``-o``, but not ``-3``."""
-        return not self.is_quoted and _FLAG.fullmatch(self.text) is not None
+        return not self.is_quoted and FLAG.fullmatch(self.text) is not None
 
 
 def split_words(line: str) -> list[Word]:
@@ -53,7 +53,7 @@ def _words_of(match: re.Match[str]) -> list[Word]:
             return [Word(name[:-1]), Word(value, is_quoted=True)]
         return [Word((name or "") + value, is_quoted=True)]  # sampler="heun,dpm_2" of --compare
     name, equals, value = plain.partition("=")
-    if equals and _FLAG.fullmatch(name):
+    if equals and FLAG.fullmatch(name):
         _check_closed(value)
         return [Word(name), Word(value, is_quoted=True)]
     _check_closed(plain)
@@ -68,13 +68,6 @@ def _check_closed(text: str) -> None:
             allowed='"a red circle", or no quotation marks at all',
             fix='close it, or write \\" for a quotation mark inside',
         )
-
-
-def quote(text: str) -> str:
-    """Write ``text`` so that `split_words` reads it back as one word."""
-    if text and not re.search(r"[\s\"'=]", text) and not _FLAG.fullmatch(text):
-        return text
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def fill(text: str, names: Mapping[str, object]) -> str:

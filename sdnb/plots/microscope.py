@@ -13,7 +13,7 @@ from sdnb.plots.theme import INK, page, place_mark, rounded
 def plot_error_curve(
     timesteps: Sequence[float], errors: Mapping[str, Float[Tensor, " N"]]
 ) -> Figure:
-    """Draw errors of the predicted noise over the timestep, as `sdnb.error_curve` gives them.
+    """Draw errors of the predicted noise over the timestep, as `error_curve` gives them.
 
     The dotted line at 1 is the error of a network that says nothing: noise has unit variance.
 
@@ -65,5 +65,5 @@ def _check(timesteps: Sequence[float], errors: Mapping[str, Float[Tensor, " _"]]
             "each curve has an error for each timestep.",
             given=f"{len(timesteps)} timesteps, {counts or 'no curve'}",
             allowed="one curve or more, each as long as the timesteps",
-            fix='plot_error_curve(timesteps, {"tiny": errors}), of sdnb.error_curve',
+            fix='plot_error_curve(timesteps, {"tiny": errors}), of error_curve',
         )

@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from sdnb.errors import InvalidField, UnknownName
+from sdnb import i18n
+from sdnb.errors import InvalidField, SdnbError, UnknownName
 from sdnb.magics.commands import COMMANDS
 from sdnb.magics.flags import FLAGS
 from sdnb.magics.session import load_pipeline
@@ -203,3 +204,45 @@ def test_a_quoted_prompt_may_start_like_a_subcommand(notebook: Notebook) -> None
     notebook.run('%sd "load of hay"')
     # then
     assert notebook.pipe.request.prompt == "load of hay"
+
+
+def test_another_language_is_spoken_and_kept(
+    notebook: Notebook, settings_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given
+    monkeypatch.setattr(i18n, "_choice", i18n._Choice())
+    # when
+    page = notebook.run("%sd set --language es --keep")
+    # then
+    assert "language: es" in repr(page)
+    assert i18n.language() == "es"
+    assert (settings_folder / "language").read_text() == "es\n"
+    assert not settings_path().exists()
+
+
+@pytest.mark.parametrize("line", ["--language fr", "--language", "--language --keep"])
+def test_a_language_nobody_wrote_lists_those_there_are(notebook: Notebook, line: str) -> None:
+    with pytest.raises(SdnbError, match="en, es"):
+        notebook.run(f"%sd set {line}")
+
+
+def test_a_panel_leaves_a_place_and_a_picture_and_hands_on_its_results(real: Notebook) -> None:
+    # given
+    real.run("%sd set --steps 2 --seed 7")
+    panel = real.run("import sdnb; panel = sdnb.panel('studio'); panel")
+    # when
+    panel.lab.generate(prompt="a red circle")
+    assert panel.lab.wait(60.0)
+    # then
+    place, *_, kept = [html for html in real.html if panel.surface.place in html]
+    assert place == f'<div class="{panel.surface.place}"></div>'
+    assert 'alt="Generated picture: a red circle"' in kept
+    assert real.session.result is panel.lab.result
+    assert panel.lab.result.request.width == 32
+    panel.surface.close()
+
+
+@pytest.mark.parametrize("line", ["%sd panel studoi", "%sd panel studio twice"])
+def test_a_panel_nobody_knows_lists_those_there_are(notebook: Notebook, line: str) -> None:
+    with pytest.raises(SdnbError, match="studio"):
+        notebook.run(line)

@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from sdnb.labs.preview_budget import SHARE
 from sdnb.magics import live_view
-from sdnb.magics.live import INTERVAL, SHARE, Live
+from sdnb.magics.live import INTERVAL, Live
 
 RED = Image.new("RGB", (8, 8), "red")
 PICTURE = live_view.pictures([RED])

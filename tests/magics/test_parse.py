@@ -15,11 +15,11 @@ from sdnb.hires import Hires
 from sdnb.hook_use import POINTS, HookUse
 from sdnb.lora import Lora
 from sdnb.magics.flags import FLAGS, example_of
-from sdnb.magics.options import format_flags
 from sdnb.magics.parse import Order, cut_semicolon, parse_cell, parse_line, split_body
 from sdnb.picture import FromImage, Inpaint, Picture
 from sdnb.registry import SAMPLERS, SCHEDULES
 from sdnb.request import GenerationRequest
+from sdnb.written import format_flags
 
 NAMES = st.text(string.ascii_lowercase, min_size=1)
 # text of one line, without variables

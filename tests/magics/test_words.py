@@ -3,7 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sdnb.errors import InvalidField, UnknownName
-from sdnb.magics.words import Word, fill, quote, split_words
+from sdnb.magics.words import Word, fill, split_words
+from sdnb.written import quote
 
 LINE_TEXT = st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"]))
 

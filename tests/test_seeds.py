@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sdnb.errors import UnknownName
-from sdnb.magics.seeds import read_after, seed_after
+from sdnb.seeds import read_after, seed_after
 
 SEEDS = st.integers(0, 2**64 - 1)
 

@@ -1,0 +1,259 @@
+"""The studio: a run that is held in the hand. Generate, pause, step, step back, rewind, branch.
+
+All that computes happens in one worker thread; every action returns at once, and `wait` waits.
+What is typed is in `sdnb.labs.form`; how a run is looked at meanwhile, in `sdnb.labs.watch`.
+
+    studio = Studio(sdnb.load("tiny"))
+    studio.generate(prompt="a red circle", steps=12)
+    studio.wait()
+    studio.branch(5, cfg_scale=7)
+"""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+from traitlets import Any as AnyTrait
+from traitlets import Enum, HasTraits
+
+from sdnb.errors import InvalidField, SdnbError, UnknownName
+from sdnb.files import save_new
+from sdnb.labs.form import PICTURES, READ, Form
+from sdnb.labs.held_run import HeldRun
+from sdnb.labs.prompt_facts import PromptFacts, read_prompt
+from sdnb.labs.worker import Worker
+from sdnb.past import FIXED
+from sdnb.picture import Picture
+from sdnb.pipeline import Pipeline
+from sdnb.request import GenerationRequest
+from sdnb.result import Result
+from sdnb.seeds import seed_after
+from sdnb.written import input_files
+
+Action = Callable[[], None]
+
+PHASES = ("idle", "running", "paused", "finished", "stopped")
+
+
+class Studio(HasTraits):
+    """One picture at a time, and every moment of it.
+
+    Parameters
+    ----------
+    pipe : Pipeline
+        What draws; others may use it too, and take turns.
+    request : GenerationRequest, optional
+        What is typed in the form at first.
+    clock : callable
+        Seconds, rising.
+
+    Attributes
+    ----------
+    form : Form
+        What the next run, or a branch, is asked.
+    phase : str
+        One of `PHASES`.
+    progress : Progress or None
+        How far the run is.
+    shown : Shown or None
+        The picture to look at: the last good one until there is another.
+    film : Film or None
+        All steps of the run that is held, or of the last one.
+    closeup : (int, PIL image) or None
+        The frame that `look` decoded last.
+    result : Result or None
+        The last one with a picture.
+    failure : SdnbError or None
+        What ended the last action.
+    """
+
+    phase = Enum(PHASES, "idle")
+    progress = AnyTrait(None)
+    shown = AnyTrait(None)
+    film = AnyTrait(None)
+    closeup = AnyTrait(None)
+    result = AnyTrait(None)
+    failure = AnyTrait(None)
+
+    def __init__(
+        self,
+        pipe: Pipeline,
+        request: GenerationRequest | None = None,
+        *,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        super().__init__()
+        self.pipe = pipe
+        self.form = Form()
+        self.form.fill(_sized(request or GenerationRequest(), pipe))
+        self._worker = Worker(self._failed)
+        self._held = HeldRun(pipe, self._tell, lambda: self._worker.is_wanted, clock)
+
+    def generate(self, **fields: object) -> None:
+        """Begin a new run with what is typed; nothing happens where `form.errors` says why.
+
+        Parameters
+        ----------
+        **fields
+            Typed into the form first.
+        """
+        self._begin_with(self._held.advance, fields)
+
+    def pause(self) -> None:
+        """Hold the run where it is, after the network call that is on."""
+        self._worker.submit(self._held.hold)
+
+    def resume(self) -> None:
+        """Let a held run go on."""
+        self._worker.submit(self._held.advance)
+
+    def step(self, **fields: object) -> None:
+        """Make one step, and hold; of a new run where none is held."""
+        if self.phase in ("running", "paused"):
+            self._do(self._held.make_step)
+        else:
+            self._begin_with(self._held.make_step, fields)
+
+    def step_back(self) -> None:
+        """Go back by one step, without a network call."""
+        if self.progress is not None:
+            self.rewind(max(0, self.progress.step - 1))
+
+    def rewind(self, step: int) -> None:
+        """Hold the run as it was after ``step`` steps, 0 … N - 1; nothing is lost until it goes on.
+
+        Later steps of `film` can be gone to as well.
+        """
+        self._worker.submit(partial(self._held.rewind, step))
+
+    def branch(self, step: int | None = None, **fields: object) -> None:
+        """Go on from a step with what is typed, where it differs; the seed stays the run's.
+
+        Parameters
+        ----------
+        step : int, optional
+            0 … N - 1; where the run is held if not given.
+        **fields
+            Typed into the form first.
+        """
+        self._type(fields)
+        if self.form.request() is not None:
+            self._worker.submit(partial(self._held.branch, step, self.form))
+
+    def changes(self) -> dict[str, tuple[object, object]]:
+        """Return what a branch would be told: by field, as it was and as it is typed."""
+        before = self._held.request
+        if before is None:
+            return {}
+        changes = self.form.changes(before).items()
+        return {name: (getattr(before, name), new) for name, new in changes if name not in FIXED}
+
+    def read(self, prompt: str) -> PromptFacts:
+        """Count the tokens of a prompt, and find the words that the checkpoint does not know."""
+        return read_prompt(self.pipe.components, prompt)
+
+    def stop(self) -> None:
+        """End the run; what there is of it is the result."""
+        self._worker.submit(self._held.end)
+
+    def look(self, index: int) -> None:
+        """Decode a frame of the film, unless a run is going on; see `closeup`."""
+        if self.phase != "running":
+            self._worker.submit(partial(self._held.look, index))
+
+    def wait(self, seconds: float | None = None) -> bool:
+        """Wait until nothing is computed; return whether it is so, or raise what failed.
+
+        An interrupt ends the waiting, not the run.
+        """
+        is_done = self._worker.wait(seconds)
+        if is_done and self.failure is not None:
+            raise self.failure
+        return is_done
+
+    def save(self, folder: str = "pictures") -> list[Path]:
+        """Save the result's picture as a PNG that carries its request."""
+        return self._result().save(folder)
+
+    def save_inputs(self) -> list[Path]:
+        """Save the pictures that the result began from, by the names that its texts call them."""
+        files = input_files(self._result().request)
+        return [Path(n) if Path(n).exists() else save_new(n, png) for n, png in files.items()]
+
+    def use_as_input(self) -> None:
+        """Start the next run from the result's picture, not all of the way."""
+        picture = Picture.of(self._result().images[0])
+        with self.form.hold_trait_notifications():
+            self.form.image, self.form.mask = picture, None
+            if self.form.denoise in (1, 1.0, "1"):
+                self.form.denoise = 0.6
+
+    def open(self, result: Result) -> None:
+        """Show a result, with its fields typed: it can be rewound and branched."""
+        self.form.fill(result.request.changed(seed=self.form.seed))
+        self._worker.submit(partial(self._held.show, result))
+
+    def _result(self) -> Result:
+        if self.result is None:
+            raise InvalidField("there is no picture yet.", fix="generate one first")
+        result: Result = self.result
+        return result
+
+    def _type(self, fields: dict[str, object]) -> None:
+        for name, value in fields.items():
+            UnknownName.check("field of the form", name, (*READ, *PICTURES, "after"))
+            setattr(self.form, name, value)
+
+    def _do(self, task: Action) -> None:
+        self.failure, self.phase = None, "running"
+        self._worker.submit(task)
+
+    def _begin_with(self, then: Action, fields: dict[str, object]) -> None:
+        self._type(fields)
+        request = self.form.request()
+        if request is not None:
+            self._do(partial(self._begin, request, then))
+
+    def _begin(self, request: GenerationRequest, then: Action) -> None:
+        try:
+            self.pipe.components.adapters.resolved(request.loras)
+        except SdnbError as error:  # a file is looked at only now
+            self.form.errors = {**self.form.errors, "loras": error}
+            self._rest()
+            return
+        self._held.begin(request)
+        then()
+
+    def _tell(self, **news: Any) -> None:
+        result = news.get("result")
+        if result is not None and self.phase == "running":
+            seed, after = result.seeds[0], str(self.form.after)
+            self.form.seed = seed_after(seed, batch_size=1, after=after)
+        with self.hold_trait_notifications():
+            for name, value in news.items():
+                setattr(self, name, value)
+
+    def _failed(self, error: Exception) -> None:
+        """Say what failed; a run that can go on is held, else the last good picture is shown."""
+        self.failure = error if isinstance(error, SdnbError) else _wrapped(error)
+        if not self._held.recover():
+            self._rest()
+
+    def _rest(self) -> None:
+        if self.result is None:
+            self._tell(phase="idle", shown=None)
+        else:
+            self._held.show(self.result)
+
+
+def _sized(request: GenerationRequest, pipe: Pipeline) -> GenerationRequest:
+    size = pipe.components.size
+    return request.changed(width=request.width or size, height=request.height or size)
+
+
+def _wrapped(error: Exception) -> SdnbError:
+    wrapped = SdnbError(f"{type(error).__name__}: {error}")
+    wrapped.__cause__ = error
+    return wrapped

@@ -1,0 +1,81 @@
+"""One thread that works off what it is asked, and is there only while there is work.
+
+Whatever is asked next has precedence: what is at work looks at `Worker.is_wanted` between two
+calls of the network and gives way. So nothing waits behind a long run, a pause needs no thread,
+and nothing is left behind.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from threading import Event, Lock, Thread, current_thread
+from time import monotonic
+
+Task = Callable[[], None]
+
+TICK = 0.05
+"""Seconds between two looks of whoever waits: an interrupt of the kernel gets through."""
+
+
+class Worker:
+    """At most one thread at a time.
+
+    Parameters
+    ----------
+    failed : callable
+        Told what a task raised; the next task goes on.
+    """
+
+    def __init__(self, failed: Callable[[Exception], None]) -> None:
+        self._failed = failed
+        self._tasks: deque[Task] = deque()
+        self._lock = Lock()
+        self._thread: Thread | None = None
+        self._idle = Event()
+        self._idle.set()
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether something else was asked: the task at work should end."""
+        return bool(self._tasks)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether there is a thread."""
+        return not self._idle.is_set()
+
+    def submit(self, task: Task) -> None:
+        """Do this as soon as the task at work gives way; returns at once."""
+        with self._lock:
+            self._tasks.append(task)
+            if self._thread is None:
+                self._idle.clear()
+                # a daemon: a kernel that is shut down does not wait for a run
+                self._thread = Thread(target=self._work, name="sdnb-lab", daemon=True)
+                self._thread.start()
+
+    def wait(self, seconds: float | None = None) -> bool:
+        """Wait until all is done; return whether it is.
+
+        An interrupt ends the waiting, not the work. A task does not wait for itself.
+        """
+        if current_thread() is self._thread:
+            return False
+        end = None if seconds is None else monotonic() + seconds
+        # no Thread.join: interrupted, it takes a living thread for a dead one (CPython 3.11)
+        while not self._idle.wait(TICK):
+            if end is not None and monotonic() >= end:
+                return False
+        return True
+
+    def _work(self) -> None:
+        while True:
+            with self._lock:
+                if not self._tasks:
+                    self._thread = None
+                    self._idle.set()
+                    return
+                task = self._tasks.popleft()
+            try:
+                task()
+            except Exception as error:  # a thread has nobody above it: its owner is told
+                self._failed(error)

@@ -1,0 +1,88 @@
+"""``%sd panel`` and ``sdnb.panel``: open a panel under the cell, and keep its picture there."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, cast
+from uuid import uuid4
+
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.display import display
+
+from sdnb.errors import InvalidField, UnknownName
+from sdnb.magics.command import Call, misused
+from sdnb.magics.session import Session
+
+if TYPE_CHECKING:
+    import sdnb.panels.panel
+    import sdnb.pipeline
+    import sdnb.result
+
+PANELS = {"studio": ("Studio", "StudioPanel")}
+"""Name of the panel, and of the modules of its lab and its view -> their classes."""
+
+
+def open_panel(call: Call) -> None:
+    """Show a panel, by default the studio."""
+    texts = [word.text for word in call.words]
+    if len(texts) > 1 or any(word.is_flag for word in call.words):
+        raise misused("panel", call, ", ".join(PANELS), "%sd panel studio")
+    show(make(*texts, session=call.session))
+
+
+def panel(name: str = "studio") -> "sdnb.panels.panel.Panel":
+    """Open a panel under the cell; its lab is ``panel.lab``. Raises `UnknownName`.
+
+    Outside a notebook, drive the lab itself: ``sdnb.labs.studio.Studio(pipe)``.
+    """
+    shell = InteractiveShell.instance() if InteractiveShell.initialized() else None
+    if shell is None:
+        raise InvalidField(
+            "a panel needs a notebook to be shown in.",
+            given="no IPython shell",
+            allowed="a cell of a notebook",
+            fix="from sdnb.labs.studio import Studio; Studio(pipe) does all a panel does",
+        )
+    magics = shell.magics_manager.registry.get("SdMagics")
+    made = make(name, session=Session() if magics is None else magics.session)
+    show(made)
+    return made
+
+
+def make(name: str = "studio", *, session: Session) -> "sdnb.panels.panel.Panel":
+    """Return a panel on the session's pipeline, with what was drawn last, or the defaults."""
+    UnknownName.check("panel", name, PANELS)
+    lab_class, view_class = PANELS[name]
+    from sdnb.magics.drawing import load, replaced_output
+
+    request = session.defaults.request
+    with replaced_output() as say:
+        pipe = cast("sdnb.pipeline.Pipeline", load(session, request.checkpoint, say))
+        lab = getattr(import_module(f"sdnb.labs.{name}"), lab_class)(
+            pipe, request.changed(checkpoint=None)
+        )
+        view = getattr(import_module(f"sdnb.panels.{name}"), view_class)(lab)
+    last = session.result
+    if last is not None and _can_be_held(last, pipe):
+        lab.open(last)
+        lab.wait()
+    lab.observe(lambda change: session.keep(change["new"]), "result")
+    return cast("sdnb.panels.panel.Panel", view)
+
+
+def _can_be_held(result: "sdnb.result.Result", pipe: "sdnb.pipeline.Pipeline") -> bool:
+    is_its_own = result.request.checkpoint == pipe.components.reference
+    return is_its_own and bool(result.images) and len(result.trace.x) > 0
+
+
+def show(made: "sdnb.panels.panel.Panel") -> None:
+    """Show a panel in two outputs: where it lives, and what stays of it in the saved notebook."""
+    words = f"<sdnb panel: {made.name}>"
+    place = {"text/html": made.place_html, "text/plain": words}
+    display(place, raw=True)  # type: ignore[no-untyped-call]  # IPython's
+    kept = f"sdnb-{uuid4().hex}"
+
+    def leave(update: bool = True) -> None:
+        bundle = {"text/html": made.kept_html, "text/plain": words}
+        display(bundle, raw=True, display_id=kept, update=update)  # type: ignore[no-untyped-call]  # IPython's
+
+    leave(update=False)
+    made.on_leave(leave)

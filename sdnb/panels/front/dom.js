@@ -1,0 +1,51 @@
+// Making elements, and saying words with values in them.
+
+const SVG = "http://www.w3.org/2000/svg";
+
+function make(tag, attributes = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
+    else if (value === true) node.setAttribute(name, "");
+    else if (value !== false && value !== null && value !== undefined)
+      node.setAttribute(name, value);
+  }
+  node.append(...children.filter((child) => child !== null && child !== undefined));
+  return node;
+}
+
+function fill(words, values) {
+  return words.replace(/{(\w+)}/g, (place, name) => (name in values ? values[name] : place));
+}
+
+function icon(path) {
+  const svg = document.createElementNS(SVG, "svg");
+  const shape = document.createElementNS(SVG, "path");
+  svg.setAttribute("viewBox", "0 0 16 16");
+  svg.setAttribute("aria-hidden", "true");
+  shape.setAttribute("d", path);
+  svg.append(shape);
+  return svg;
+}
+
+const ICONS = {
+  generate: "M4 2l9 6-9 6z",
+  pause: "M4 2h3v12H4zM9 2h3v12H9z",
+  resume: "M4 2l9 6-9 6z",
+  step: "M3 2l7 6-7 6zM11 2h2.5v12H11z",
+  step_back: "M13 2L6 8l7 6zM2.5 2H5v12H2.5z",
+  stop: "M3 3h10v10H3z",
+  rewind: "M8 2L2 8l6 6zM14 2L8 8l6 6z",
+  branch: "M4 1v9a4 4 0 0 0 4 4h5v-2H8a2 2 0 0 1-2-2V8h4l3-3.5L10 1H8v4H6V1z",
+  save: "M7 1h2v6h3L8 12 4 7h3zM2 13h12v2H2z",
+  copy: "M5 1h9v10H5zM2 4h1.5v8.500H11V14H2z",
+  use: "M9 3l5 5-5 5v-3.500H2v-3h7z",
+};
+
+function url(bytes, type = "image/jpeg") {
+  return URL.createObjectURL(new Blob([bytes], { type }));
+}
+
+function size(bytes) {
+  return bytes ? bytes.byteLength : 0;
+}

@@ -1,0 +1,142 @@
+"""What all panels share: a place in the output, words, errors, and what stays without a kernel.
+
+A panel's output has two parts. One is a place, in which the page puts the surface while there is
+a kernel. The other is the picture with its text, as HTML: it steps aside for the surface, and is
+what a saved, reopened or hosted notebook shows.
+"""
+
+from base64 import b64encode
+from collections.abc import Callable
+from html import escape
+from json import dumps
+from pathlib import Path
+from uuid import uuid4
+
+from sdnb.errors import SdnbError
+from sdnb.files import save_new
+from sdnb.i18n import language, on_change, tr
+from sdnb.panels.surface import SCRIPT, STYLE, Surface
+
+Message = dict[str, object]
+
+
+class Panel:
+    """The view of a lab.
+
+    Subclasses say what there is (`say`, `kept`), and what a message does (`does`).
+
+    Attributes
+    ----------
+    surface : Surface
+        The widget itself: ``display(panel.surface)`` shows it anywhere, but leaves nothing.
+    """
+
+    name = ""
+
+    def __init__(self) -> None:
+        self.surface = Surface(place=f"sdnb-panel-{uuid4().hex[:12]}")
+        self.does: dict[str, Callable[[Message, list[memoryview]], None]] = {}
+        self._leave: Callable[[], None] | None = None
+        self.surface.hear(self._hear)
+        on_change(self.say)
+
+    def say(self) -> None:
+        """Say all words, in the language that is set."""
+        raise NotImplementedError
+
+    def kept(self) -> str:
+        """Return HTML of what was there, for a reader without a kernel."""
+        raise NotImplementedError
+
+    def kept_text(self) -> str:
+        """Return HTML of its words alone."""
+        raise NotImplementedError
+
+    def failed(self, error: SdnbError) -> None:
+        """Show what a message led to, where it has no field of its own."""
+        raise NotImplementedError
+
+    def on_leave(self, leave: Callable[[], None]) -> None:
+        """Call this whenever `kept_html` is worth being kept anew."""
+        self._leave = leave
+
+    def leave(self) -> None:
+        """Have what is there kept in the notebook."""
+        if self._leave is not None:
+            self._leave()
+
+    @property
+    def place_html(self) -> str:
+        """Where the surface appears."""
+        return f'<div class="{self.surface.place}"></div>'
+
+    @property
+    def kept_html(self) -> str:
+        """What a reader without a kernel sees."""
+        return f'<div class="{self.surface.place}-kept">{self.kept()}</div>'
+
+    def to_html(self, path: str | Path) -> Path:
+        """Save a page that needs no kernel and no network; the film strip works on it.
+
+        Returns the file written: ``page-2.html`` where there was a ``page.html``.
+        """
+        surface = self.surface
+        state = {
+            name: getattr(surface, name)
+            for name in ("place", "texts", "actions", "keeps", "about", "film", "values")
+        }
+        status = {**surface.status, "alert": "", "said": "", "changes": "", "enabled": []}
+        pictures = {
+            name: b64encode(getattr(surface, name)).decode() for name in ("picture", "strip")
+        }
+        texts = {**surface.texts, "strip_help": tr("panel.strip_page")}
+        data = dumps({**state, "status": status, "texts": texts, **pictures}, ensure_ascii=False)
+        written = _PAGE.format(
+            language=language(),
+            title=escape(str(surface.texts.get("title", ""))),
+            style=STYLE,
+            script=SCRIPT.replace("export default", "const _ ="),
+            data=data.replace("<", "\\u003c"),
+            text=self.kept_text(),
+            kept=self.kept(),
+        )
+        return save_new(path, written.encode())
+
+    def _hear(self, message: Message, buffers: list[memoryview]) -> None:
+        """Do what the page says; what goes wrong is shown there."""
+        does = self.does.get(str(message.get("do")))
+        if does is None:
+            return
+        try:
+            does(message, buffers)
+        except SdnbError as error:
+            self.failed(error)
+
+
+def error_text(error: SdnbError) -> str:
+    """Return an error for its place beside a field: one or two sentences."""
+    parts = [error.what]
+    if error.allowed:
+        parts.append(tr("panel.allowed", allowed=error.allowed))
+    if error.fix:
+        parts.append(tr("panel.fix", fix=error.fix))
+    return " ".join(parts)
+
+
+_PAGE = """<!doctype html>
+<html lang="{language}">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>{title}</title>
+<style>
+:root {{ color-scheme: light dark; }}
+body {{ margin: 24px auto; max-width: 720px; padding: 0 16px; }}
+{style}
+</style>
+<section class="sdnb-surface"><div id="stage"></div>{text}<noscript>{kept}</noscript></section>
+<script type="module">
+{script}
+page(document.getElementById("stage"), {data});
+</script>
+</html>
+"""

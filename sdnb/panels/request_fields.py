@@ -1,0 +1,90 @@
+"""The fields of a request on a page: which there are, what stands in them, what is said of them."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from sdnb.i18n import tr
+from sdnb.panels.pictures import data_url, jpeg
+from sdnb.registry import SAMPLERS, SCHEDULES
+from sdnb.seeds import AFTER
+
+if TYPE_CHECKING:
+    import sdnb.labs.form
+    import sdnb.labs.prompt_facts
+
+FIELDS: dict[str, dict[str, object]] = {
+    "prompt": {"kind": "text", "rows": 3},
+    "negative_prompt": {"kind": "text", "rows": 1},
+    "width": {"kind": "number", "span": 3, "min": 8, "step": 8},
+    "height": {"kind": "number", "span": 3, "min": 8, "step": 8},
+    "steps": {"kind": "number", "span": 3, "min": 1, "step": 1},
+    "cfg_scale": {"kind": "number", "span": 3, "step": 0.5},
+    "sampler": {"kind": "choice", "has_options": True},
+    "schedule": {"kind": "choice", "has_options": True},
+    "seed": {"kind": "number", "span": 6, "min": 0, "step": 1},
+    "after": {"kind": "choice", "span": 6},
+    "image": {"kind": "picture"},
+    "mask": {"kind": "picture"},
+    "denoise": {"kind": "number", "min": 0, "max": 1, "step": 0.05},
+    "loras": {"kind": "text", "rows": 2},
+}
+GROUPS = {
+    "": (
+        *("prompt", "negative_prompt", "width", "height", "steps", "cfg_scale"),
+        *("sampler", "schedule", "seed", "after"),
+    ),
+    "start": ("image", "mask", "denoise"),
+    "style": ("loras",),
+}
+
+
+def described_fields() -> list[dict[str, object]]:
+    """Return groups of fields as `Surface.fields` takes them."""
+    return [
+        {
+            "name": name,
+            "label": tr(f"studio.{name}") if name else "",
+            "fields": [_described(each) for each in fields],
+        }
+        for name, fields in GROUPS.items()
+    ]
+
+
+def field_values(form: "sdnb.labs.form.Form") -> dict[str, object]:
+    """Return what stands in the fields; a picture as its small image."""
+    values = {name: getattr(form, name) for name in FIELDS}
+    for name in ("image", "mask"):
+        picture = values[name]
+        values[name] = None if picture is None else data_url(jpeg(picture.open(), widest=128))
+    return values
+
+
+def field_notes(
+    form: "sdnb.labs.form.Form", read: "Callable[[str], sdnb.labs.prompt_facts.PromptFacts]"
+) -> dict[str, object]:
+    """Return what there is to say of the fields; ``read`` counts a prompt's tokens."""
+    notes: dict[str, object] = {}
+    for name in ("prompt", "negative_prompt"):
+        facts = read(str(getattr(form, name)))
+        notes[name] = {
+            "count": facts.count,
+            "room": facts.room,
+            "text": tr("studio.tokens", count=facts.count, room=facts.room),
+            "marked": facts.unknown,
+            "about": tr("studio.unknown"),
+        }
+    for name in ("sampler", "schedule"):
+        options = form.options(name).items()
+        written = " ".join(f"{key}={value}" for key, value in options if value is not None)
+        notes[name] = {"placeholder": written or tr("studio.no_options")}
+    return notes
+
+
+def _described(name: str) -> dict[str, object]:
+    names = {"sampler": SAMPLERS.names(), "schedule": SCHEDULES.names()}.get(name, ())
+    options = [(each, each) for each in names]
+    if name == "after":
+        options = [(each, tr(f"studio.after_{each}")) for each in AFTER]
+    hint = tr(f"studio.{name}_hint") if name in ("seed", "loras") else None
+    said = {"label": tr(f"studio.{name}"), "hint": hint, "options": options}
+    return {"name": name, **said, **FIELDS[name]}

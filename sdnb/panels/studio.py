@@ -1,0 +1,272 @@
+"""The studio's view: its fields and buttons, and what it says. What it does: `sdnb.labs.studio`."""
+
+from functools import partial
+from html import escape
+from typing import TYPE_CHECKING
+
+from sdnb.errors import SdnbError
+from sdnb.i18n import language, tr
+from sdnb.panels.panel import Message, Panel, error_text
+from sdnb.panels.pictures import data_url, jpeg, row, sheet
+from sdnb.panels.request_fields import FIELDS, described_fields, field_notes, field_values
+from sdnb.written import as_cell, as_python, input_files
+
+if TYPE_CHECKING:
+    import sdnb.labs.studio
+
+UNSEEN = 2
+"""Pictures that may be on their way to the page: a slow one is sent no more."""
+
+TEXTS = (
+    *("actions", "moments", "keeps", "progress", "empty", "copied", "remove", "options_of"),
+    *("strip", "strip_help", "strip_none", "frame", "frame_sketch", "rewind_to", "branch_from"),
+)
+ACTIONS = ("generate", "pause", "step", "step_back", "stop")
+
+
+class StudioPanel(Panel):
+    """The studio on a page."""
+
+    name = "studio"
+
+    def __init__(self, lab: "sdnb.labs.studio.Studio") -> None:
+        super().__init__()
+        self.lab = lab
+        self._sent = 0  # pictures the page has not said to have drawn
+        self._number = 0
+        self._alert = self._said = ""
+        actions = {name: getattr(lab, name) for name in (*ACTIONS, "resume")}
+        self.does = {name: partial(self._act, act) for name, act in actions.items()} | {
+            "rewind": lambda message, _: lab.rewind(_step(message)),
+            "branch": lambda message, _: lab.branch(_step(message)),
+            "look": lambda message, _: lab.look(int(str(message["index"]))),
+            "type": self._type,
+            "picture": lambda message, data: lab.form.upload(str(message["name"]), bytes(data[0])),
+            "save": lambda *_: self._saved(map(str, lab.save())),
+            "copied": lambda *_: self._saved(map(str, lab.save_inputs())),
+            "use": lambda *_: lab.use_as_input(),
+            "drawn": lambda *_: self._drawn(),
+            "mounted": lambda *_: self._drawn(),
+        }
+        lab.observe(lambda _: self._show_status(), ["phase", "progress", "failure"])
+        lab.observe(lambda _: self._show_picture(), ["shown", "phase"])
+        lab.observe(lambda _: self._show_film(), "film")
+        lab.observe(lambda _: self._show_closeup(), "closeup")
+        lab.observe(lambda _: self._show_result(), "result")
+        lab.form.observe(lambda _: self._show_form())
+        self.say()
+
+    def say(self) -> None:
+        """Say all words, in the language that is set."""
+        texts = {name: tr(f"panel.{name}") for name in TEXTS}
+        title = {"title": tr("studio.title"), "language": language()}
+        about = tr("studio.about", checkpoint=self.lab.pipe.components.reference)
+        keeps = [
+            {"do": "copy", "label": tr("studio.copy_cell"), "copies": "cell"},
+            {"do": "copy", "label": tr("studio.copy_python"), "copies": "python"},
+            {"do": "save", "label": tr("studio.save")},
+            {"do": "use", "label": tr("studio.use")},
+        ]
+        self.surface.show(
+            texts={**texts, **title, "about": about},
+            actions=[_action(name) for name in ACTIONS],
+            keeps=keeps,
+            fields=described_fields(),
+        )
+        self._show_form()
+        self._show_status()
+        self._show_picture()
+        self._show_film()
+
+    def kept(self) -> str:
+        """Return HTML of the last picture, for a reader without a kernel."""
+        result = self.lab.result
+        if result is None:
+            return f"<p>{escape(tr('studio.without_kernel'))}</p>"
+        picture = data_url(jpeg(result.images[0], quality=90))
+        alt = tr("studio.alt", prompt=result.request.prompt or tr("studio.no_prompt"))
+        parts = [_image(picture, alt, "max-width:100%;min-width:192px;border-radius:4px")]
+        if self.lab.film is not None:
+            strip = data_url(row(self.lab.film.frames))
+            steps = tr("studio.alt_strip", total=len(self.lab.film.frames))
+            parts.append(_image(strip, steps, "width:100%;max-width:480px;border-radius:4px"))
+        return "\n".join(f"<div>{part}</div>" for part in (*parts, self.kept_text()))
+
+    def kept_text(self) -> str:
+        """Return HTML of what was drawn, in words."""
+        if self.lab.result is None:
+            return ""
+        quiet = "color:var(--jp-ui-font-color2,#767676);font-size:90%"
+        facts = f'<div style="{quiet}">{escape(self._facts())}</div>'
+        return f"<div>{escape(self.lab.result.request.prompt)}</div>{facts}"
+
+    def failed(self, error: SdnbError) -> None:
+        """Show what a message led to."""
+        self._alert = error_text(error)
+        self._show_status()
+
+    def _act(self, act: "sdnb.labs.studio.Action", *_: object) -> None:
+        self._alert = self._said = ""
+        act()
+
+    def _type(self, message: Message, _: object) -> None:
+        name = str(message["name"])
+        if name in FIELDS:
+            setattr(self.lab.form, name, message["value"])
+
+    def _saved(self, paths: "map[str]") -> None:
+        written = ", ".join(paths)
+        self._said = tr("studio.saved", paths=written) if written else self._said
+        self._show_status()
+
+    def _drawn(self) -> None:
+        self._sent = max(0, self._sent - 1)
+
+    def _show_form(self) -> None:
+        form = self.lab.form
+        notes = field_notes(form, self.lab.read)
+        if self.lab.result is not None:
+            notes["seed"] = {"text": tr("studio.used_seed", seed=self.lab.result.seeds[0])}
+        errors = {name: error_text(error) for name, error in form.errors.items()}
+        self.surface.show(values=field_values(form), notes=notes, errors=errors)
+        self._show_status()
+
+    def _show_status(self) -> None:
+        lab, progress = self.lab, self.lab.progress
+        step = 0 if progress is None else progress.step
+        is_held = lab.phase == "paused"
+        is_whole = lab.phase in ("finished", "stopped") and lab.result is not None
+        total = lab.result.trace.steps if is_whole else progress and progress.total
+        step = lab.result.trace.steps if is_whole else step
+        enabled = ["generate", "step", "resume" if is_held else "pause" * (lab.phase == "running")]
+        enabled += ["stop"] * (lab.phase in ("running", "paused"))
+        enabled += ["step_back"] * (step > 0 and lab.phase != "running")
+        enabled += ["copy", "save", "use"] * (lab.result is not None)
+        other = ("pause", "resume") if is_held else ("resume", "pause")
+        alert = self._alert or ("" if lab.failure is None else error_text(lab.failure))
+        headline = tr(f"studio.phase_{lab.phase}", step=step, total=total or "?")
+        status: dict[str, object] = {
+            "phase": lab.phase,
+            "headline": headline,
+            "figures": self._figures(),
+            "step": step,
+            "total": total,
+            "alert": alert,
+            "said": self._said,
+            "enabled": enabled,
+            "renamed": {other[0]: _action(other[1])},
+            "changes": self._changes(),
+        }
+        self.surface.show(status=status)
+
+    def _figures(self) -> str:
+        lab, progress = self.lab, self.lab.progress
+        if progress is None or lab.phase not in ("running", "paused"):
+            return self._facts() if lab.result is not None else ""
+        parts = [tr("studio.sigma", sigma=f"{progress.sigma:.3g}")]
+        if lab.phase == "running":
+            parts.insert(0, tr("studio.at_step", step=progress.step, total=progress.total or "?"))
+            if progress.seconds_left is not None:
+                parts.append(tr("studio.left", seconds=f"{progress.seconds_left:.1f}"))
+        return " · ".join(parts)
+
+    def _facts(self) -> str:
+        result = self.lab.result
+        asked = result.request
+        return tr(
+            "studio.facts",
+            seed=result.seeds[0],
+            sampler=asked.sampler,
+            schedule=asked.schedule,
+            steps=result.trace.steps,
+            cfg=f"{asked.cfg_scale:g}",
+            seconds=f"{result.seconds:.1f}",
+        )
+
+    def _changes(self) -> str:
+        if self.lab.phase == "running":
+            return ""
+        found = [
+            f"{tr(f'studio.{name}')}: {_short(old)} → {_short(new)}"
+            for name, (old, new) in self.lab.changes().items()
+        ]
+        return tr("studio.changes", changes="; ".join(found)) if found else ""
+
+    def _show_picture(self) -> None:
+        shown, lab = self.lab.shown, self.lab
+        if lab.phase == "running" and self._sent >= UNSEEN:
+            return
+        if shown is None:
+            width, height = lab.form.width, lab.form.height
+            self.surface.show(picture=b"", about={"width": width, "height": height})
+            return
+        self._number += 1
+        self._sent += 1
+        word = "studio.alt_sketch" if shown.is_sketch else "studio.alt_step"
+        whole = lab.result is not None and shown.image is lab.result.images[0]
+        prompt = lab.form.prompt or tr("studio.no_prompt")
+        request = None if lab.result is None else lab.result.request
+        if whole and request is not None:
+            word, prompt = "studio.alt", request.prompt or tr("studio.no_prompt")
+        width, height = shown.image.size
+        about = {
+            "number": self._number,
+            "alt": tr(word, prompt=prompt, step=shown.step),
+            "caption": "" if whole else tr(f"{word}_caption", step=shown.step),
+            "width": width,
+            "height": height,
+            "is_sketch": shown.is_sketch,
+        }
+        self.surface.show(picture=jpeg(shown.image), about=about)
+
+    def _show_film(self) -> None:
+        film = self.lab.film
+        if film is None:
+            self.surface.show(strip=b"", film={})
+            return
+        strip, columns = sheet(film.frames)
+        width, height = film.frames[0].size
+        self.surface.show(
+            strip=strip,
+            film={
+                "number": self._number,
+                "count": len(film.frames),
+                "width": width,
+                "height": height,
+                "columns": columns,
+                "sigmas": list(film.sigmas),
+                "exact": sorted(film.exact),
+                "begin": film.begin,
+                "reach": film.reach,
+            },
+        )
+
+    def _show_closeup(self) -> None:
+        index, image = self.lab.closeup
+        self.surface.send({"do": "closeup", "index": index}, buffers=[jpeg(image)])
+
+    def _show_result(self) -> None:
+        request = self.lab.result.request
+        self.surface.clips = {"cell": as_cell(request), "python": as_python(request)}
+        if input_files(request):
+            self._said = tr("studio.needs_inputs")
+        self._show_form()
+        self.leave()
+
+
+def _action(name: str) -> dict[str, str]:
+    kind = "primary" if name == "generate" else "plain"
+    return {"do": name, "label": tr(f"studio.{name}"), "kind": kind}
+
+
+def _short(value: object) -> str:
+    text = f"{value:g}" if isinstance(value, float) else str(value)
+    return text if len(text) <= 40 else f"{text[:39]}…"
+
+
+def _step(message: Message) -> int:
+    return int(str(message["step"]))
+
+
+def _image(address: str, alt: str, style: str) -> str:
+    return f'<img alt="{escape(alt)}" src="{address}" style="{style}">'

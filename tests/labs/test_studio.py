@@ -1,0 +1,359 @@
+"""The studio without a widget: held, stepped, rewound, branched, ended, and nothing is lost."""
+
+import threading
+from itertools import count
+
+import pytest
+import torch
+from PIL import Image
+
+from sdnb.errors import InvalidField, LoadError, SdnbError
+from sdnb.labs.studio import Studio
+from sdnb.picture import FromImage
+from sdnb.request import GenerationRequest
+
+PROMPT = "a red circle on a meadow"
+SMALL = {"prompt": PROMPT, "width": 64, "height": 64, "steps": 6, "seed": 7}
+PATIENCE = 60.0
+
+
+@pytest.fixture
+def studio(pipe):
+    studio = Studio(pipe)
+    yield studio
+    studio.stop()
+    studio._worker.wait(PATIENCE)
+
+
+@pytest.fixture(scope="module")
+def whole(pipe):
+    return pipe.run(GenerationRequest(**SMALL))
+
+
+def held_at(studio, steps):
+    """Step a new run so many times."""
+    for _ in range(steps):
+        studio.step(**(SMALL if studio.phase != "paused" else {}))
+        assert studio.wait(PATIENCE)
+
+
+def test_a_picture_is_that_of_plain_python(studio, whole):
+    # when
+    studio.generate(**SMALL)
+    assert studio.wait(PATIENCE)
+
+    # then
+    assert studio.phase == "finished"
+    assert torch.equal(studio.result.latents, whole.latents)
+    assert studio.shown.image == studio.result.images[0]
+    assert len(studio.film.frames) == 6
+    assert 5 in studio.film.exact
+
+
+def test_the_form_begins_with_the_size_of_the_checkpoint(studio):
+    assert (studio.form.width, studio.form.height) == (128, 128)
+
+
+def test_bad_input_is_said_and_nothing_begins(studio):
+    # when
+    studio.generate(**{**SMALL, "width": 513})
+    assert studio.wait(PATIENCE)
+
+    # then
+    assert set(studio.form.errors) == {"width"}
+    assert (studio.phase, studio.result) == ("idle", None)
+
+
+def test_steps_one_by_one_lead_to_the_same_picture(studio, whole):
+    # when
+    held_at(studio, 2)
+    phase, step = studio.phase, studio.progress.step
+    studio.resume()
+    assert studio.wait(PATIENCE)
+
+    # then
+    assert (phase, step) == ("paused", 2)
+    assert torch.equal(studio.result.latents, whole.latents)
+
+
+def test_stepping_back_costs_no_evaluation_and_changes_nothing(studio, whole):
+    # given
+    held_at(studio, 4)
+
+    # when
+    steps = []
+    for _ in range(4):
+        studio.step_back()
+        assert studio.wait(PATIENCE)
+        steps.append(studio.progress.step)
+    studio.resume()
+    assert studio.wait(PATIENCE)
+
+    # then
+    assert steps == [3, 2, 1, 0]
+    assert torch.equal(studio.result.latents, whole.latents)
+
+
+def test_a_finished_run_can_be_rewound_and_goes_on_to_the_same_picture(studio, whole):
+    # given
+    studio.generate(**SMALL)
+    assert studio.wait(PATIENCE)
+
+    # when
+    studio.rewind(3)
+    assert studio.wait(PATIENCE)
+    held = studio.phase, studio.progress.step, len(studio.film.frames)
+    studio.rewind(5)  # a later step of the same film
+    assert studio.wait(PATIENCE)
+    later = studio.progress.step
+    studio.resume()
+    assert studio.wait(PATIENCE)
+
+    # then
+    assert (held, later) == (("paused", 3, 6), 5)
+    assert torch.equal(studio.result.latents, whole.latents)
+
+
+def test_a_branch_is_told_what_is_typed_and_keeps_its_past(studio, whole, pipe):
+    # given
+    studio.generate(**SMALL)
+    assert studio.wait(PATIENCE)
+
+    # when
+    studio.branch(3, cfg_scale="8")
+    assert studio.wait(PATIENCE)
+
+    # then
+    expected = pipe.branch(whole, 3, cfg_scale=8).finish()
+    assert torch.equal(studio.result.latents, expected.latents)
+    assert torch.equal(studio.result.trace.x[:4], whole.trace.x[:4])
+    assert studio.film.begin == 3
+    assert studio.result.request.cfg_scale == 8
+
+
+def test_a_branch_can_be_rewound_before_its_own_beginning(studio, whole):
+    # given
+    studio.generate(**SMALL)
+    assert studio.wait(PATIENCE)
+    studio.branch(3, cfg_scale=8)
+    assert studio.wait(PATIENCE)
+
+    # when
+    studio.rewind(1)
+    assert studio.wait(PATIENCE)
+    studio.resume()
+    assert studio.wait(PATIENCE)
+
+    # then: it goes on as the run did to which that step belongs
+    assert torch.equal(studio.result.latents, whole.latents)
+
+
+def test_a_held_run_branches_where_it_is(studio, pipe, whole):
+    # given
+    held_at(studio, 2)
+
+    # when
+    studio.branch(cfg_scale=1)
+    assert studio.wait(PATIENCE)
+
+    # then
+    expected = pipe.branch(whole, 2, cfg_scale=1).finish()
+    assert torch.equal(studio.result.latents, expected.latents)
+
+
+def test_what_a_branch_cannot_change_is_said_beside_its_field_and_the_run_stays(studio, whole):
+    # given
+    held_at(studio, 2)
+
+    # when
+    studio.branch(width=128)
+    assert studio.wait(PATIENCE)
+    refused, held = set(studio.form.errors), (studio.phase, studio.progress.step)
+    studio.form.width = 64
+    studio.resume()
+    assert studio.wait(PATIENCE)
+
+    # then
+    assert (refused, held) == ({"width"}, ("paused", 2))
+    assert torch.equal(studio.result.latents, whole.latents)
+
+
+def test_a_step_that_is_not_there_is_refused_and_the_run_stays(studio):
+    # given
+    held_at(studio, 2)
+
+    # when
+    studio.rewind(9)
+    with pytest.raises(InvalidField, match="no such step"):
+        studio.wait(PATIENCE)
+
+    # then
+    assert (studio.phase, studio.progress.step) == ("paused", 2)
+
+
+def test_a_stopped_run_leaves_what_there_is_and_can_be_gone_on_with(studio, whole):
+    # given
+    held_at(studio, 3)
+
+    # when
+    studio.stop()
+    assert studio.wait(PATIENCE)
+    stopped = studio.phase, studio.result.interrupted, studio.result.trace.steps
+    studio.rewind(3)
+    studio.resume()
+    assert studio.wait(PATIENCE)
+
+    # then
+    assert stopped == ("stopped", True, 3)
+    assert torch.equal(studio.result.latents, whole.latents)
+
+
+def test_pause_holds_a_running_run_and_leaves_no_thread(studio):
+    # given
+    seen = threading.Event()
+    studio.observe(lambda _: seen.set(), "progress")
+    studio.generate(**{**SMALL, "steps": 500})
+    assert seen.wait(PATIENCE)
+
+    # when
+    studio.pause()
+    assert studio.wait(PATIENCE)
+
+    # then
+    assert studio.phase == "paused"
+    assert 0 < studio.progress.step < 500
+    assert not studio._worker.is_busy
+
+
+def test_a_new_run_takes_the_place_of_one_that_goes_on(studio, whole):
+    # when
+    studio.generate(**{**SMALL, "steps": 500})
+    studio.generate(**SMALL)
+    assert studio.wait(PATIENCE)
+
+    # then
+    assert torch.equal(studio.result.latents, whole.latents)
+
+
+def test_two_studios_on_one_pipeline_take_turns(pipe, whole):
+    # given
+    studios = [Studio(pipe), Studio(pipe)]
+
+    # when
+    for each in studios:
+        each.generate(**SMALL)
+
+    # then
+    assert all(each.wait(PATIENCE) for each in studios)
+    assert all(torch.equal(each.result.latents, whole.latents) for each in studios)
+
+
+@pytest.mark.parametrize(
+    ("after", "following"), [("fixed", 7), ("increment", 8), ("decrement", 6), ("randomize", None)]
+)
+def test_the_seed_that_was_used_and_the_next_one_are_two(studio, after, following):
+    studio.generate(**{**SMALL, "steps": 1, "after": after})
+    assert studio.wait(PATIENCE)
+    assert studio.result.seeds == (7,)
+    assert studio.form.seed == following
+
+
+def test_a_failed_run_says_why_and_the_last_good_picture_stays(studio, poisoned, pipe):
+    # given
+    studio.generate(**SMALL)
+    assert studio.wait(PATIENCE)
+    good = studio.result
+    handle = pipe.components.unet.conv_out.register_forward_hook(
+        lambda _module, _inputs, output: output * float("nan")
+    )
+
+    # when
+    try:
+        studio.generate(**SMALL)
+        with pytest.raises(SdnbError, match="NaN"):
+            studio.wait(PATIENCE)
+    finally:
+        handle.remove()
+
+    # then
+    assert (studio.phase, studio.result) == ("finished", good)
+    assert studio.shown.image == good.images[0]
+    studio.generate(**SMALL)
+    assert studio.wait(PATIENCE)
+
+
+def test_a_lora_that_is_not_there_is_said_beside_its_field(studio):
+    studio.generate(**{**SMALL, "loras": "nowhere.safetensors:0.5"})
+    studio.wait(PATIENCE)
+    assert isinstance(studio.form.errors["loras"], LoadError)
+    assert studio.phase == "idle"
+
+
+def test_a_frame_of_the_film_can_be_looked_at_exactly(studio, pipe):
+    # given
+    studio.generate(**SMALL)
+    assert studio.wait(PATIENCE)
+
+    # when
+    studio.look(2)
+    assert studio.wait(PATIENCE)
+
+    # then
+    index, image = studio.closeup
+    assert index == 2
+    assert image == pipe.decode(studio.result.trace.denoised[2])[0]
+
+
+def test_a_result_becomes_the_input_of_the_next(studio):
+    # given
+    studio.generate(**SMALL)
+    assert studio.wait(PATIENCE)
+
+    # when
+    studio.use_as_input()
+
+    # then
+    request = studio.form.request()
+    assert isinstance(request.start, FromImage)
+    assert request.start.picture.open() == studio.result.images[0]
+    assert request.denoise == 0.6
+
+
+def test_a_result_that_is_opened_can_be_branched(studio, whole, pipe):
+    # when
+    studio.open(whole)
+    assert studio.wait(PATIENCE)
+    studio.branch(2, prompt="a blue circle on a meadow")
+    assert studio.wait(PATIENCE)
+
+    # then
+    expected = pipe.branch(whole, 2, prompt="a blue circle on a meadow").finish()
+    assert torch.equal(studio.result.latents, expected.latents)
+
+
+def test_updates_of_a_run_keep_their_distance(pipe):
+    # given: a clock by which no time passes
+    studio, ticks = Studio(pipe, clock=lambda: 0.0), count()
+    studio.observe(lambda _: next(ticks), "shown")
+
+    # when
+    studio.generate(**SMALL)
+    assert studio.wait(PATIENCE)
+
+    # then: one look, and the picture at the end
+    assert next(ticks) <= 2
+
+
+def test_saving_without_a_picture_and_unknown_fields_say_what_to_do(studio, tmp_path):
+    with pytest.raises(InvalidField, match="generate one first"):
+        studio.save(str(tmp_path))
+    with pytest.raises(SdnbError, match="cfg_scale"):
+        studio.generate(cfg=3)
+
+
+def test_the_picture_is_saved_with_its_request(studio, tmp_path):
+    studio.generate(**SMALL)
+    assert studio.wait(PATIENCE)
+    (path,) = studio.save(str(tmp_path))
+    with Image.open(path) as image:
+        assert image.size == (64, 64)

@@ -1,0 +1,94 @@
+"""One thread: in order, giving way, gone when there is nothing to do."""
+
+from threading import Event, active_count, current_thread, main_thread
+from time import monotonic, sleep
+
+from sdnb.labs.worker import Worker
+
+
+def no_error(error: Exception) -> None:
+    raise error
+
+
+def test_tasks_run_in_order_in_one_other_thread():
+    # given
+    seen = []
+    worker = Worker(no_error)
+
+    # when
+    for number in range(20):
+        worker.submit(lambda number=number: seen.append((number, current_thread())))
+    assert worker.wait(10.0)
+
+    # then
+    assert [number for number, _ in seen] == list(range(20))
+    assert all(thread is not main_thread() for _, thread in seen)
+
+
+def test_no_thread_is_left_when_all_is_done():
+    # given
+    before = active_count()
+    worker = Worker(no_error)
+
+    # when
+    worker.submit(lambda: None)
+    assert worker.wait(10.0)
+
+    # then: it ends just after it said so
+    assert not worker.is_busy
+    end = monotonic() + 5
+    while active_count() > before and monotonic() < end:
+        sleep(0.001)
+    assert active_count() <= before
+
+
+def test_what_is_at_work_learns_that_something_else_is_wanted():
+    # given
+    worker, began, seen = Worker(no_error), Event(), []
+
+    def long() -> None:
+        began.set()
+        while not worker.is_wanted:
+            began.wait(0.001)
+        seen.append("gave way")
+
+    worker.submit(long)
+    assert began.wait(10.0)
+
+    # when
+    worker.submit(lambda: seen.append("next"))
+
+    # then
+    assert worker.wait(10.0)
+    assert seen == ["gave way", "next"]
+
+
+def test_an_error_is_told_and_the_next_task_runs():
+    # given
+    told, seen = [], []
+    worker = Worker(told.append)
+
+    # when
+    worker.submit(lambda: 1 / 0)
+    worker.submit(lambda: seen.append("next"))
+    assert worker.wait(10.0)
+
+    # then
+    assert [type(error) for error in told] == [ZeroDivisionError]
+    assert seen == ["next"]
+
+
+def test_waiting_ends_in_time_and_a_task_does_not_wait_for_itself():
+    # given
+    worker, go_on, waited = Worker(no_error), Event(), []
+    worker.submit(lambda: waited.append(worker.wait()))
+    worker.submit(lambda: go_on.wait(10.0))
+
+    # when
+    is_done = worker.wait(0.2)
+    go_on.set()
+
+    # then
+    assert not is_done
+    assert worker.wait(10.0)
+    assert waited == [False]

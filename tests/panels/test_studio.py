@@ -1,0 +1,234 @@
+"""The studio's view without a browser: plain values out, messages in."""
+
+import ast
+import json
+import re
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from sdnb import i18n
+from sdnb.i18n import LANGUAGES, set_language, words
+from sdnb.labs.studio import Studio
+from sdnb.panels.studio import UNSEEN, StudioPanel
+from sdnb.picture import Picture
+
+ROOT = Path(__file__).parents[2]
+PATIENCE = 60.0
+SMALL = {"prompt": "a red circle", "width": 64, "height": 64, "steps": 4, "seed": 7}
+
+
+@pytest.fixture(autouse=True)
+def english(monkeypatch):
+    monkeypatch.setattr(i18n, "_choice", i18n._Choice())
+    set_language("en")
+
+
+@pytest.fixture
+def panel(pipe):
+    panel = StudioPanel(Studio(pipe))
+    yield panel
+    panel.lab.stop()
+    panel.lab._worker.wait(PATIENCE)
+    panel.surface.close()
+
+
+def drawn(panel):
+    panel.lab.generate(**SMALL)
+    assert panel.lab.wait(PATIENCE)
+    return panel.surface
+
+
+def test_what_the_page_says_is_typed_and_done(panel):
+    # when
+    for name, value in SMALL.items():
+        panel._hear({"do": "type", "name": name, "value": str(value)}, [])
+    panel._hear({"do": "generate"}, [])
+    assert panel.lab.wait(PATIENCE)
+
+    # then
+    assert panel.lab.result.request.steps == 4
+    assert panel.surface.status["phase"] == "finished"
+    assert panel.surface.about["alt"] == "Generated picture: a red circle"
+    assert panel.surface.film["count"] == 4
+    assert panel.surface.film["reach"] == 3
+
+
+def test_a_message_that_nobody_knows_does_nothing(panel):
+    panel._hear({"do": "__class__"}, [])
+    panel._hear({"do": "type", "name": "errors", "value": "x"}, [])
+    panel._hear({}, [])
+    assert panel.lab.form.errors == {}
+
+
+def test_bad_input_is_said_beside_its_field(panel):
+    panel._hear({"do": "type", "name": "width", "value": "100"}, [])
+    assert list(panel.surface.errors) == ["width"]
+    assert "multiple of 8" in panel.surface.errors["width"]
+    assert panel.surface.values["width"] == "100"
+
+
+def test_tokens_are_counted_and_unknown_words_named(panel):
+    panel._hear({"do": "type", "name": "prompt", "value": "a red zebra"}, [])
+    note = panel.surface.notes["prompt"]
+    assert note["room"] == 75
+    assert note["marked"] == ("zebra",)
+    assert note["count"] >= 3
+
+
+def test_what_can_be_done_follows_from_the_phase(panel):
+    # given
+    empty = set(panel.surface.status["enabled"])
+
+    # when
+    panel.lab.step(**SMALL)
+    assert panel.lab.wait(PATIENCE)
+    held = set(panel.surface.status["enabled"])
+    panel.lab.resume()
+    assert panel.lab.wait(PATIENCE)
+
+    # then
+    assert empty - {""} == {"generate", "step"}
+    assert held - {""} == {"generate", "step", "resume", "stop", "step_back"}
+    assert {"copy", "save", "use"} <= set(panel.surface.status["enabled"])
+
+
+def test_an_uploaded_picture_is_started_from_and_another_file_is_an_error(panel, tmp_path):
+    # given
+    picture = Picture.of(Image.new("RGB", (32, 32), "red"))
+
+    # when
+    panel._hear({"do": "picture", "name": "image"}, [memoryview(b"no picture")])
+    refused = dict(panel.surface.errors)
+    panel._hear({"do": "picture", "name": "image"}, [memoryview(picture.png)])
+
+    # then
+    assert list(refused) == ["image"]
+    assert panel.surface.errors == {}
+    assert panel.lab.form.image == picture
+    assert panel.surface.values["image"].startswith("data:image/jpeg;base64,")
+
+
+def test_a_page_that_draws_nothing_is_sent_no_more_previews(panel):
+    # given
+    sent = []
+    panel.surface.observe(lambda change: sent.append(change["new"]), "about")
+
+    # when: nobody says that a picture was drawn
+    panel.lab.generate(**{**SMALL, "steps": 60})
+    assert panel.lab.wait(PATIENCE)
+
+    # then: the last one is sent all the same
+    assert len(sent) <= UNSEEN + 3
+    assert sent[-1]["alt"].startswith("Generated picture")
+
+
+def test_the_picture_stays_as_html_with_its_text(panel):
+    # given
+    empty = panel.kept_html
+
+    # when
+    drawn(panel)
+
+    # then
+    assert "run the cell again" in empty
+    kept = panel.kept_html
+    assert re.search(r'<img alt="Generated picture: a red circle" src="data:image/jpeg', kept)
+    assert "seed 7" in kept
+    assert len(kept) < 100_000
+
+
+def test_what_the_prompt_says_is_text_and_no_markup(panel, tmp_path):
+    panel.lab.generate(**{**SMALL, "prompt": "<script>alert(1)</script>"})
+    assert panel.lab.wait(PATIENCE)
+    assert "<script>alert" not in panel.kept_html
+    page = panel.to_html(tmp_path / "page.html").read_text()
+    assert "<script>alert" not in page
+
+
+def test_a_page_without_a_kernel_holds_picture_film_and_script(panel, tmp_path):
+    # given
+    drawn(panel)
+
+    # when
+    path = panel.to_html(tmp_path / "page.html")
+
+    # then
+    page = path.read_text()
+    state = json.loads(re.search(r"page\(document.getElementById\(\"stage\"\), (.*)\);", page)[1])
+    assert state["film"]["count"] == 4
+    assert state["picture"] and state["strip"]
+    assert not re.search(r"(src|href)=\"https?:", page)
+    assert path.stat().st_size < 300_000
+
+
+def test_another_language_is_spoken_at_once(panel):
+    drawn(panel)
+    set_language("es")
+    assert panel.surface.texts["title"] == "Estudio"
+    assert panel.surface.actions[0]["label"] == "Generar"
+    assert panel.surface.status["headline"] == "Terminado"
+    assert panel.surface.about["alt"].startswith("Imagen generada")
+
+
+def test_the_copied_texts_are_of_the_result(panel):
+    surface = drawn(panel)
+    assert surface.clips["cell"].startswith("%%sd --seed 7")
+    assert surface.clips["cell"].endswith("\na red circle")
+    assert "pipe.run(" in surface.clips["python"]
+
+
+def test_saving_is_told(panel, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    drawn(panel)
+    panel._hear({"do": "save"}, [])
+    assert "sdnb-7.png" in panel.surface.status["said"]
+    assert (tmp_path / "pictures/sdnb-7.png").exists()
+
+
+def test_what_fails_is_shown_and_the_panel_goes_on(panel):
+    panel._hear({"do": "save"}, [])
+    assert "generate one first" in panel.surface.status["alert"]
+    panel.lab.generate(**SMALL)
+    assert panel.lab.wait(PATIENCE)
+
+
+def literal_words(path):
+    """Strings of a view that read like words for people."""
+    tree = ast.parse(path.read_text())
+    docs = {
+        id(node.body[0].value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
+        and isinstance(node.body[0], ast.Expr)
+    }
+    texts = [
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docs
+    ]
+    return [text for text in texts if re.fullmatch(r"[A-Z][a-z]+( [a-z]+)*[.:]?", text)]
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "sdnb/panels").glob("*.py")), ids=lambda path: path.stem
+)
+def test_views_hold_no_words_of_their_own(path):
+    assert [text for text in literal_words(path) if text not in ("JPEG", "RGB")] == []
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "sdnb/panels/front").glob("*.js")))
+def test_scripts_hold_no_words_of_their_own(path):
+    code = re.sub(r"//.*", "", path.read_text())
+    strings = re.findall(r'"([^"\n]*)"', code)
+    keys = {"Enter", "Escape", "Home", "End"}
+    said = [text for text in strings if re.fullmatch(r"[A-Z][a-z]+( [a-z]+)*\.?", text)]
+    assert set(said) <= keys
+
+
+def test_every_word_that_is_asked_for_is_there():
+    code = "".join(path.read_text() for path in (ROOT / "sdnb/panels").glob("*.py"))
+    asked = set(re.findall(r"tr\(\s*f?\"((?:panel|studio)\.\w+)\"", code))
+    for name in LANGUAGES:
+        assert asked <= set(words(name))
