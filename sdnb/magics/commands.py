@@ -117,7 +117,7 @@ COMMANDS: dict[str, Command] = {
     "set": Command(
         set_defaults,
         "[FLAGS] [--keep]",
-        "defaults, --models DIR, --language es, --history off; --keep: for later notebooks too",
+        "defaults, --models DIR, --language es, --history off; --keep: for later notebooks",
     ),
     "save": Command(
         save_result,

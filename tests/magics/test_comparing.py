@@ -114,7 +114,7 @@ def test_an_interrupt_leaves_what_there_is_and_resume_goes_on(real: Notebook) ->
 def test_the_grid_is_seen_filling(real: Notebook, monkeypatch: pytest.MonkeyPatch) -> None:
     # given: no waiting between two updates
     monkeypatch.setattr("sdnb.magics.live.INTERVAL", 0.0)
-    monkeypatch.setattr("sdnb.magics.live.SHARE", 1000.0)
+    monkeypatch.setattr("sdnb.labs.preview_budget.SHARE", 1000.0)
     # when
     real.run("%sd a red circle --seed 7 --compare steps=1,4 sampler=euler,heun")
     # then

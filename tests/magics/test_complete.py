@@ -81,7 +81,7 @@ def test_python_keeps_its_own_completion(notebook: Notebook) -> None:
         ("", list(COMMANDS)),
         ("a cat ", list(FLAGS)),
         ("a cat", []),
-        ("set ", [*FLAGS, "--keep", "--models"]),
+        ("set ", [*FLAGS, "--keep", "--models", "--language", "--history"]),
         ("set --k", ["--keep"]),
         ("help st", []),
         ("help --st", ["--steps", "--strength"]),

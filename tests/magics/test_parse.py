@@ -105,7 +105,7 @@ def test_every_field_of_a_request_has_a_flag() -> None:
 
 def test_every_example_in_the_help_works(tmp_path: Path, monkeypatch) -> None:
     # given
-    for name in ("cat.png", "mask.png", "depth.png"):
+    for name in ("cat.png", "mask.png", "depth.png", "photo.png"):
         Image.new("L", (8, 8)).save(tmp_path / name)
     monkeypatch.chdir(tmp_path)
     for flag in FLAGS.values():

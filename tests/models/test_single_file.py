@@ -212,12 +212,6 @@ def test_a_part_that_the_network_has_no_place_for_is_refused(changed):
         sdnb.load(changed(lambda tensors: tensors.update({name: torch.zeros(1)})))
 
 
-def test_a_file_whose_network_is_told_the_guidance_is_refused(changed):
-    name = "model.diffusion_model.time_embed.cond_proj.weight"
-    with pytest.raises(LoadError, match="guidance"):
-        sdnb.load(changed(lambda tensors: tensors.update({name: torch.zeros(32, 8)})))
-
-
 def test_a_tensor_that_lies_the_other_way_is_refused(changed):
     name = "model.diffusion_model.middle_block.1.transformer_blocks.0.ff.net.2.weight"
 
