@@ -93,7 +93,7 @@ class Embeddings:
             vectors = read_embedding(path, self._widths, allow_pickle=self._allow_pickle)
         self._files[embedding.sha256] = vectors
         for old in [*self._files][:-FILES]:
-            del self._files[old]
+            self._files.pop(old, None)
         return vectors
 
 

@@ -112,7 +112,7 @@ class IPAdapters:
             seen = self._look(adapter.picture, self._file(adapter))
         self._seen[key] = seen
         for old in [*self._seen][:-PICTURES]:
-            del self._seen[old]
+            self._seen.pop(old, None)
         return seen
 
     def _look(self, picture: Picture, file: Worn) -> tuple[Seen, Seen]:
@@ -139,7 +139,7 @@ class IPAdapters:
             file = read_ip_adapter(_located(adapter)[0], self._unet)
         self._files[adapter.sha256] = file
         for old in [*self._files][:-FILES]:
-            del self._files[old]
+            self._files.pop(old, None)
         return file
 
 
