@@ -88,7 +88,10 @@ class Pipeline:
         attention: bool = False,
         **fields: Any,
     ) -> Run:
-        """Begin a run; nothing is computed until it is iterated, stepped or finished.
+        """Begin a run; its steps are computed when it is iterated, stepped or finished.
+
+        What the request names is read here, and IP-Adapters look at their pictures: that takes
+        the pipeline's turn.
 
         Parameters
         ----------
@@ -116,7 +119,7 @@ class Pipeline:
             raise InvalidField(
                 "hooks= takes Hooks.", given=hooks, fix="sdnb.Hooks(on_step=(my_function,))"
             )
-        request = resolve(self.components, request.changed(**fields))
+        request = self._resolved(request.changed(**fields), wait=wait)
         given = tuple(uses_of(hooks))
         recorded = tuple(use for use in request.hooks if not is_among(use, given))
         request = request.changed(hooks=(*recorded, *given))
@@ -190,7 +193,7 @@ class Pipeline:
             need other latents.
         """
         check_is_its_own(step, result.parent)
-        request = resolve(self.components, result.request.changed(**changes))
+        request = self._resolved(result.request.changed(**changes), wait=wait)
         past = Past.of(result.trace, step, result.request, request)
         if hooks is not None:
             request = request.changed(hooks=tuple(uses_of(hooks)))
@@ -277,6 +280,11 @@ class Pipeline:
         """Keep a result in the history; one that cannot be kept says so in its notices."""
         why_not = "" if self.history is None else self.history.keep(result)
         return replace(result, notices=(*result.notices, why_not)) if why_not else result
+
+    def _resolved(self, request: GenerationRequest, *, wait: bool) -> GenerationRequest:
+        """Settle a request in the pipeline's turn: files are shared, and pictures are looked at."""
+        with self.turn(wait):
+            return resolve(self.components, request)
 
     def _sharing(self, components: Components) -> "Pipeline":
         """Return a pipeline that shares networks with this: one of them computes at a time."""

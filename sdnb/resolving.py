@@ -5,7 +5,7 @@ from secrets import randbelow
 from sdnb.errors import InvalidField
 from sdnb.models.checkpoint import find_here
 from sdnb.models.components import Components
-from sdnb.models.hashing import hash_checkpoint
+from sdnb.models.hashing import hash_checkpoint, may_be_equal
 from sdnb.request import GenerationRequest
 
 
@@ -39,5 +39,7 @@ def is_loaded(components: Components, reference: str | None) -> bool:
     """Whether a request for this checkpoint means the loaded one: its name, or the same file."""
     if reference in (None, components.reference):
         return True
-    path = find_here(str(reference))
-    return path is not None and hash_checkpoint(path) == components.sha256
+    path, own = find_here(str(reference)), find_here(components.reference)
+    if path is None or (own is not None and not may_be_equal(path, own)):
+        return False
+    return hash_checkpoint(path) == components.sha256

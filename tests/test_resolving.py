@@ -1,11 +1,12 @@
 """Another path to the loaded file means the loaded checkpoint; another file does not."""
 
 import shutil
+import threading
 
 import pytest
 
 import sdnb
-from sdnb.errors import InvalidField
+from sdnb.errors import InvalidField, PipelineBusy
 from sdnb.models.checkpoint import locate
 from sdnb.resolving import is_loaded
 
@@ -50,3 +51,42 @@ def test_another_file_or_an_unknown_name_is_refused(pipe, copied):
 
 def test_a_checkpoint_with_swapped_parts_is_not_the_one_it_came_from(pipe, copied):
     assert not is_loaded(pipe.swapped(vae="tiny").components, str(copied))
+
+
+def test_a_file_of_another_size_is_told_without_reading_it(pipe, copied, monkeypatch):
+    # given
+    weights = next((copied / "unet").glob("*.safetensors"))
+    weights.write_bytes(weights.read_bytes() + b" ")
+
+    def read(_path):
+        raise AssertionError("a file of gigabytes was read")
+
+    # when
+    monkeypatch.setattr("sdnb.resolving.hash_checkpoint", read)
+
+    # then
+    assert not is_loaded(pipe.components, "mine")
+
+
+def test_what_a_request_names_is_read_in_the_turn_of_the_pipeline(pipe):
+    # given
+    inside, go_on = threading.Event(), threading.Event()
+
+    def hold():
+        with pipe.turn():
+            inside.set()
+            go_on.wait(60)
+
+    other = threading.Thread(target=hold)
+    other.start()
+    inside.wait(60)
+
+    # when / then
+    try:
+        with pytest.raises(PipelineBusy):
+            pipe.start("a cat", wait=False, **ASKED)
+    finally:
+        go_on.set()
+        other.join()
+    with pipe.turn():  # whoever holds it may start runs
+        assert pipe.start("a cat", wait=False, **ASKED)

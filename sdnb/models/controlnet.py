@@ -84,7 +84,7 @@ class ControlNets:
             pixels = torch.from_numpy(image).permute(2, 0, 1)[None].to(x) / 255
         self._pictures[key] = pixels
         for old in [*self._pictures][:-PICTURES]:
-            del self._pictures[old]
+            self._pictures.pop(old, None)
         return pixels.expand(len(x), -1, -1, -1)
 
     def _resolved(self, control: Control) -> Control:
@@ -99,7 +99,7 @@ class ControlNets:
             network = read_controlnet(_located(control)[0], self._unet)
         self._networks[key] = network
         for old in [*self._networks][:-NETWORKS]:
-            del self._networks[old]
+            self._networks.pop(old, None)
         return network
 
 

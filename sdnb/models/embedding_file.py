@@ -5,7 +5,8 @@ within ``string_to_param``; for Stable Diffusion XL ``clip_l`` and ``clip_g``. W
 whose is told by its width.
 """
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from jaxtyping import Float
@@ -35,8 +36,7 @@ def list_embeddings() -> dict[str, Path]:
     """
     named: dict[str, Path] = {}
     for folder in model_folders():
-        inside = [each for each in folder.rglob("*") if each.name.lower() == FOLDER]
-        for place in [folder] if folder.name.lower() == FOLDER else sorted(inside):
+        for place in sorted(_places_in(folder)):
             files = [each for each in place.rglob("*") if each.suffix.lower() in SUFFIXES]
             for file in sorted(files, key=lambda each: (each.suffix.lower() in PICKLES, each)):
                 named.setdefault(file.relative_to(place).with_suffix("").as_posix(), file)
@@ -44,9 +44,23 @@ def list_embeddings() -> dict[str, Path]:
     return named
 
 
-def locate_embedding(reference: str) -> Path:
-    """Return the file that a reference names; raises `LoadError` where there is none."""
-    named = list_embeddings()
+def _places_in(folder: Path) -> Iterator[Path]:
+    """Give the ``embeddings`` folders; those in them, hidden ones and models are left out."""
+    if folder.name.lower() == FOLDER:
+        yield folder
+        return
+    for place, folders, files in os.walk(folder):
+        if "model_index.json" in files:
+            folders.clear()
+        yield from (Path(place, each) for each in folders if each.lower() == FOLDER)
+        folders[:] = [each for each in folders if each.lower() != FOLDER and each[0] != "."]
+
+
+def locate_embedding(reference: str, named: Mapping[str, Path]) -> Path:
+    """Return the file that a reference means, given what `list_embeddings` found.
+
+    Raises `LoadError` where there is none.
+    """
     bare = next((reference.removesuffix(end) for end in SUFFIXES if reference.endswith(end)), "")
     if found := named.get(reference) or named.get(bare):
         return found

@@ -60,8 +60,9 @@ class Embeddings:
         that is not the file any more that its hash was taken of.
         """
         known = {name: each for each in reversed(given) for name in (each.name, each.reference)}
-        if syntax == "a1111":
-            listed = {Path(name).name: Embedding(Path(name).name) for name in list_embeddings()}
+        here = list_embeddings() if syntax == "a1111" else None
+        if here is not None:
+            listed = {Path(name).name: Embedding(Path(name).name) for name in here}
             known = listed | {each.name: each for each in given}
         names = [
             mention.name
@@ -71,7 +72,9 @@ class Embeddings:
             for mention in find_mentions("".join(piece.text for piece in run), syntax, known)
         ]
         named = dict.fromkeys(known.get(name) or Embedding(name) for name in names)
-        return tuple(self._resolved(each) for each in named)
+        if named and here is None:
+            here = list_embeddings()
+        return tuple(self._resolved(each, here or {}) for each in named)
 
     def learned(self, embeddings: Sequence[Embedding], encoder: str) -> Learned:
         """Return the vectors of resolved embeddings for one text encoder."""
@@ -81,24 +84,25 @@ class Embeddings:
             **{each.reference: vectors[each] for each in embeddings},
         }
 
-    def _resolved(self, embedding: Embedding) -> Embedding:
-        resolved = replace(embedding, sha256=_located(embedding)[1])
-        self._read(resolved)
+    def _resolved(self, embedding: Embedding, here: Mapping[str, Path]) -> Embedding:
+        path, sha256 = _located(embedding, here)
+        resolved = replace(embedding, sha256=sha256)
+        self._read(resolved, path)
         return resolved
 
-    def _read(self, embedding: Embedding) -> Mapping[str, Vectors]:
+    def _read(self, embedding: Embedding, path: Path | None = None) -> Mapping[str, Vectors]:
         vectors = self._files.pop(embedding.sha256, None)
         if vectors is None:  # or others have taken its place
-            path, _ = _located(embedding)
+            path = path or _located(embedding, list_embeddings())[0]
             vectors = read_embedding(path, self._widths, allow_pickle=self._allow_pickle)
         self._files[embedding.sha256] = vectors
         for old in [*self._files][:-FILES]:
-            del self._files[old]
+            self._files.pop(old, None)
         return vectors
 
 
-def _located(embedding: Embedding) -> tuple[Path, str]:
-    path = locate_embedding(embedding.reference)
+def _located(embedding: Embedding, here: Mapping[str, Path]) -> tuple[Path, str]:
+    path = locate_embedding(embedding.reference, here)
     sha256 = hash_checkpoint(path)
     if embedding.sha256 not in ("", sha256):
         raise LoadError(

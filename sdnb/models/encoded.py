@@ -18,14 +18,19 @@ State = tuple[tuple[int, int], ...]
 class EncodedTexts:
     """The texts that a checkpoint's encoders were asked last.
 
-    They are forgotten when a weight of the encoders is written to or replaced. Encoders with
-    hooks are asked each time: the hooks want to be called.
+    They are forgotten when a weight of the encoders is written to or replaced. What is written
+    through ``weight.data``, or a NumPy array of it, PyTorch does not count: `clear` after that.
+    Encoders with hooks are asked each time: the hooks want to be called.
     """
 
     def __init__(self, networks: Sequence[nn.Module]) -> None:
         self._networks = networks
         self._kept: dict[Hashable, Conditioning] = {}
         self._state: State = ()
+
+    def clear(self) -> None:
+        """Forget all texts: ``pipe.components.encoded.clear()`` after a write by ``.data``."""
+        self._kept.clear()
 
     def of(self, asked: Hashable, encode: Callable[[], Conditioning]) -> Conditioning:
         """Return what was made of a text, or else ask for it; not to be written to.

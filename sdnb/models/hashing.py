@@ -2,7 +2,7 @@
 
 Hashing a file of some gigabytes takes seconds, so a file's hash is kept until its size or time
 changes: in ``hashes.json`` in the folder that ``SDNB_CACHE`` names, else in ``sdnb`` under
-``XDG_CACHE_HOME``, else in ``~/.cache/sdnb``.
+``XDG_CACHE_HOME``, else in ``~/.cache/sdnb``; where that cannot be written, for this process.
 """
 
 import json
@@ -12,23 +12,32 @@ from pathlib import Path
 
 from sdnb.files import replace_whole
 
+CONFIG = "scheduler_config.json"
+
 READ = ("unet", "vae", "text_encoder", "text_encoder_2")
 """The folders whose weights are read."""
+
+_taken: dict[str, str] = {}
+"""The hashes of this process, named as they are kept: the cache may be impossible to write."""
 
 
 def hash_checkpoint(path: Path) -> str:
     """Return the SHA-256 of a file; of a folder, that of the names and hashes of what is read."""
     if path.is_file():
         return _hash(path)
-    files = [file for part in READ for file in sorted((path / part).glob("*.safetensors"))]
-    files += [file for file in [path / "scheduler" / "scheduler_config.json"] if file.is_file()]
-    lines = [f"{_hash(file)}  {file.relative_to(path).as_posix()}\n" for file in files]
+    lines = [f"{_hash(file)}  {file.relative_to(path).as_posix()}\n" for file in _read_in(path)]
     return sha256("".join(lines).encode()).hexdigest()
+
+
+def may_be_equal(one: Path, other: Path) -> bool:
+    """Whether two checkpoints may have one hash, as far as their sizes tell: nothing is read."""
+    return _sizes(one) == _sizes(other)
 
 
 def known_hash(path: Path) -> str | None:
     """Return a file's hash if it was taken before; None else."""
-    return _kept().get(_key(path))
+    key = _key(path)
+    return _taken.get(key) or _kept().get(key)
 
 
 def cache_path() -> Path:
@@ -39,12 +48,26 @@ def cache_path() -> Path:
     return Path(cache) / "sdnb" / "hashes.json"
 
 
+def _read_in(folder: Path) -> list[Path]:
+    files = [file for part in READ for file in sorted((folder / part).glob("*.safetensors"))]
+    return files + [file for file in [folder / "scheduler" / CONFIG] if file.is_file()]
+
+
+def _sizes(path: Path) -> dict[str, int]:
+    """Return the sizes of what is hashed, by what it is called in the checkpoint."""
+    if path.is_file():
+        return {"": path.stat().st_size}
+    return {file.relative_to(path).as_posix(): file.stat().st_size for file in _read_in(path)}
+
+
 def _hash(file: Path) -> str:
     if (known := known_hash(file)) is not None:
         return known
+    key = _key(file)
     with file.open("rb") as stream:
         digest = file_digest(stream, "sha256").hexdigest()
-    _keep({**_kept(), _key(file): digest})
+    _taken[key] = digest
+    _keep({**_kept(), key: digest})
     return digest
 
 
@@ -64,7 +87,7 @@ def _kept() -> dict[str, str]:
 
 
 def _keep(hashes: dict[str, str]) -> None:
-    """Keep hashes where that can be written; where not, they are taken again next time."""
+    """Keep hashes where that can be written; where not, the next process takes them again."""
     path = cache_path()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

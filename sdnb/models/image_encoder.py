@@ -35,14 +35,14 @@ class ImageEncoder:
     prepare: Any  # transformers' image processor
 
     @classmethod
-    def read(cls, folder: Path, config: Config, like: Network) -> "ImageEncoder":
+    def read(cls, folder: Path, like: Network) -> "ImageEncoder":
         """Read one in the dtype of another network, on its device."""
         kind: Any = CLIPVisionModelWithProjection
         with said_clearly(folder):
             network = kind.from_pretrained(
                 folder, dtype=like.dtype, local_files_only=True, use_safetensors=True
             )
-        side = int(config.get("image_size", 224))
+        side = int(network.config.image_size)
         prepare: Any = CLIPImageProcessorPil
         network = network.to(like.device).eval().requires_grad_(False)
         return cls(network, prepare(size=side, crop_size=side))
@@ -66,8 +66,23 @@ class ImageEncoder:
         return pixels.to(self.network.device, self.network.dtype)
 
 
-def find_image_encoder(adapter: Path, width: int, *, reads_summary: bool) -> tuple[Path, Config]:
-    """Return the folder of the image encoder that an IP-Adapter was trained with.
+@dataclass(frozen=True)
+class Found:
+    """The folder of an image encoder, and the sizes and times of its files: others are another."""
+
+    folder: Path
+    state: tuple[tuple[str, int, int], ...]
+
+    @classmethod
+    def of(cls, folder: Path) -> "Found":
+        """Note an encoder as it is now."""
+        files = sorted([folder / "config.json", *folder.glob("*.safetensors")])
+        states = [(file.name, file.stat()) for file in files]
+        return cls(folder, tuple((name, at.st_size, at.st_mtime_ns) for name, at in states))
+
+
+def find_image_encoder(adapter: Path, width: int, *, reads_summary: bool) -> Found:
+    """Return the image encoder that an IP-Adapter was trained with.
 
     That is the first whose vectors have ``width`` values, near the adapter's file (beside it, or
     in a folder beside its own) or in a model folder. Raises `LoadError` where there is none.
@@ -81,7 +96,7 @@ def find_image_encoder(adapter: Path, width: int, *, reads_summary: bool) -> tup
         except (OSError, ValueError, LookupError, TypeError):
             continue
         if found == width:
-            return folder, config
+            return Found.of(folder)
         others.append(f"{folder} ({key} {found})")
     raise LoadError(
         "the image encoder that this IP-Adapter sees with was not found.",

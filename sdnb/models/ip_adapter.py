@@ -16,7 +16,7 @@ from torch import Tensor
 from sdnb.errors import LoadError
 from sdnb.ip_adapter import IPAdapter
 from sdnb.models.hashing import hash_checkpoint
-from sdnb.models.image_encoder import ImageEncoder, find_image_encoder
+from sdnb.models.image_encoder import Found, ImageEncoder, find_image_encoder
 from sdnb.models.ip_adapter_file import Network, Worn, locate_ip_adapter, read_ip_adapter
 from sdnb.picture import Picture
 from sdnb.shapes import Embeds
@@ -40,8 +40,9 @@ class IPAdapters:
         self._unet = unet
         self._is_small = is_small
         self._files: dict[str, Worn] = {}
-        self._encoders: dict[Path, ImageEncoder] = {}
-        self._seen: dict[tuple[str, str], tuple[Seen, Seen]] = {}
+        self._found: dict[str, Found] = {}  # reference -> what it sees with, as last resolved
+        self._encoders: dict[Found, ImageEncoder] = {}
+        self._seen: dict[tuple[str, str, Found], tuple[Seen, Seen]] = {}
 
     def resolved(self, given: Sequence[IPAdapter]) -> tuple[IPAdapter, ...]:
         """Read IP-Adapters and what they see with, and return them with their hashes.
@@ -106,30 +107,34 @@ class IPAdapters:
     @torch.no_grad()
     def _vectors(self, adapter: IPAdapter) -> tuple[Seen, Seen]:
         """Return what the network reads of a picture, and of none."""
-        key = adapter.picture.sha256, adapter.sha256
+        found = self._found[adapter.reference]
+        key = adapter.picture.sha256, adapter.sha256, found
         seen = self._seen.pop(key, None)
         if seen is None:
-            seen = self._look(adapter.picture, self._file(adapter))
+            seen = self._look(adapter.picture, self._file(adapter), self._encoder(found))
         self._seen[key] = seen
         for old in [*self._seen][:-PICTURES]:
-            del self._seen[old]
+            self._seen.pop(old, None)
         return seen
 
-    def _look(self, picture: Picture, file: Worn) -> tuple[Seen, Seen]:
-        encoder = self._encoder(file)
+    def _look(self, picture: Picture, file: Worn, encoder: ImageEncoder) -> tuple[Seen, Seen]:
         look = encoder.summaries if file.reads_summary else encoder.patches
         picture_seen, nothing = look(picture)
         return file.project(picture_seen)[:, None], file.project(nothing)[:, None]
 
-    def _encoder(self, file: Worn) -> ImageEncoder:
-        place, config = find_image_encoder(file.path, file.width, reads_summary=file.reads_summary)
-        if place not in self._encoders:
+    def _encoder(self, found: Found) -> ImageEncoder:
+        if found not in self._encoders:
             self._encoders.clear()  # of some gigabytes each
-            self._encoders[place] = ImageEncoder.read(place, config, self._unet)
-        return self._encoders[place]
+            self._encoders[found] = ImageEncoder.read(found.folder, self._unet)
+        return self._encoders[found]
 
     def _resolved(self, adapter: IPAdapter) -> IPAdapter:
-        resolved = replace(adapter, sha256=_located(adapter)[1])
+        path, sha256 = _located(adapter)
+        resolved = replace(adapter, sha256=sha256)
+        file = self._file(resolved)
+        self._found[adapter.reference] = find_image_encoder(
+            path, file.width, reads_summary=file.reads_summary
+        )
         self._vectors(resolved)
         return resolved
 
@@ -139,7 +144,7 @@ class IPAdapters:
             file = read_ip_adapter(_located(adapter)[0], self._unet)
         self._files[adapter.sha256] = file
         for old in [*self._files][:-FILES]:
-            del self._files[old]
+            self._files.pop(old, None)
         return file
 
 

@@ -46,7 +46,6 @@ class Worn:
         Whether it reads an image encoder's summary of a picture; else its patches.
     """
 
-    path: Path
     project: Network
     keys_values: Mapping[str, Network]
     width: int
@@ -115,7 +114,6 @@ def read_ip_adapter(path: Path, unet: Network) -> Worn:
         if hasattr(each, "to_k_ip")
     }
     return Worn(
-        path=path,
         project=project.to(unet.device, unet.dtype).eval().requires_grad_(False),
         keys_values=keys_values,
         width=read[first].shape[1],

@@ -1,6 +1,7 @@
 """Textual inversions: vectors that stand in a text, as diffusers puts them there."""
 
 from dataclasses import replace
+from shutil import copy
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ import sdnb
 from sdnb.embedding import Embedding
 from sdnb.errors import LoadError, SdnbError
 from sdnb.hooks.swap_prompt import swap_prompt
+from sdnb.models.embedding_file import list_embeddings
 from sdnb.models.text import encode_text
 from sdnb.picture_file import read_info
 from tests.models.families.checkpoints import BUILDS, make
@@ -99,6 +101,45 @@ def test_one_that_does_not_fit_into_a_chunk_begins_the_next(pipe, folder):
     (tokens,) = encoded(pipe, "red " * 74 + "embedding:style").tokens
     assert len(tokens) == 154
     assert [token.learned for token in tokens[77:81]] == [None, ("style", 0), ("style", 1), None]
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        ("embedding:style, embedding:other", "comfyui", 1),
+        ("style, other", "a1111", 1),
+        ("a cat", "comfyui", 0),
+    ],
+)
+def test_folders_are_listed_once_for_all_embeddings(pipe, folder, monkeypatch, case):
+    # given
+    copy(folder / "style.safetensors", folder / "other.safetensors")
+    (prompt, syntax, times), listed = case, []
+
+    def noted():
+        listed.append(1)
+        return list_embeddings()
+
+    for module in (sdnb.models.embeddings, sdnb.models.embedding_file):
+        monkeypatch.setattr(module, "list_embeddings", noted)
+
+    # when
+    found = replace(pipe.components).embeddings.resolved((), [prompt], syntax)
+
+    # then
+    assert len(found) == 2 * times
+    assert len(listed) == times
+
+
+def test_embeddings_are_looked_for_at_any_depth_but_not_inside_models(folder, tmp_path):
+    # given
+    for place in ("deep/embeddings/people", "model/embeddings", ".cache/embeddings"):
+        (tmp_path / "models" / place).mkdir(parents=True)
+        (tmp_path / "models" / place / f"{place[:2]}.pt").touch()
+    (tmp_path / "models" / "model" / "model_index.json").touch()
+
+    # when / then
+    assert set(list_embeddings()) == {"style", "people/de", "de"}
 
 
 def test_the_text_encoder_is_as_it_was(pipe, folder):

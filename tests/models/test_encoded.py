@@ -111,6 +111,25 @@ def test_a_weight_that_was_written_to_is_asked_anew(fresh, asked):
     assert len(asked) == 3
 
 
+def test_texts_can_be_forgotten_after_a_write_that_pytorch_does_not_count(fresh, asked):
+    # given
+    weight = fresh.components.texts[0].network.get_input_embeddings().weight
+    before, own = draw(fresh).latents, weight.detach().clone()
+
+    # when
+    try:
+        weight.data.mul_(1.5)
+        fresh.components.encoded.clear()
+        changed = draw(fresh).latents
+    finally:
+        weight.data.copy_(own)
+        fresh.components.encoded.clear()
+
+    # then
+    assert not torch.equal(changed, before)
+    assert torch.equal(draw(fresh).latents, before)
+
+
 def test_swapped_encoders_are_asked_themselves(fresh, asked):
     draw(fresh)
     draw(fresh.swapped(text_encoders="tiny"))

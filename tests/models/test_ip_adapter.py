@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from shutil import copy, copytree
 
 import pytest
 import torch
@@ -239,6 +240,26 @@ def test_the_request_keeps_the_picture_and_the_hash(places, pipes):
     assert torch.equal(pipes["sd1"].run(again).latents, result.latents)
     with pytest.raises(LoadError, match="another file"):
         drawn(pipes["sd1"], replace(again.ip_adapters[0], sha256="ab" * 32))
+
+
+def test_another_image_encoder_sees_another_picture(places, pipes, tmp_path):
+    # given: one file at two places, each beside an encoder of its own
+    for number in range(2):
+        beside = tmp_path / str(number)
+        copytree(places / "image_encoder", beside / "image_encoder")
+        copy(places / "sd1-plain.safetensors", beside)
+    others = CLIPVisionModelWithProjection(image_encoder().config).eval()
+
+    # when
+    drawings = [drawn(pipes["sd1"], adapter(tmp_path / "0"), steps=1).latents]
+    others.save_pretrained(tmp_path / "1" / "image_encoder")
+    drawings.append(drawn(pipes["sd1"], adapter(tmp_path / "1"), steps=1).latents)
+    others.save_pretrained(tmp_path / "0" / "image_encoder")
+    drawings.append(drawn(pipes["sd1"], adapter(tmp_path / "0"), steps=1).latents)
+
+    # then
+    assert not torch.allclose(drawings[0], drawings[1], atol=1e-3)
+    assert torch.equal(drawings[1], drawings[2])
 
 
 def test_it_is_written_as_a_control_is(tmp_path):

@@ -144,6 +144,20 @@ def test_a_hash_is_that_of_the_file_and_is_kept(folder, monkeypatch):
     assert repr(sdnb.checkpoints(folder)).count(sha256(content).hexdigest()[:10]) == 1
 
 
+def test_where_no_hash_can_be_kept_it_is_taken_once_in_a_process(folder, monkeypatch, tmp_path):
+    # given
+    (tmp_path / "file").write_text("no folder")
+    monkeypatch.setenv("SDNB_CACHE", str(tmp_path / "file"))
+    file = folder / "photon.safetensors"
+
+    # when
+    taken = hash_checkpoint(file)
+    monkeypatch.setattr(hashing, "file_digest", None)  # it is not taken again
+
+    # then
+    assert hash_checkpoint(file) == taken == known_hash(file)
+
+
 def test_another_content_is_another_hash(folder):
     file = folder / "photon.safetensors"
     before = hash_checkpoint(file)
