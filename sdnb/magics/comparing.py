@@ -86,7 +86,7 @@ def resume_comparison(call: Call) -> "sdnb.comparison.compare.Comparison":
     from sdnb.magics.drawing import fill, replaced_output
 
     with replaced_output() as show:
-        fill(comparison, show)
+        fill(comparison, call.session, show)
     return comparison
 
 

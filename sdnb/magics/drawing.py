@@ -46,7 +46,10 @@ def draw(order: Order, session: Session, names: Names) -> Result:
         pipeline = load(session, request.checkpoint, show)
         request = request.changed(checkpoint=None)  # it is this one, however it was written
         result = watch(pipeline.start(request, hooks=join_hooks(functions)), session, show)
-    return session.remember(keep_result(result, session), order.after)
+        result = session.remember(result, order.after)  # an interrupt may come from here on
+    result = keep_result(result, session)
+    session.keep(result)
+    return result
 
 
 def load(session: Session, checkpoint: str | None, show: Callable[[str], None]) -> Pipeline:
@@ -106,14 +109,23 @@ def compare(
         session.comparison = session.latest = Comparison(
             plan, engine(cast("sdnb.pipeline.Pipeline", pipe))
         )
-        fill(session.comparison, show)
-    if why_not := keep_comparison(session.comparison, session):
-        say(why_not)
+        fill(session.comparison, session, show)
     return session.comparison
 
 
-def fill(comparison: Comparison, show: Callable[[str], None]) -> None:
-    """Compute what is left of a comparison, showing it; an interrupt leaves what there is."""
+def fill(comparison: Comparison, session: Session, show: Callable[[str], None]) -> None:
+    """Compute what is left of a comparison, showing it; an interrupt leaves what there is.
+
+    What has ended is kept in the history, whatever ended the rest.
+    """
+    try:
+        _compute(comparison, show)
+    finally:
+        if why_not := keep_comparison(comparison, session):
+            say(why_not)
+
+
+def _compute(comparison: Comparison, show: Callable[[str], None]) -> None:
     live = Live(show, monotonic, size=1, decode_rate=None)
     before, total = comparison.steps
     try:

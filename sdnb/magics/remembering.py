@@ -49,7 +49,7 @@ def show_history(call: Call) -> "sdnb.records.entries.Entries":
 def keep_result(result: "Result", session: Session) -> "Result":
     """Keep a result in the history, unless that is off; why it could not be is a notice."""
     try:
-        why_not = session.history_budget and _history(session).keep(result)
+        why_not = _history().keep(result) if session.history_budget else ""
     except SdnbError as error:
         why_not = error.what
     return replace(result, notices=(*result.notices, why_not)) if why_not else result
@@ -58,13 +58,12 @@ def keep_result(result: "Result", session: Session) -> "Result":
 def keep_comparison(comparison: "Comparison", session: Session) -> str:
     """Keep a comparison's results with their labels; return why not, empty where kept."""
     try:
-        return comparison.remember(_history(session)) if session.history_budget else ""
+        return comparison.remember(_history()) if session.history_budget else ""
     except SdnbError as error:
         return error.what
 
 
-def _history(session: Session) -> "sdnb.records.history.History":
+def _history() -> "sdnb.records.history.History":
     from sdnb.records.history import history
 
-    history.budget = session.history_budget
     return history

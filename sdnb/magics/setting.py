@@ -19,7 +19,7 @@ from sdnb.magics.settings import write_settings
 from sdnb.magics.words import Word
 from sdnb.models.model_folders import keep_models, model_folders, use_models
 from sdnb.picture import FromNoise, Inpaint
-from sdnb.records.budget import keep_budget, read_budget
+from sdnb.records.budget import BUDGET, keep_budget, kept_budget, read_budget
 from sdnb.request import GenerationRequest
 from sdnb.written import format_flags
 
@@ -43,12 +43,17 @@ def set_spoken(_session: Session, value: str, is_kept: bool) -> Iterator[str]:
 
 
 def set_history(session: Session, value: str, is_kept: bool) -> Iterator[str]:
-    """Remember results within a budget, or not."""
+    """Remember results, or not. Their budget is one for all notebooks: it changes when kept."""
     budget = read_budget(value)
     if is_kept:
         yield f"kept in {keep_budget(budget)}"
     session.history_budget = budget
-    yield f"history: {f'up to {budget:g} MB' if budget else 'off'}"
+    if not budget:
+        yield "history: off"
+        return
+    most = kept_budget() or BUDGET
+    why = "" if most == budget else "; another size needs --keep: it holds for all notebooks"
+    yield f"history: up to {most:g} MB{why}"
 
 
 @dataclass(frozen=True)

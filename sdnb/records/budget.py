@@ -1,7 +1,11 @@
-"""How much the history may take: ``history.json`` in the folder of the user's settings."""
+"""How much the history may take, and what goes when it takes more.
+
+The budget is the user's, for all notebooks: ``history.json`` in the folder of the settings.
+"""
 
 import json
 from pathlib import Path
+from sqlite3 import Connection
 
 from sdnb.errors import InvalidField
 from sdnb.files import config_folder, replace_whole
@@ -59,6 +63,29 @@ def keep_budget(budget: float) -> Path:
             allowed="a folder that can be written to",
             fix="name another folder in the environment variable SDNB_CONFIG",
         ) from error
+
+
+def is_within(database: Connection, budget: float) -> bool:
+    """Whether what is not pinned takes at most so many MB."""
+    query = "SELECT coalesce(sum(bytes), 0) FROM results WHERE NOT pinned"
+    (total,) = database.execute(query).fetchone()
+    return bool(total <= budget * 1e6)
+
+
+def let_go(database: Connection, budget: float) -> list[str]:
+    """Delete the oldest unpinned results beyond so many MB, never the newest.
+
+    Returns the files of their pictures, for the caller to delete once this is committed.
+    """
+    query = "SELECT number, bytes FROM results WHERE NOT pinned ORDER BY number DESC"
+    total, files = 0, list[str]()
+    for place, (number, size) in enumerate(database.execute(query).fetchall()):
+        total += size
+        if place and total > budget * 1e6:
+            found = database.execute("SELECT file FROM pictures WHERE result = ?", (number,))
+            files += [file for (file,) in found]
+            database.execute("DELETE FROM results WHERE number = ?", (number,))
+    return files
 
 
 def _path() -> Path:

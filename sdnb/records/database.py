@@ -6,8 +6,9 @@ What is in it is in `sdnb.records.migrations`.
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
+from sqlite3 import Connection
 
 from sdnb.errors import HistoryError, SdnbError
 from sdnb.records.migrations import MIGRATIONS, migrate, version_of
@@ -16,19 +17,28 @@ PATIENCE = 30.0
 """Seconds that one process waits for another that writes."""
 
 
-@contextmanager
-def opened(path: Path) -> Iterator[sqlite3.Connection]:
+def reading(path: Path, patience: float = PATIENCE) -> AbstractContextManager[Connection]:
+    """Give the database as it is now, made if need be; nobody waits for who reads."""
+    return _opened(path, "BEGIN", patience)
+
+
+def writing(path: Path, patience: float = PATIENCE) -> AbstractContextManager[Connection]:
     """Give the database, made if need be; what a block changes is written whole or not at all.
 
-    Raises `HistoryError` where it cannot be read or written; of a newer version, it is left as
-    it is.
+    Others wait that long for their turn to write.
     """
+    return _opened(path, "BEGIN IMMEDIATE", patience)
+
+
+@contextmanager
+def _opened(path: Path, begin: str, patience: float) -> Iterator[Connection]:
+    """Raises `HistoryError` where it cannot be used; one of a newer version is left as it is."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        connection = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None)
+        connection = sqlite3.connect(path, timeout=patience, isolation_level=None)
         with closing(connection) as database:
-            _prepare(database, path)
-            with _transaction(database):
+            _prepare(database, path, patience)
+            with _transaction(database, begin):
                 yield database
     except SdnbError:
         raise
@@ -42,8 +52,8 @@ def opened(path: Path) -> Iterator[sqlite3.Connection]:
 
 
 @contextmanager
-def _transaction(database: sqlite3.Connection) -> Iterator[None]:
-    database.execute("BEGIN IMMEDIATE")
+def _transaction(database: Connection, begin: str) -> Iterator[None]:
+    database.execute(begin)
     try:
         yield
     except BaseException:  # an interrupt too must not leave half of it
@@ -53,7 +63,7 @@ def _transaction(database: sqlite3.Connection) -> Iterator[None]:
     database.execute("COMMIT")
 
 
-def _prepare(database: sqlite3.Connection, path: Path) -> None:
+def _prepare(database: Connection, path: Path, patience: float) -> None:
     version = version_of(database)
     if version > len(MIGRATIONS):
         raise HistoryError(
@@ -64,19 +74,21 @@ def _prepare(database: sqlite3.Connection, path: Path) -> None:
         )
     database.execute("PRAGMA foreign_keys = ON")
     if version < len(MIGRATIONS):
-        _use_write_ahead_log(database)
-        with _transaction(database):
+        _use_write_ahead_log(database, patience)
+        with _transaction(database, "BEGIN IMMEDIATE"):
             migrate(database)
 
 
-def _use_write_ahead_log(database: sqlite3.Connection) -> None:
+def _use_write_ahead_log(database: Connection, patience: float) -> None:
     """Let readers read while another process writes; SQLite itself does not wait for this."""
-    until = time.monotonic() + PATIENCE
+    until = time.monotonic() + patience
     while True:
         try:
-            database.execute("PRAGMA journal_mode = WAL")
-            return
+            (mode,) = database.execute("PRAGMA journal_mode = WAL").fetchone()
+            break
         except sqlite3.OperationalError:
             if time.monotonic() > until:
                 raise
             time.sleep(0.02)
+    if mode != "wal":  # SQLite says so in its answer, without an error
+        raise sqlite3.OperationalError(f"its folder's disk has no write-ahead log, but {mode}")

@@ -4,8 +4,10 @@ import json
 from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from html import escape
 from pathlib import Path
+from sqlite3 import Connection, Row
 from typing import TYPE_CHECKING, Any
 
 from sdnb.errors import HistoryError
@@ -71,7 +73,10 @@ class Entry:
 
     @property
     def request(self) -> GenerationRequest:
-        """What was run; `Pipeline.run` runs it again."""
+        """What was run; `Pipeline.run` runs it again.
+
+        Raises `UnknownName` or `InvalidField` where it names what this kernel does not know.
+        """
         return GenerationRequest.from_json(json.loads(self.written))
 
     @property
@@ -82,35 +87,45 @@ class Entry:
     @property
     def line(self) -> str:
         """What it is, in a line."""
-        asked = self.request
-        seeds = (
-            str(self.seeds[0]) if len(self.seeds) == 1 else f"{self.seeds[0]} … {self.seeds[-1]}"
-        )
+        seeds = " … ".join(str(seed) for seed in dict.fromkeys((self.seeds[0], self.seeds[-1])))
         parts = [
             f"seed {seeds}",
-            f"{asked.sampler} · {asked.schedule}",
-            f"{asked.steps} steps",
-            f"cfg {asked.cfg_scale:g}",
-            *([", ".join(self.cell)] if self.cell else []),
+            f"{self._asked('sampler')} · {self._asked('schedule')}",
+            f"{self._asked('steps')} steps",
+            f"cfg {self._asked('cfg_scale')}",
+            *([visible(", ".join(self.cell))] if self.cell else []),
             *([f"branch of {self.parent[0]} at step {self.parent[1]}"] if self.parent else []),
             *(["pinned"] if self.is_pinned else []),
         ]
         return " · ".join(parts)
 
     @property
+    def prompt(self) -> str:
+        """What was asked for, with what would not be seen as escapes."""
+        return self._asked("prompt")
+
+    @property
     def day(self) -> str:
         """When it was made, to the minute."""
         return self.made[:16].replace("T", " ")
 
+    @cached_property
+    def _values(self) -> Mapping[str, object]:
+        values = json.loads(self.written)
+        return values if isinstance(values, dict) else {}
+
+    # Drawn as it was written: a list has its lines whatever names this kernel knows.
+    def _asked(self, name: str) -> str:
+        value = self._values.get(name, "?")
+        return f"{value:g}" if isinstance(value, float) else visible(str(value))
+
     def __repr__(self) -> str:
-        return (
-            f"{self.number:>6}  {self.day}  {visible(_short(self.request.prompt))}  ({self.line})"
-        )
+        return f"{self.number:>6}  {self.day}  {_short(self.prompt)}  ({self.line})"
 
     # IPython's display protocol: it passes what it wants included and excluded.
     def _repr_mimebundle_(self, **_wishes: Any) -> dict[str, str]:
         shown = "".join(_picture(self, index, 192) for index in range(len(self.pictures)))
-        prompt = escape(visible(self.request.prompt))
+        prompt = escape(self.prompt)
         files = "".join(f"<div>{escape(str(kept.file))}</div>" for kept in self.pictures)
         said = f"<div>{prompt}</div><div>{escape(self.line)}</div><small>{files}</small>"
         return {"text/plain": repr(self), "text/html": f"<div>{shown}{said}</div>"}
@@ -139,9 +154,28 @@ class Entries(Sequence[Entry]):
         return {"text/plain": repr(self), "text/html": html}
 
 
+def read_entry(database: Connection, row: Row, folder: Path) -> Entry:
+    """Return the entry of a row of results, with its pictures in the history's folder."""
+    query = "SELECT file, thumbnail FROM pictures WHERE result = ? ORDER BY place"
+    pictures = database.execute(query, (row["number"],)).fetchall()
+    return Entry(
+        number=row["number"],
+        id=row["id"],
+        made=row["made"],
+        written=row["request"],
+        facts=json.loads(row["facts"]),
+        seeds=tuple(json.loads(row["seeds"])),
+        parent=None if row["parent"] is None else (row["parent"], row["parent_step"]),
+        comparison=row["comparison"] or "",
+        cell=tuple(json.loads(row["cell"] or "[]")),
+        is_pinned=bool(row["pinned"]),
+        pictures=tuple(Kept(folder / file, small) for file, small in pictures),
+    )
+
+
 def _row(entry: Entry) -> Iterator[str]:
     pictures = "".join(_picture(entry, index, 64) for index in range(min(4, len(entry.pictures))))
-    prompt = escape(visible(_short(entry.request.prompt)))
+    prompt = escape(_short(entry.prompt))
     style = "text-align:left;vertical-align:middle"
     yield f"<td>{entry.number}</td><td>{pictures}</td>"
     yield f"<td style='{style};max-width:30em;overflow-wrap:anywhere'>{prompt}</td>"
@@ -149,7 +183,7 @@ def _row(entry: Entry) -> Iterator[str]:
 
 
 def _picture(entry: Entry, index: int, width: int) -> str:
-    seed, prompt = entry.seeds[index], visible(_short(entry.request.prompt))
+    seed, prompt = entry.seeds[index], _short(entry.prompt)
     alt = escape(f"Generated image, seed {seed}: {prompt}")
     data = b64encode(entry.pictures[index].thumbnail).decode()
     style = f"max-width:{width}px;margin:1px"

@@ -6,31 +6,24 @@ written when its pictures are, so that what is listed is there.
 """
 
 import json
-import time
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
-from io import BytesIO
 from pathlib import Path
-from sqlite3 import Connection, Row
+from sqlite3 import Row
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
-from sdnb import picture_file
 from sdnb.errors import HistoryError, InvalidField, SdnbError
 from sdnb.files import data_folder, save_new
-from sdnb.records.budget import BUDGET, kept_budget
-from sdnb.records.database import opened
-from sdnb.records.entries import Entries, Entry, Kept
+from sdnb.records.budget import BUDGET, is_within, kept_budget, let_go
+from sdnb.records.database import PATIENCE, reading, writing
+from sdnb.records.entries import Entries, Entry, read_entry
+from sdnb.records.kept_pictures import delete_files, small_picture, sweep, write_picture
 
 if TYPE_CHECKING:
-    from PIL.Image import Image
-
     from sdnb.result import Result
 
-THUMBNAIL = 96
-"""Pixels of a thumbnail's longer side."""
-
-_STRAY = 3600.0  # seconds: a picture without a row that is older was left by a killed process
+_SOON = 3.0  # seconds that a notebook which has drawn waits for other writers
 
 
 class History:
@@ -44,7 +37,7 @@ class History:
     folder : Path or None
         Where it is; None: ``history`` in `sdnb.files.data_folder`.
     budget : float or None
-        MB that pictures may take; beyond that the oldest unpinned results go. None: as the user
+        MB that unpinned results may take; beyond that the oldest of them go. None: as the user
         keeps it, `sdnb.records.budget`.
     """
 
@@ -61,38 +54,31 @@ class History:
     def add(self, result: "Result", *, comparison: str = "", cell: Sequence[str] = ()) -> int:
         """Remember a result; return its number. One that is known already gets its cell.
 
-        Raises `HistoryError` where it cannot be kept; nothing is left half written.
+        Raises `HistoryError` where it cannot be kept, and nothing is left half written; also
+        where it is kept, but older ones that should go cannot.
         """
-        with opened(self._database) as database:
-            known = database.execute("SELECT number FROM results WHERE id = ?", (result.id,))
-            if (row := known.fetchone()) is not None:
-                place = (comparison or None, json.dumps(list(cell)), row[0])
-                database.execute(
-                    "UPDATE results SET comparison = ?, cell = ? WHERE number = ?", place
-                )
-                return int(row[0])
-        files: list[Path] = []
-        try:
-            for index in range(len(result.images)):
-                files.append(self._write(result, index))
-            number = self._insert(result, files, comparison, cell)
-        except BaseException as error:  # an interrupt too must leave nothing behind
-            for file in files:
-                file.unlink(missing_ok=True)
-            if isinstance(error, InvalidField):
-                raise HistoryError(error.what, given=error.given, fix=error.fix) from error
-            raise
-        self._trim()
+        number = self._add(result, comparison, cell, PATIENCE)
+        self._trim(PATIENCE)
         return number
 
     def keep(self, result: "Result", *, comparison: str = "", cell: Sequence[str] = ()) -> str:
-        """Remember a result; return why it could not be, empty where it was."""
+        """Remember a result; return why it could not be, empty where it was.
+
+        Raises nothing, so that a result is shown whatever becomes of its place in the history:
+        an interrupt too ends only the keeping.
+        """
         if not result.images:
             return ""
+        doing = "not kept in the history"
         try:
-            self.add(result, comparison=comparison, cell=cell)
-        except SdnbError as error:
-            return f"not kept in the history: {error.what}"
+            self._add(result, comparison, cell, _SOON)
+            doing = "older results could not leave the history"
+            self._trim(_SOON)
+        except KeyboardInterrupt:
+            return f"{doing}: interrupted"
+        except Exception as error:  # the outer edge: disks, encoders and memory fail in many ways
+            name = "" if isinstance(error, SdnbError) else f"{type(error).__name__}: "
+            return f"{doing}: {name}{getattr(error, 'what', error)}"
         return ""
 
     def search(self, text: str = "", *, sampler: str = "", limit: int = 20) -> Entries:
@@ -111,26 +97,28 @@ class History:
             raise InvalidField("limit is out of its range.", given=limit, allowed="1 … 10000")
         where = ["(prompt || char(10) || negative || char(10) || checkpoint) LIKE ? ESCAPE '\\'"]
         words = text.split() or [""]
-        values: list[object] = [f"%{_literal(word)}%" for word in words]
+        values: list[object] = [f"%{_literal(_whole(word))}%" for word in words]
         conditions = where * len(words)
         if sampler:
             conditions.append("sampler = ?")
-            values.append(sampler)
+            values.append(_whole(sampler))
         query = f"SELECT * FROM results WHERE {' AND '.join(conditions)}"
-        with opened(self._database) as database:
+        with reading(self._database) as database:
             database.row_factory = Row
             rows = database.execute(f"{query} ORDER BY number DESC LIMIT ?", (*values, limit))
-            return Entries(tuple(self._entry(database, row) for row in rows.fetchall()))
+            return Entries(tuple(read_entry(database, row, self.folder) for row in rows.fetchall()))
 
     def open(self, id: int | str) -> Entry:
         """Return one entry, by its number or by its result's id."""
-        with opened(self._database) as database:
+        column, value = ("number", id) if isinstance(id, int) else ("id", _whole(id))
+        if isinstance(value, int) and not 0 < value < 2**63:  # SQLite's integers
+            raise _no_entry(id)
+        with reading(self._database) as database:
             database.row_factory = Row
-            column = "number" if isinstance(id, int) else "id"
-            row = database.execute(f"SELECT * FROM results WHERE {column} = ?", (id,)).fetchone()
-            if row is None:
+            found = database.execute(f"SELECT * FROM results WHERE {column} = ?", (value,))
+            if (row := found.fetchone()) is None:
                 raise _no_entry(id)
-            return self._entry(database, row)
+            return read_entry(database, row, self.folder)
 
     def export(self, ids: int | str | Iterable[int | str], folder: str | Path) -> list[Path]:
         """Copy the pictures of entries to a folder; returns where they are."""
@@ -144,13 +132,16 @@ class History:
     def delete(self, ids: int | str | Iterable[int | str]) -> int:
         """Forget entries, pinned or not, and delete their pictures; returns how many."""
         chosen = [self.open(each) for each in _several(ids)]
-        self._forget(chosen)
+        with writing(self._database) as database:
+            numbers = [(entry.number,) for entry in chosen]
+            database.executemany("DELETE FROM results WHERE number = ?", numbers)
+        delete_files(kept.file for entry in chosen for kept in entry.pictures)
         return len(chosen)
 
     def pin(self, ids: int | str | Iterable[int | str], is_pinned: bool = True) -> None:
         """Keep entries whatever the size of the history; ``is_pinned=False`` lets them go."""
         numbers = [self.open(each).number for each in _several(ids)]
-        with opened(self._database) as database:
+        with writing(self._database) as database:
             database.executemany(
                 "UPDATE results SET pinned = ? WHERE number = ?",
                 [(int(is_pinned), number) for number in numbers],
@@ -163,104 +154,112 @@ class History:
     def _database(self) -> Path:
         return self.folder / "history.sqlite"
 
-    def _write(self, result: "Result", index: int) -> Path:
-        """Save a picture of a result under a name that nobody has."""
-        place = self.folder / "pictures" / result.id[:2] / f"{result.id}-{uuid4().hex[:6]}.png"
-        image, facts = result.images[index], result.recorded
-        return picture_file.write(image, place, result.request, index=index, facts=facts)
+    def _add(self, result: "Result", comparison: str, cell: Sequence[str], patience: float) -> int:
+        """Remember a result as `add` does, without letting others go."""
+        if not result.images:
+            raise HistoryError(
+                "a result without a picture is not kept in the history.",
+                given=result.id,
+                allowed="a result with at least one",
+                fix="finish the run first",
+            )
+        labels = (_whole(comparison) or None, json.dumps(list(cell)) if cell else None)
+        if number := self._number(result.id, patience):
+            if any(labels):
+                self._label(number, labels, patience)
+            return number
+        files: list[Path] = []
+        try:
+            for index in range(len(result.images)):
+                files.append(write_picture(result, index, self.folder))
+            return self._insert(result, files, labels, patience)
+        except BaseException as error:  # an interrupt too must leave nothing behind
+            # One that comes as the row is committed leaves it: then its pictures stay too.
+            with suppress(HistoryError):  # where nobody can tell, they stay
+                delete_files(self._unlisted(files, patience))
+            if isinstance(error, InvalidField):
+                raise HistoryError(error.what, given=error.given, fix=error.fix) from error
+            raise
+
+    def _number(self, id: str, patience: float) -> int:
+        """Return the number of a result; 0 where it is not known."""
+        with reading(self._database, patience) as database:
+            found = database.execute("SELECT number FROM results WHERE id = ?", (id,)).fetchone()
+            return 0 if found is None else int(found[0])
+
+    def _unlisted(self, files: Sequence[Path], patience: float) -> list[Path]:
+        query = "SELECT count(*) FROM pictures WHERE file = ?"
+        with reading(self._database, patience) as database:
+            return [
+                file
+                for file in files
+                if not database.execute(query, (self._name(file),)).fetchone()[0]
+            ]
+
+    def _name(self, file: Path) -> str:
+        return file.relative_to(self.folder).as_posix()
+
+    def _label(self, number: int, labels: tuple[str | None, str | None], patience: float) -> None:
+        with writing(self._database, patience) as database:
+            database.execute(
+                "UPDATE results SET comparison = coalesce(?, comparison), cell = coalesce(?, cell)"
+                " WHERE number = ?",
+                (*labels, number),
+            )
 
     def _insert(
-        self, result: "Result", files: Sequence[Path], comparison: str, cell: Sequence[str]
+        self,
+        result: "Result",
+        files: Sequence[Path],
+        labels: tuple[str | None, str | None],
+        patience: float,
     ) -> int:
         request = result.request
         parent, step = result.parent or (None, None)
-        thumbnails = [_thumbnail(image) for image in result.images]
+        thumbnails = [small_picture(image) for image in result.images]
         size = sum(file.stat().st_size for file in files) + sum(map(len, thumbnails))
-        row = {
+        row: dict[str, object] = {
             "id": result.id,
             "made": datetime.now(UTC).isoformat(timespec="seconds"),
             "prompt": _whole(request.prompt),
             "negative": _whole(request.negative_prompt),
-            "sampler": request.sampler.name,
-            "checkpoint": request.checkpoint or "",
+            "sampler": _whole(request.sampler.name),
+            "checkpoint": _whole(request.checkpoint or ""),
             "request": json.dumps(request.to_json()),
             "facts": json.dumps(result.recorded),
             "seeds": json.dumps(list(result.seeds)),
             "parent": parent,
             "parent_step": step,
-            "comparison": comparison or None,
-            "cell": json.dumps(list(cell)),
-            "bytes": size,
+            "comparison": labels[0],
+            "cell": labels[1],
         }
+        texts = [value for value in row.values() if isinstance(value, str)]
+        row["bytes"] = size + sum(len(text.encode()) for text in texts)
         names, marks = ", ".join(row), ", ".join(f":{name}" for name in row)
-        with opened(self._database) as database:
+        with writing(self._database, patience) as database:
             added = database.execute(f"INSERT INTO results ({names}) VALUES ({marks})", row)
             number = int(added.lastrowid or 0)
             database.executemany(
                 "INSERT INTO pictures VALUES (?, ?, ?, ?)",
                 [
-                    (number, place, file.relative_to(self.folder).as_posix(), thumbnail)
+                    (number, place, self._name(file), thumbnail)
                     for place, (file, thumbnail) in enumerate(zip(files, thumbnails, strict=True))
                 ],
             )
         return number
 
-    def _entry(self, database: Connection, row: Row) -> Entry:
-        query = "SELECT file, thumbnail FROM pictures WHERE result = ? ORDER BY place"
-        pictures = database.execute(query, (row["number"],)).fetchall()
-        return Entry(
-            number=row["number"],
-            id=row["id"],
-            made=row["made"],
-            written=row["request"],
-            facts=json.loads(row["facts"]),
-            seeds=tuple(json.loads(row["seeds"])),
-            parent=None if row["parent"] is None else (row["parent"], row["parent_step"]),
-            comparison=row["comparison"] or "",
-            cell=tuple(json.loads(row["cell"] or "[]")),
-            is_pinned=bool(row["pinned"]),
-            pictures=tuple(Kept(self.folder / file, small) for file, small in pictures),
-        )
-
-    def _trim(self) -> None:
+    def _trim(self, patience: float) -> None:
         """Let the oldest unpinned results go while there is too much; never the newest."""
         budget = (kept_budget() or BUDGET) if self.budget is None else self.budget
-        with opened(self._database) as database:
-            database.row_factory = Row
-            (total,) = database.execute("SELECT coalesce(sum(bytes), 0) FROM results").fetchone()
-            if total <= budget * 1e6 and self._is_swept:
-                return
-            rows = database.execute("SELECT * FROM results WHERE NOT pinned ORDER BY number")
-            going = []
-            for row in rows.fetchall()[:-1]:
-                if total <= budget * 1e6:
-                    break
-                total -= row["bytes"]
-                going.append(self._entry(database, row))
-        self._forget(going)
+        with reading(self._database, patience) as database:
+            is_full = not is_within(database, budget)
+        if is_full:
+            with writing(self._database, patience) as database:
+                going = let_go(database, budget)
+            delete_files(self.folder / file for file in going)
         if not self._is_swept:
             self._is_swept = True
-            self._sweep()
-
-    def _forget(self, entries: Sequence[Entry]) -> None:
-        with opened(self._database) as database:
-            numbers = [(entry.number,) for entry in entries]
-            database.executemany("DELETE FROM results WHERE number = ?", numbers)
-        for entry in entries:
-            for kept in entry.pictures:
-                kept.file.unlink(missing_ok=True)
-
-    def _sweep(self) -> None:
-        """Delete pictures that a killed process left without a row."""
-        with opened(self._database) as database:
-            known = {file for (file,) in database.execute("SELECT file FROM pictures")}
-        for file in (self.folder / "pictures").glob("*/*"):
-            is_known = file.relative_to(self.folder).as_posix() in known
-            try:
-                if not is_known and time.time() - file.stat().st_mtime > _STRAY:
-                    file.unlink()
-            except OSError:  # another process was faster
-                continue
+            sweep(self.folder)
 
 
 history = History()
@@ -286,10 +285,3 @@ def _literal(word: str) -> str:
 
 def _whole(text: str) -> str:
     return text.encode("utf-8", "replace").decode()  # half a character has no UTF-8
-
-
-def _thumbnail(image: "Image") -> bytes:
-    small, buffer = image.copy(), BytesIO()
-    small.thumbnail((THUMBNAIL, THUMBNAIL))
-    small.save(buffer, "WEBP", quality=80)
-    return buffer.getvalue()

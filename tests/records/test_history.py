@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 import sdnb
+import sdnb.records.history
 from sdnb.comparison.compare import compare
-from sdnb.errors import HistoryError, InvalidField
+from sdnb.errors import HistoryError, InvalidField, UnknownName
 from sdnb.pipeline import Pipeline
 from sdnb.records.history import History
 from sdnb.records.migrations import MIGRATIONS
@@ -165,21 +166,234 @@ def test_a_process_killed_in_mid_write_loses_nothing_that_it_had_said(history: H
     assert history.add(drawn()) > said
 
 
-def test_what_a_killed_process_left_goes_later(history: History) -> None:
+def test_what_a_killed_process_left_unfinished_goes_later(history: History) -> None:
     # given
-    history.add(drawn())
-    stray = history.folder / "pictures" / "ab" / "left.png"
-    fresh = stray.with_name(".sdnb-x.part")
-    stray.parent.mkdir(exist_ok=True)
-    for path in (stray, fresh):
-        path.write_bytes(b"half")
-    os.utime(stray, (0, 0))
+    folder = history.open(history.add(drawn())).pictures[0].file.parents[1]
+    left = [folder / "ab" / ".sdnb-x1_y.part", folder / "ab" / "ab0123456789-0a1b2c.png"]
+    others = [
+        folder / "ab" / ".sdnb-new.part",
+        folder / "ab" / "mine.png",
+        folder / "mine" / ".sdnb-x1_y.part",
+        folder / "ab" / "ab0123456789-0a1b2d.png",
+    ]
+    contents = (b"half", b"", b"half", b"", b"", b"whole")
+    for path, content in zip([*left, *others], contents, strict=True):
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(content)
+        if "new" not in path.name:
+            os.utime(path, (0, 0))
     # when
     History(history.folder).add(drawn())
     # then
-    assert not stray.exists()
-    assert fresh.exists()
+    assert not any(path.exists() for path in left)
+    assert all(path.exists() for path in others)
     assert check_whole(history) == 2
+
+
+@pytest.mark.parametrize("content", [None, b""])
+def test_a_new_database_leaves_the_pictures_of_the_one_before(
+    history: History, content: bytes | None
+) -> None:
+    # given: a broken database, moved away as its error advises
+    entry = history.open(history.add(drawn(count=2)))
+    for path in history.folder.glob("history.sqlite*"):
+        path.unlink()
+    if content is not None:
+        (history.folder / "history.sqlite").write_bytes(content)
+    for kept in entry.pictures:
+        os.utime(kept.file, (0, 0))
+    # when
+    History(history.folder).add(drawn())
+    # then
+    assert [image.size for image in entry.images] == [(48, 32)] * 2
+
+
+@pytest.mark.parametrize("is_committed", [False, True])
+def test_an_interrupt_leaves_a_row_with_its_pictures_or_neither(
+    history: History, monkeypatch, is_committed: bool
+) -> None:
+    # given
+    history.add(drawn())
+    insert = History._insert
+
+    def interrupted(self: History, *args: Any) -> int:
+        if is_committed:
+            insert(self, *args)
+        raise KeyboardInterrupt
+
+    # when
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(History, "_insert", interrupted)
+        history.add(drawn(count=2))
+    # then
+    assert check_whole(history) == 1 + is_committed
+    assert len(list(history.folder.glob("pictures/*/*"))) == 1 + 2 * is_committed
+
+
+@pytest.mark.parametrize(
+    "error",
+    [PermissionError("in use"), UnicodeEncodeError("utf-8", "x", 0, 1, "no"), MemoryError()],
+)
+def test_keeping_ends_whatever_fails_in_it(history: History, monkeypatch, error: Exception) -> None:
+    # given
+    def fail(*_args: object) -> None:
+        raise error
+
+    monkeypatch.setattr(History, "_insert", fail)
+    # then
+    assert f"not kept in the history: {type(error).__name__}" in history.keep(drawn())
+
+
+def test_an_interrupt_ends_the_keeping_alone(history: History, monkeypatch) -> None:
+    def interrupted(*_args: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("sdnb.records.history.write_picture", interrupted)
+    assert history.keep(drawn()) == "not kept in the history: interrupted"
+    assert len(history.search()) == 0
+
+
+def test_a_result_that_is_kept_is_not_told_as_lost(
+    history: History, tmp_path: Path, monkeypatch
+) -> None:
+    # given: settings that cannot be read, so that nobody knows what may go
+    monkeypatch.setenv("SDNB_CONFIG", str(tmp_path))
+    (tmp_path / "history.json").write_text("broken")
+    # when
+    said = history.keep(drawn())
+    # then
+    assert "not kept" not in said
+    assert "older results could not leave the history" in said
+    assert check_whole(history) == 1
+
+
+def test_a_result_without_a_picture_is_no_entry(history: History) -> None:
+    result = drawn()
+    result.images = ()
+    with pytest.raises(HistoryError, match="without a picture"):
+        history.add(result)
+    assert history.keep(result) == ""
+    assert len(history.search()) == 0
+
+
+def test_a_result_keeps_its_labels_when_it_is_added_again(history: History) -> None:
+    # given
+    result = drawn()
+    number = history.add(result, comparison="abc", cell=("heun", "5"))
+    # when
+    history.add(result)
+    # then
+    entry = history.open(number)
+    assert (entry.comparison, entry.cell) == ("abc", ("heun", "5"))
+
+
+def test_pinned_results_take_nothing_of_the_budget(tmp_path: Path) -> None:
+    # given: pins that would fill it alone
+    history = History(tmp_path, budget=0.03)
+    for _ in range(5):
+        history.pin(history.add(drawn(count=2)))
+    # when
+    numbers = [history.add(drawn()) for _ in range(3)]
+    # then
+    assert [entry.number for entry in history.search()][:3] == numbers[::-1]
+    assert len(history.search()) == 8
+
+
+def test_what_is_pinned_while_others_go_stays(tmp_path: Path, monkeypatch) -> None:
+    # given: another process that pins between the moment it is full and the moment others go
+    history = History(tmp_path, budget=0.0)
+    first = history.add(drawn())
+    let_go = sdnb.records.history.let_go
+
+    def pinned_meanwhile(database: sqlite3.Connection, budget: float) -> list[str]:
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            other = sqlite3.connect(tmp_path / "history.sqlite", timeout=0, isolation_level=None)
+            other.execute("UPDATE results SET pinned = 1")
+        return let_go(database, budget)
+
+    monkeypatch.setattr("sdnb.records.history.let_go", pinned_meanwhile)
+    # when
+    second = history.add(drawn())
+    # then: it had to wait, and finds what is left
+    assert [entry.number for entry in history.search()] == [second] != [first]
+
+
+def test_a_request_counts_for_the_budget(history: History) -> None:
+    # when
+    history.add(drawn("a long prompt " * 1000))
+    # then
+    with sqlite3.connect(history.folder / "history.sqlite") as database:
+        (size, request) = database.execute("SELECT bytes, length(request) FROM results").fetchone()
+    (kept,) = history.search()[0].pictures
+    assert size >= kept.file.stat().st_size + len(kept.thumbnail) + request
+
+
+def test_readers_wait_for_nobody(history: History) -> None:
+    # given: a writer in the middle of its work
+    number = history.add(drawn())
+    database = sqlite3.connect(history.folder / "history.sqlite", isolation_level=None)
+    database.execute("BEGIN IMMEDIATE")
+    # when
+    began = time.monotonic()
+    found = history.search()[0].number, history.open(number).number
+    # then
+    assert found == (number, number)
+    assert time.monotonic() - began < 2
+    database.close()
+
+
+def test_a_drawn_result_waits_shortly_for_a_writer(history: History, monkeypatch) -> None:
+    # given
+    history.add(drawn())
+    database = sqlite3.connect(history.folder / "history.sqlite", isolation_level=None)
+    database.execute("BEGIN IMMEDIATE")
+    monkeypatch.setattr("sdnb.records.history._SOON", 0.2)
+    # when
+    began = time.monotonic()
+    said = history.keep(drawn())
+    # then
+    assert "locked" in said
+    assert time.monotonic() - began < 5
+    database.close()
+
+
+def test_a_disk_without_a_write_ahead_log_is_refused(history: History, monkeypatch) -> None:
+    # given
+    class Plain(sqlite3.Connection):
+        def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:
+            return super().execute(sql.replace("= WAL", "= DELETE"), *values)
+
+    connect = sqlite3.connect
+    monkeypatch.setattr(
+        "sqlite3.connect", lambda *args, **options: connect(*args, factory=Plain, **options)
+    )
+    # then
+    with pytest.raises(HistoryError, match="write-ahead log"):
+        history.add(drawn())
+    assert not list(history.folder.glob("pictures/*/*"))
+
+
+def test_an_entry_of_a_sampler_that_is_not_known_is_listed(history: History) -> None:
+    # given: written by a kernel that knew more
+    history.add(drawn("a red cat"))
+    with sqlite3.connect(history.folder / "history.sqlite") as database:
+        database.execute("UPDATE results SET request = replace(request, 'dpmpp_2m', 'mine')")
+        database.execute("UPDATE results SET request = replace(request, 'euler', 'mine')")
+    (entry,) = entries = history.search()
+    # then
+    for shown in (entry, entries):
+        assert "red cat" in repr(shown)
+        assert "mine" in shown._repr_mimebundle_()["text/html"]
+    with pytest.raises(UnknownName, match="mine"):
+        _ = entry.request
+
+
+def test_half_a_character_and_huge_numbers_find_nothing(history: History) -> None:
+    history.add(drawn("a cat", checkpoint="\ud800.safetensors"))
+    assert len(history.search("\ud800", sampler="\ud800")) == 0
+    for id in ("\ud800", 2**70, -(2**70), 0):
+        with pytest.raises(InvalidField, match="no such entry"):
+            history.open(id)
 
 
 def test_a_full_disk_is_an_error_and_leaves_nothing(history: History, monkeypatch) -> None:
@@ -301,9 +515,26 @@ def test_a_run_whose_result_cannot_be_kept_is_not_lost(pipe, tmp_path: Path) -> 
     assert any("not kept in the history" in notice for notice in result.notices)
 
 
+def test_an_interrupted_keeping_leaves_the_run_its_result(
+    pipe, tmp_path: Path, monkeypatch
+) -> None:
+    # given
+    def interrupted(*_args: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("sdnb.records.history.write_picture", interrupted)
+    own = Pipeline(pipe.components, history=History(tmp_path))
+    # when
+    result = own.run("", width=32, height=32, steps=1)
+    # then
+    assert len(result.images) == 1
+    assert "not kept in the history: interrupted" in result.notices
+
+
 def test_entries_draw_themselves_safely(history: History) -> None:
     # given
-    history.add(drawn('<script>alert(1)</script>" onerror=\u202e\x1b[31m'))
+    hostile = '<script>alert(1)</script>" onerror=\u202e\x1b[31m'
+    history.add(drawn(hostile), comparison="c", cell=(hostile,))
     # then
     for shown in (history.search(), history.search()[0]):
         bundle = shown._repr_mimebundle_()
