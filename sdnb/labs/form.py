@@ -111,10 +111,11 @@ class Form(HasTraits):
     def fill(self, request: GenerationRequest) -> None:
         """Type what a request says; what has no field here stays as it is there.
 
-        But for its batch, of which one image is made, and functions that were given to a run.
+        But for its batch, of which one image is made, a second pass (``hires``), whose steps
+        cannot be held, and functions that were given to a run.
         """
         hooks = tuple(use for use in request.hooks if not use.given)
-        self._rest = request.changed(batch_size=1, hooks=hooks, checkpoint=None)
+        self._rest = request.changed(batch_size=1, hires=None, hooks=hooks, checkpoint=None)
         with self.hold_trait_notifications():
             for name in READ:
                 setattr(self, name, _typed(name, getattr(request, name)))

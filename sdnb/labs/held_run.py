@@ -3,7 +3,7 @@
 Nothing here knows of threads: whoever calls waits. `sdnb.labs.studio` calls from its worker.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from PIL.Image import Image
 
@@ -11,7 +11,7 @@ from sdnb.errors import InvalidField, SdnbError
 from sdnb.events import Event, StepEvent
 from sdnb.labs.family import Family
 from sdnb.labs.form import Form
-from sdnb.labs.seen import Shown, film_of
+from sdnb.labs.seen import Progress, Shown, film_of
 from sdnb.labs.sketch import Sketch
 from sdnb.labs.watch import Watch
 from sdnb.pipeline import Pipeline
@@ -47,9 +47,11 @@ class HeldRun:
     ) -> None:
         self._pipe, self._tell, self._is_wanted, self._clock = pipe, tell, is_wanted, clock
         self._sketch = Sketch(pipe.components.latent.factor)
-        self._family = Family()
-        self._decoded: dict[int, Image] = {}
+        self._family = self._earlier = Family()  # of the run, and of the last result before it
+        self._told: Result | None = None  # the result that is shown; None while a run is
+        self._decoded: dict[int, Image] = {}  # of the run
         self._filmed: Trace | None = None
+        self._frames: dict[int, Image] = {}  # of the film
         self._run: Run | None = None
         self._watch: Watch | None = None
         self._first = 0  # the step at which the run began
@@ -65,25 +67,42 @@ class HeldRun:
     def begin(self, request: GenerationRequest) -> None:
         """Take a new run in the place of what is held."""
         run = self._pipe.start(request)
-        self._family, self._filmed = Family(), None
+        if self._family.latest is not None:
+            self._earlier = self._family
+        self._family, self._filmed, self._frames = Family(), None, {}
         self._take(run, 0)
         self._tell(film=None, progress=None)
 
     def advance(self) -> None:
         """Go on to the end, or until something else is wanted."""
-        if self._run is not None:
-            self._tell(phase="running")
+        if self._run is None:
+            self._rest()
+            return
+        self._tell(phase="running")
         while self._run is not None and not self._is_wanted():
             self._go_on()
 
     def make_step(self) -> None:
-        """Go on to the end of the next step, and hold."""
+        """Go on to the end of the next step, whatever else is wanted, and hold."""
+        if self._run is None:
+            self._rest()
+            return
         self._tell(phase="running")
         event: Event | None = None
-        while not isinstance(event, StepEvent) and self._run is not None and not self._is_wanted():
+        while not isinstance(event, StepEvent) and self._run is not None:
             event = self._go_on()
         if self._run is not None and self._run.index == _total(self._run):
             self.advance()  # the last step: what is left is to decode
+        else:
+            self.hold()
+
+    def step_back(self) -> None:
+        """Hold the run, or the last result, as it was one step before."""
+        latest = self._family.latest
+        made = 0 if latest is None else latest.trace.steps
+        made = made if self._run is None else self._run.index
+        if made:
+            self.rewind(made - 1)
         else:
             self.hold()
 
@@ -91,14 +110,13 @@ class HeldRun:
         """Look at what is held, exactly."""
         run, watch = self._run, self._watch
         if run is None or watch is None:
+            self._rest()
             return
-        trace = run.trace
-        sigma = trace.sigmas[-1] if trace.sigmas else run.sigmas[0]
-        self._tell(phase="paused", progress=watch.progress(run.index, _total(run), sigma))
+        self._stand(run, watch)
         shown = watch.decode(run.index)
         self._tell(shown=shown)
         if run.index > self._first or self._filmed is None:
-            self._show_film(trace, begin=self._first)
+            self._show_film(run.trace, self._decoded, begin=self._first)
         elif shown is not None:
             self._tell(closeup=(run.index - 1, shown.image))
 
@@ -137,39 +155,67 @@ class HeldRun:
         """Decode a frame of the film."""
         trace = self._filmed
         if trace is not None and 0 <= index < trace.steps:
-            if index not in self._decoded:
-                (self._decoded[index],) = self._pipe.decode(trace.denoised[index, :1])
-            self._tell(closeup=(index, self._decoded[index]))
+            if index not in self._frames:
+                (self._frames[index],) = self._pipe.decode(trace.denoised[index, :1])
+            self._tell(closeup=(index, self._frames[index]))
 
     def show(self, result: Result) -> None:
         """Show a result; it can be rewound and branched."""
-        steps, image = result.trace.steps, result.images[0]
+        self._show(result, {})
+
+    def recover(self) -> None:
+        """Hold the run after an error; show the last result where it cannot go on.
+
+        Nothing is decoded: that may be what failed.
+        """
+        run, watch = self._run, self._watch
+        if run is None or watch is None or run.has_failed:
+            self._rest()
+            return
+        self._stand(run, watch)
+        if run.index > self._first:
+            self._show_film(run.trace, self._decoded, begin=self._first)
+
+    def _stand(self, run: Run, watch: Watch) -> None:
+        trace = run.trace
+        sigma = trace.sigmas[-1] if trace.sigmas else run.sigmas[0]
+        self._tell(phase="paused", progress=watch.progress(run.index, _total(run), sigma))
+
+    def _rest(self) -> None:
+        """Stand at the last result, without a run."""
         self._run = None
+        if self._family.latest is None:
+            self._family = self._earlier
+        latest = self._family.latest
+        if latest is None:
+            self._tell(phase="idle", shown=None, film=None, progress=None)
+        elif latest is self._told:
+            self._tell(phase=_ended(latest))
+        else:
+            self.show(latest)
+
+    def _show(self, result: Result, decoded: Mapping[int, Image]) -> None:
+        steps, image = result.trace.steps, result.images[0]
+        self._run, self._told = None, result
         self._family.add(result)
         self._sketch.learn(result.latents[:1], result.images[:1])
-        if steps and not result.interrupted:
-            self._decoded[steps - 1] = image
-        self._show_film(result.trace, begin=0 if result.parent is None else result.parent[1])
+        last = {steps - 1: image} if steps and not result.interrupted else {}
+        begin = 0 if result.parent is None else result.parent[1]
+        self._show_film(result.trace, {**decoded, **last}, begin=begin)
+        sigma = result.trace.sigmas[-1] if steps else 0.0
         self._tell(
             shown=Shown(image, steps),
+            progress=Progress(step=steps, total=steps, sigma=sigma),
             result=result,
-            phase="stopped" if result.interrupted else "finished",
+            phase=_ended(result),
         )
-
-    def recover(self) -> bool:
-        """Hold the run after an error; return whether it can go on, and let go of it if not."""
-        if self._run is None or self._run.has_failed:
-            self._run = None
-            return False
-        self.hold()
-        return True
 
     def _take(self, run: Run, step: int) -> None:
         if self._run is not None:
             self._run.cancel()
         size = (run.request.width, run.request.height)
-        self._decoded = {i: image for i, image in self._decoded.items() if i < step}
-        self._run, self._first = run, step
+        self._decoded = {i: image for i, image in self._frames.items() if i < step}
+        self._run, self._first, self._told = run, step, None
         cost = self._cost[1] if self._cost[0] == size else None
         self._watch = Watch(run, self._sketch, self._clock, cost)
         self._watch.decoded = self._decoded
@@ -190,15 +236,22 @@ class HeldRun:
 
     def _finish(self, run: Run) -> None:
         result = run.finish()
-        self._run = None
         if result.images:
-            self.show(result)
+            self._earlier = Family()
+            self._show(result, self._decoded)
         else:
-            self._tell(phase="idle")
+            self._rest()
 
     def _check(self, step: int) -> None:
         """Raise `InvalidField` for a step that cannot be gone back to, before all is let go."""
         run, latest = self._run, self._family.latest
+        if latest is not None and latest.request.hires is not None:
+            raise InvalidField(
+                "the steps of a run of two passes cannot be held.",
+                given=latest.request.hires,
+                allowed="runs without hires",
+                fix="generate without hires first",
+            )
         reach = 0 if latest is None else latest.trace.steps + latest.interrupted
         if run is not None and run.index > self._first:
             reach = run.index + 1
@@ -215,17 +268,24 @@ class HeldRun:
         run = self._run
         if run is not None and run.index > self._first:
             run.cancel()
-            self._family.add(run.finish())
+            result = run.finish()
+            self._family.add(result)
             self._run = None
+            self._show_film(result.trace, self._decoded, begin=self._first)
         found = self._family.source(step)
         if found is None:
             raise InvalidField("this step was made by a run that is gone.", given=step)
         return found
 
-    def _show_film(self, trace: Trace, *, begin: int) -> None:
-        film = film_of(trace, self._sketch, self._decoded, begin=begin)
+    def _show_film(self, trace: Trace, decoded: Mapping[int, Image], *, begin: int) -> None:
+        film = film_of(trace, self._sketch, decoded, begin=begin)
         self._filmed = trace if film is not None else None
+        self._frames = dict(decoded)
         self._tell(film=film)
+
+
+def _ended(result: Result) -> str:
+    return "stopped" if result.interrupted else "finished"
 
 
 def _total(run: Run) -> int | None:

@@ -88,6 +88,7 @@ class Studio(HasTraits):
         self.pipe = pipe
         self.form = Form()
         self.form.fill(_sized(request or GenerationRequest(), pipe))
+        self._began_with: tuple[object] | None = None  # the seed as it was typed
         self._worker = Worker(self._failed)
         self._held = HeldRun(pipe, self._tell, lambda: self._worker.is_wanted, clock)
 
@@ -103,30 +104,29 @@ class Studio(HasTraits):
 
     def pause(self) -> None:
         """Hold the run where it is, after the network call that is on."""
-        self._worker.submit(self._held.hold)
+        self._ask(self._held.hold)
 
     def resume(self) -> None:
         """Let a held run go on."""
-        self._worker.submit(self._held.advance)
+        self._compute(self._held.advance)
 
     def step(self, **fields: object) -> None:
         """Make one step, and hold; of a new run where none is held."""
         if self.phase in ("running", "paused"):
-            self._do(self._held.make_step)
+            self._compute(self._held.make_step)
         else:
             self._begin_with(self._held.make_step, fields)
 
     def step_back(self) -> None:
         """Go back by one step, without a network call."""
-        if self.progress is not None:
-            self.rewind(max(0, self.progress.step - 1))
+        self._ask(self._held.step_back)
 
     def rewind(self, step: int) -> None:
         """Hold the run as it was after ``step`` steps, 0 … N - 1; nothing is lost until it goes on.
 
         Later steps of `film` can be gone to as well.
         """
-        self._worker.submit(partial(self._held.rewind, step))
+        self._ask(partial(self._held.rewind, step))
 
     def branch(self, step: int | None = None, **fields: object) -> None:
         """Go on from a step with what is typed, where it differs; the seed stays the run's.
@@ -140,7 +140,7 @@ class Studio(HasTraits):
         """
         self._type(fields)
         if self.form.request() is not None:
-            self._worker.submit(partial(self._held.branch, step, self.form))
+            self._compute(partial(self._held.branch, step, self.form))
 
     def changes(self) -> dict[str, tuple[object, object]]:
         """Return what a branch would be told: by field, as it was and as it is typed."""
@@ -156,12 +156,13 @@ class Studio(HasTraits):
 
     def stop(self) -> None:
         """End the run; what there is of it is the result."""
-        self._worker.submit(self._held.end)
+        self._ask(self._held.end)
 
     def look(self, index: int) -> None:
         """Decode a frame of the film, unless a run is going on; see `closeup`."""
         if self.phase != "running":
-            self._worker.submit(partial(self._held.look, index))
+            self.closeup = None  # the same frame once more is news: a page may have forgotten it
+            self._ask(partial(self._look, index))
 
     def wait(self, seconds: float | None = None) -> bool:
         """Wait until nothing is computed; return whether it is so, or raise what failed.
@@ -187,13 +188,13 @@ class Studio(HasTraits):
         picture = Picture.of(self._result().images[0])
         with self.form.hold_trait_notifications():
             self.form.image, self.form.mask = picture, None
-            if self.form.denoise in (1, 1.0, "1"):
+            if READ["denoise"](self.form.denoise) == 1:
                 self.form.denoise = 0.6
 
     def open(self, result: Result) -> None:
         """Show a result, with its fields typed: it can be rewound and branched."""
         self.form.fill(result.request.changed(seed=self.form.seed))
-        self._worker.submit(partial(self._held.show, result))
+        self._ask(partial(self._open, result))
 
     def _result(self) -> Result:
         if self.result is None:
@@ -206,31 +207,43 @@ class Studio(HasTraits):
             UnknownName.check("field of the form", name, (*READ, *PICTURES, "after"))
             setattr(self.form, name, value)
 
-    def _do(self, task: Action) -> None:
-        self.failure, self.phase = None, "running"
+    def _ask(self, task: Action) -> None:
+        self.failure = None
         self._worker.submit(task)
+
+    def _compute(self, task: Action) -> None:
+        self.phase = "running"  # from now on, so that no look comes between
+        self._ask(task)
 
     def _begin_with(self, then: Action, fields: dict[str, object]) -> None:
         self._type(fields)
         request = self.form.request()
         if request is not None:
-            self._do(partial(self._begin, request, then))
+            self._compute(partial(self._begin, request, self.form.seed, then))
 
-    def _begin(self, request: GenerationRequest, then: Action) -> None:
+    def _begin(self, request: GenerationRequest, typed: object, then: Action) -> None:
         try:
             self.pipe.components.adapters.resolved(request.loras)
         except SdnbError as error:  # a file is looked at only now
             self.form.errors = {**self.form.errors, "loras": error}
-            self._rest()
+            self._held.recover()
             return
         self._held.begin(request)
+        self._began_with = (typed,)
         then()
 
+    def _look(self, index: int) -> None:
+        self._held.look(index)
+        if self.phase == "running":  # it was asked after a run that then gave way to it
+            self._held.advance()
+
+    def _open(self, result: Result) -> None:
+        self._began_with = None
+        self._held.show(result)
+
     def _tell(self, **news: Any) -> None:
-        result = news.get("result")
-        if result is not None and self.phase == "running":
-            seed, after = result.seeds[0], str(self.form.after)
-            self.form.seed = seed_after(seed, batch_size=1, after=after)
+        if "result" in news:
+            self._follow(news["result"])
         with self.hold_trait_notifications():
             for name, value in news.items():
                 setattr(self, name, value)
@@ -238,14 +251,14 @@ class Studio(HasTraits):
     def _failed(self, error: Exception) -> None:
         """Say what failed; a run that can go on is held, else the last good picture is shown."""
         self.failure = error if isinstance(error, SdnbError) else _wrapped(error)
-        if not self._held.recover():
-            self._rest()
+        self._held.recover()
 
-    def _rest(self) -> None:
-        if self.result is None:
-            self._tell(phase="idle", shown=None)
-        else:
-            self._held.show(self.result)
+    def _follow(self, result: Result) -> None:
+        """Type the seed that follows a finished run's, unless another was typed meanwhile."""
+        typed, self._began_with = self._began_with, None
+        if result is not self.result and typed == (self.form.seed,):
+            after = str(self.form.after)
+            self.form.seed = seed_after(result.seeds[0], batch_size=1, after=after)
 
 
 def _sized(request: GenerationRequest, pipe: Pipeline) -> GenerationRequest:

@@ -48,10 +48,7 @@ class Worker:
         with self._lock:
             self._tasks.append(task)
             if self._thread is None:
-                self._idle.clear()
-                # a daemon: a kernel that is shut down does not wait for a run
-                self._thread = Thread(target=self._work, name="sdnb-lab", daemon=True)
-                self._thread.start()
+                self._start()
 
     def wait(self, seconds: float | None = None) -> bool:
         """Wait until all is done; return whether it is.
@@ -67,15 +64,32 @@ class Worker:
                 return False
         return True
 
+    def _start(self) -> None:
+        """Start a thread, if there is anything to do; whoever calls holds the lock."""
+        self._thread = None
+        if not self._tasks:
+            self._idle.set()
+            return
+        self._idle.clear()
+        # a daemon: a kernel that is shut down does not wait for a run
+        self._thread = Thread(target=self._work, name="sdnb-lab", daemon=True)
+        self._thread.start()
+
     def _work(self) -> None:
-        while True:
+        try:
+            while (task := self._next()) is not None:
+                try:
+                    task()
+                except Exception as error:  # a thread has nobody above it: its owner is told
+                    self._failed(error)
+        except BaseException:  # the owner failed too: this thread ends, the work does not
             with self._lock:
-                if not self._tasks:
-                    self._thread = None
-                    self._idle.set()
-                    return
-                task = self._tasks.popleft()
-            try:
-                task()
-            except Exception as error:  # a thread has nobody above it: its owner is told
-                self._failed(error)
+                self._start()
+            raise
+
+    def _next(self) -> Task | None:
+        with self._lock:
+            if self._tasks:
+                return self._tasks.popleft()
+            self._start()
+            return None

@@ -60,6 +60,12 @@ class Panel:
         """Call this whenever `kept_html` is worth being kept anew."""
         self._leave = leave
 
+    def close(self) -> None:
+        """Take the surface off the page; what is kept stays."""
+        self._leave = None
+        self.does = {}
+        self.surface.close()
+
     def leave(self) -> None:
         """Have what is there kept in the notebook."""
         if self._leave is not None:
@@ -83,7 +89,7 @@ class Panel:
         surface = self.surface
         state = {
             name: getattr(surface, name)
-            for name in ("place", "texts", "actions", "keeps", "about", "film", "values")
+            for name in ("place", "texts", "actions", "keeps", "about", "film")
         }
         status = {**surface.status, "alert": "", "said": "", "changes": "", "enabled": []}
         pictures = {

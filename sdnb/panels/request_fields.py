@@ -1,10 +1,12 @@
 """The fields of a request on a page: which there are, what stands in them, what is said of them."""
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from sdnb.i18n import tr
 from sdnb.panels.pictures import data_url, jpeg
+from sdnb.picture import Picture
 from sdnb.registry import SAMPLERS, SCHEDULES
 from sdnb.seeds import AFTER
 
@@ -55,7 +57,7 @@ def field_values(form: "sdnb.labs.form.Form") -> dict[str, object]:
     values = {name: getattr(form, name) for name in FIELDS}
     for name in ("image", "mask"):
         picture = values[name]
-        values[name] = None if picture is None else data_url(jpeg(picture.open(), widest=128))
+        values[name] = None if picture is None else _thumbnail(picture)
     return values
 
 
@@ -78,6 +80,11 @@ def field_notes(
         written = " ".join(f"{key}={value}" for key, value in options if value is not None)
         notes[name] = {"placeholder": written or tr("studio.no_options")}
     return notes
+
+
+@lru_cache(maxsize=8)  # asked for with each key that is typed
+def _thumbnail(picture: Picture) -> str:
+    return data_url(jpeg(picture.open(), widest=128))
 
 
 def _described(name: str) -> dict[str, object]:

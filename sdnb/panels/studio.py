@@ -46,7 +46,7 @@ class StudioPanel(Panel):
             "copied": lambda *_: self._saved(map(str, lab.save_inputs())),
             "use": lambda *_: lab.use_as_input(),
             "drawn": lambda *_: self._drawn(),
-            "mounted": lambda *_: self._drawn(),
+            "mounted": lambda *_: self._mounted(),
         }
         lab.observe(lambda _: self._show_status(), ["phase", "progress", "failure"])
         lab.observe(lambda _: self._show_picture(), ["shown", "phase"])
@@ -121,6 +121,9 @@ class StudioPanel(Panel):
 
     def _drawn(self) -> None:
         self._sent = max(0, self._sent - 1)
+
+    def _mounted(self) -> None:
+        self._sent = 0
 
     def _show_form(self) -> None:
         form = self.lab.form
@@ -201,7 +204,6 @@ class StudioPanel(Panel):
             self.surface.show(picture=b"", about={"width": width, "height": height})
             return
         self._number += 1
-        self._sent += 1
         word = "studio.alt_sketch" if shown.is_sketch else "studio.alt_step"
         whole = lab.result is not None and shown.image is lab.result.images[0]
         prompt = lab.form.prompt or tr("studio.no_prompt")
@@ -217,7 +219,9 @@ class StudioPanel(Panel):
             "height": height,
             "is_sketch": shown.is_sketch,
         }
-        self.surface.show(picture=jpeg(shown.image), about=about)
+        picture = jpeg(shown.image)
+        self._sent += picture != self.surface.picture  # the same one is not sent, nor drawn
+        self.surface.show(picture=picture, about=about)
 
     def _show_film(self) -> None:
         film = self.lab.film
@@ -242,6 +246,8 @@ class StudioPanel(Panel):
         )
 
     def _show_closeup(self) -> None:
+        if self.lab.closeup is None:
+            return
         index, image = self.lab.closeup
         self.surface.send({"do": "closeup", "index": index}, buffers=[jpeg(image)])
 

@@ -167,6 +167,45 @@ def test_bad_input_is_said_beside_its_field_and_the_picture_stays(
     expect(studio.field("Width")).not_to_have_attribute("aria-invalid", "true")
 
 
+def test_the_run_is_seen_again_after_the_strip_and_the_next_seed_where_it_is_typed(
+    lab: Lab, said: list[str]
+) -> None:
+    # given
+    studio = open_studio(lab, "strip.ipynb", "--steps 6")
+    frame = studio.element.locator("canvas.sdnb-frame")
+    studio.press("Generate")
+    studio.wait_for("finished")
+
+    # when: a click on the strip, and the mouse moves on along it
+    studio.strip.scroll_into_view_if_needed()
+    box = studio.strip.bounding_box()
+    assert box is not None
+    across, down = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    lab.page.mouse.click(across, down)
+    studio.wait_for("paused")
+    lab.page.mouse.move(across + 20, down)
+    expect(frame).to_be_visible()
+    lab.page.mouse.move(across, box["y"] - 200)
+
+    # then
+    expect(frame).to_be_hidden()
+
+    # when: the seed is typed, and its field keeps the focus
+    studio.field("Next seed").fill("5")
+    lab.page.keyboard.press("Control+Enter")
+    studio.wait_for("finished")
+
+    # then: drawn with it; the next is drawn by chance
+    expect(studio.element).to_contain_text("seed 5")
+    expect(studio.field("Next seed")).to_have_value("")
+    expect(studio.field("Next seed")).to_be_focused()
+
+    # and the picture's words follow the language
+    lab.run_cell("%sd set --language es")
+    expect(studio.picture).to_have_attribute("alt", re.compile("^Imagen generada"))
+    lab.run_cell("%sd set --language en")
+
+
 def test_pause_acts_while_a_cell_runs(lab: Lab, said: list[str]) -> None:
     studio = open_studio(lab, "busy.ipynb", "--steps 900")
     studio.press("Generate")

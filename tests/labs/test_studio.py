@@ -9,6 +9,7 @@ from PIL import Image
 
 from sdnb.errors import InvalidField, LoadError, SdnbError
 from sdnb.labs.studio import Studio
+from sdnb.labs.watch import Watch
 from sdnb.picture import FromImage
 from sdnb.request import GenerationRequest
 
@@ -357,3 +358,255 @@ def test_the_picture_is_saved_with_its_request(studio, tmp_path):
     (path,) = studio.save(str(tmp_path))
     with Image.open(path) as image:
         assert image.size == (64, 64)
+
+
+MISSING = {"loras": "nowhere.safetensors:0.5"}
+
+
+def finished(studio, **fields):
+    studio.generate(**{**SMALL, **fields})
+    assert studio.wait(PATIENCE)
+    return studio.result
+
+
+def test_clicks_that_come_quickly_are_all_steps(studio):
+    # given
+    held_at(studio, 1)
+
+    # when
+    for _ in range(3):
+        studio.step()
+    assert studio.wait(PATIENCE)
+    forth = studio.progress.step
+    for _ in range(2):
+        studio.step_back()
+    assert studio.wait(PATIENCE)
+
+    # then
+    assert (forth, studio.progress.step) == (4, 2)
+
+
+def test_a_step_that_comes_after_the_end_leaves_the_result(studio):
+    # given
+    held_at(studio, 5)
+
+    # when: the first makes the last step
+    for _ in range(3):
+        studio.step()
+    assert studio.wait(PATIENCE)
+
+    # then
+    assert studio.phase == "finished"
+    studio.resume()
+    assert studio.wait(PATIENCE)
+    assert studio.phase == "finished"
+
+
+def test_a_look_does_not_end_a_branch_that_has_just_been_asked(studio, whole, pipe):
+    # given
+    finished(studio)
+
+    # when
+    studio.branch(3, cfg_scale=8)
+    studio.look(2)
+    assert studio.wait(PATIENCE)
+
+    # then
+    assert studio.phase == "finished"
+    expected = pipe.branch(whole, 3, cfg_scale=8).finish()
+    assert torch.equal(studio.result.latents, expected.latents)
+
+
+@pytest.mark.parametrize("is_opened", [True, False])
+def test_step_back_goes_back_from_the_end_of_a_result(studio, whole, is_opened):
+    # given
+    if is_opened:
+        studio.open(whole)
+    else:
+        finished(studio)
+    assert studio.wait(PATIENCE)
+    end = studio.progress.step
+
+    # when
+    studio.step_back()
+    assert studio.wait(PATIENCE)
+
+    # then
+    assert end == 6
+    assert (studio.phase, studio.progress.step) == ("paused", 5)
+
+
+def test_each_action_forgets_what_failed_before(studio):
+    # given
+    held_at(studio, 2)
+    studio.rewind(9)
+    with pytest.raises(InvalidField):
+        studio.wait(PATIENCE)
+
+    # when
+    studio.rewind(1)
+
+    # then
+    assert studio.wait(PATIENCE)
+    assert studio.progress.step == 1
+
+
+def test_memory_that_runs_out_while_looking_holds_the_run(studio, monkeypatch, whole):
+    # given
+    held_at(studio, 2)
+
+    def fail(*_):
+        raise RuntimeError("CUDA out of memory")
+
+    # when
+    with monkeypatch.context() as patched:
+        patched.setattr(Watch, "decode", fail)
+        studio.step_back()
+        with pytest.raises(SdnbError, match="out of memory"):
+            studio.wait(PATIENCE)
+        held = studio.phase, studio.progress.step
+    studio.resume()
+    assert studio.wait(PATIENCE)
+
+    # then
+    assert held == ("paused", 1)
+    assert torch.equal(studio.result.latents, whole.latents)
+
+
+def test_a_seed_that_is_typed_during_a_run_is_the_next(studio):
+    # given
+    held_at(studio, 2)
+
+    # when
+    studio.form.seed = "99"
+    studio.resume()
+    assert studio.wait(PATIENCE)
+
+    # then
+    assert (studio.result.seeds, studio.form.seed) == ((7,), "99")
+
+
+def test_a_run_that_is_held_and_stopped_is_followed_by_the_next_seed(studio):
+    studio.step(**{**SMALL, "after": "increment"})
+    assert studio.wait(PATIENCE)
+    studio.stop()
+    assert studio.wait(PATIENCE)
+    assert (studio.phase, studio.form.seed) == ("stopped", 8)
+
+
+def test_a_branch_leaves_the_seed_that_is_typed(studio):
+    # given
+    finished(studio, after="increment")
+    studio.form.seed = 7
+
+    # when
+    studio.branch(3)
+    assert studio.wait(PATIENCE)
+
+    # then
+    assert studio.form.seed == 7
+
+
+def test_a_lora_that_is_not_there_costs_neither_the_last_result_nor_the_seed(studio):
+    # given
+    good = finished(studio)
+
+    # when
+    studio.generate(**{**MISSING, "seed": 42})
+    assert studio.wait(PATIENCE)
+
+    # then
+    assert (studio.phase, studio.result, studio.form.seed) == ("finished", good, 42)
+    assert isinstance(studio.form.errors["loras"], LoadError)
+
+
+def test_a_lora_that_is_not_there_leaves_a_held_run(studio, whole):
+    # given
+    held_at(studio, 2)
+
+    # when
+    studio.generate(**MISSING)
+    assert studio.wait(PATIENCE)
+    held = studio.phase, studio.progress.step
+    studio.resume()
+    assert studio.wait(PATIENCE)
+
+    # then
+    assert held == ("paused", 2)
+    assert torch.equal(studio.result.latents, whole.latents)
+
+
+def test_a_run_that_ends_before_its_first_answer_gives_back_the_last_result(studio, whole):
+    # given
+    good = finished(studio)
+    studio._ask(lambda: studio._held.begin(GenerationRequest(**{**SMALL, "seed": 8})))
+    assert studio.wait(PATIENCE)
+
+    # when
+    studio.stop()
+    assert studio.wait(PATIENCE)
+    shown = studio.phase, studio.shown.image, len(studio.film.frames)
+    studio.rewind(3)
+    studio.resume()
+    assert studio.wait(PATIENCE)
+
+    # then
+    assert shown == ("finished", good.images[0], 6)
+    assert torch.equal(studio.result.latents, whole.latents)
+
+
+def test_decoded_frames_belong_to_their_own_film(studio, pipe):
+    # given: a frame of one result, decoded
+    finished(studio)
+    studio.look(2)
+    assert studio.wait(PATIENCE)
+    other = pipe.run(GenerationRequest(**{**SMALL, "seed": 8}))
+
+    # when
+    studio.open(other)
+    assert studio.wait(PATIENCE)
+    exact = studio.film.exact
+    studio.look(2)
+    assert studio.wait(PATIENCE)
+
+    # then
+    assert exact == {5}
+    assert studio.closeup[1] == pipe.decode(other.trace.denoised[2])[0]
+
+
+def test_the_same_look_twice_is_news_twice(studio):
+    # given
+    finished(studio)
+    seen = []
+    studio.observe(lambda change: seen.append(change["new"]), "closeup")
+
+    # when
+    for _ in range(2):
+        studio.look(2)
+        assert studio.wait(PATIENCE)
+
+    # then
+    assert [index for index, _ in filter(None, seen)] == [2, 2]
+
+
+def test_a_result_of_two_passes_is_shown_and_not_held(studio, pipe):
+    # given
+    result = pipe.run(GenerationRequest(**{**SMALL, "hires": "2x denoise=0.5"}))
+
+    # when
+    studio.open(result)
+    assert studio.wait(PATIENCE)
+    studio.rewind(2)
+    with pytest.raises(InvalidField, match="two passes"):
+        studio.wait(PATIENCE)
+
+    # then
+    assert (studio.phase, studio.result) == ("finished", result)
+    assert studio.form.request().hires is None
+
+
+def test_a_whole_denoise_is_one_however_it_is_typed(studio):
+    finished(studio)
+    studio.form.denoise = "1.0"
+    studio.use_as_input()
+    assert studio.form.denoise == 0.6

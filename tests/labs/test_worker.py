@@ -3,6 +3,8 @@
 from threading import Event, active_count, current_thread, main_thread
 from time import monotonic, sleep
 
+import pytest
+
 from sdnb.labs.worker import Worker
 
 
@@ -92,3 +94,22 @@ def test_waiting_ends_in_time_and_a_task_does_not_wait_for_itself():
     assert not is_done
     assert worker.wait(10.0)
     assert waited == [False]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_listener_that_fails_too_stops_nothing():
+    # given: what is told of an error raises one
+    worker, seen = Worker(no_error), []
+
+    # when
+    worker.submit(lambda: 1 / 0)
+    worker.submit(lambda: seen.append("next"))
+    done = worker.wait(10.0)
+    worker.submit(lambda: 1 / 0)
+    done_again = worker.wait(10.0)
+    worker.submit(lambda: seen.append("later"))
+
+    # then
+    assert worker.wait(10.0)
+    assert done and done_again
+    assert seen == ["next", "later"]

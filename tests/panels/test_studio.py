@@ -110,6 +110,27 @@ def test_an_uploaded_picture_is_started_from_and_another_file_is_an_error(panel,
     assert panel.surface.values["image"].startswith("data:image/jpeg;base64,")
 
 
+def test_an_input_picture_is_made_small_once(panel, monkeypatch):
+    # given
+    opened = []
+    monkeypatch.setattr(Picture, "open", lambda _: opened.append(1) or Image.new("RGB", (8, 8)))
+    panel.lab.form.image = Picture.of(Image.new("RGB", (32, 32), "teal"))
+
+    # when
+    for prompt in ("a", "a r", "a red"):
+        panel._hear({"do": "type", "name": "prompt", "value": prompt}, [])
+
+    # then
+    assert len(opened) == 1
+
+
+def test_a_closed_panel_hears_nothing(panel):
+    panel.close()
+    panel._hear({"do": "generate"}, [])
+    set_language("es")
+    assert panel.lab.phase == "idle"
+
+
 def test_a_page_that_draws_nothing_is_sent_no_more_previews(panel):
     # given
     sent = []
@@ -122,6 +143,42 @@ def test_a_page_that_draws_nothing_is_sent_no_more_previews(panel):
     # then: the last one is sent all the same
     assert len(sent) <= UNSEEN + 3
     assert sent[-1]["alt"].startswith("Generated picture")
+
+
+def test_previews_go_on_as_long_as_the_page_draws_them(panel):
+    # given
+    phases = []
+
+    def draw(_):
+        phases.append(panel.lab.phase)
+        panel._hear({"do": "drawn"}, [])
+
+    panel.surface.observe(draw, "picture")
+
+    # when
+    seen = []
+    for _ in range(4):
+        phases.clear()
+        panel.lab.generate(**{**SMALL, "steps": 20})
+        assert panel.lab.wait(PATIENCE)
+        seen.append(phases.count("running"))
+
+    # then
+    assert min(seen) > 0
+    assert panel._sent <= UNSEEN
+
+
+def test_a_page_that_is_opened_again_is_sent_previews_again(panel):
+    # given: a page that was closed before it drew what it was sent
+    drawn(panel)
+    panel.lab.generate(**{**SMALL, "steps": 40})
+    assert panel.lab.wait(PATIENCE)
+
+    # when
+    panel._hear({"do": "mounted"}, [])
+
+    # then
+    assert panel._sent == 0
 
 
 def test_the_picture_stays_as_html_with_its_text(panel):
@@ -159,6 +216,7 @@ def test_a_page_without_a_kernel_holds_picture_film_and_script(panel, tmp_path):
     state = json.loads(re.search(r"page\(document.getElementById\(\"stage\"\), (.*)\);", page)[1])
     assert state["film"]["count"] == 4
     assert state["picture"] and state["strip"]
+    assert "values" not in state
     assert not re.search(r"(src|href)=\"https?:", page)
     assert path.stat().st_size < 300_000
 

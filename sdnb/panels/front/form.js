@@ -8,6 +8,7 @@ class Form {
     this.send = send;
     this.controls = new Map();
     this.waiting = new Map();
+    this.unheard = new Map(); // what was sent, until the kernel says it too
     this.opened = new Set();
     this.element = make("form", { class: "sdnb-form", novalidate: true });
     this.element.addEventListener("submit", (event) => event.preventDefault());
@@ -182,15 +183,21 @@ class Form {
   }
 
   typed(name, value) {
+    if (this.unheard.has(name) || !this.isSaid(name, value)) this.unheard.set(name, value);
     this.send({ do: "type", name, value });
+  }
+
+  isSaid(name, value) {
+    return String(this.model.get("values")[name] ?? "") === String(value ?? "");
   }
 
   // What somebody is typing is not written over.
   values() {
     const values = this.model.get("values");
-    for (const [name, { input, write }] of this.controls) {
-      const is_typed = document.activeElement === input && input.tagName !== "SELECT";
-      if (name in values && !this.waiting.has(name) && !is_typed) write(values[name]);
+    for (const [name, value] of this.unheard) if (this.isSaid(name, value)) this.unheard.delete(name);
+    for (const [name, { write }] of this.controls) {
+      const is_typed = this.waiting.has(name) || this.unheard.has(name);
+      if (name in values && !is_typed) write(values[name]);
     }
   }
 

@@ -31,7 +31,8 @@ class Stage {
     const picture = make("div", { class: "sdnb-view" }, this.box, this.caption, line, this.bar);
     this.film = make("div", {}, this.strip.element, this.moments, this.changes);
     this.element = make("div", { class: "sdnb-stage" }, picture, this.actions, this.alert);
-    this.element.append(this.film, this.keeps, this.said);
+    this.offered = make("div", {});
+    this.element.append(this.film, this.keeps, this.said, this.offered);
   }
 
   describe() {
@@ -63,17 +64,27 @@ class Stage {
     );
     button.addEventListener("click", () => {
       if (button.getAttribute("aria-disabled") === "true") return;
+      this.offered.replaceChildren();
       if (action.copies) this.copy(action.copies, button);
       else if (action.at) this.go(action.do, this.strip.index);
-      else this.send({ do: button.dataset.do });
+      else {
+        this.strip.leave();
+        this.send({ do: button.dataset.do });
+      }
     });
     return button;
   }
 
   go(what, index) {
-    if (index === null || index + 1 > (this.model.get("film").reach ?? 0)) return;
+    if (!this.canGo(index)) return;
     this.strip.leave();
     this.send({ do: what, step: index + 1 });
+  }
+
+  // While a run goes on, the film is that of the one before.
+  canGo(index) {
+    const is_there = index !== null && index + 1 <= (this.model.get("film").reach ?? 0);
+    return is_there && this.model.get("status").phase !== "running";
   }
 
   async copy(what, button) {
@@ -90,7 +101,7 @@ class Stage {
   offer(text, button) {
     const area = make("textarea", { rows: 4, readonly: true, class: "sdnb-offer" }, text);
     area.setAttribute("aria-label", button.textContent);
-    this.said.replaceChildren(area);
+    this.offered.replaceChildren(area);
     area.focus();
     area.select();
   }
@@ -121,6 +132,7 @@ class Stage {
     }
     this.changes.textContent = status.changes || "";
     if (status.said !== this.lastSaid) this.said.textContent = this.lastSaid = status.said || "";
+    if (status.phase === "running" && this.element.dataset.phase !== "running") this.strip.leave();
     this.element.dataset.phase = status.phase;
     if (status.phase !== "running" && step !== this.lastStep) this.strip.follow(step);
     this.lastStep = step;
@@ -135,7 +147,7 @@ class Stage {
     const [rewind, branch] = this.moments.children;
     if (!rewind) return;
     const step = (this.strip.count && this.strip.index !== null) ? this.strip.index + 1 : null;
-    const is_on = step !== null && step <= (this.model.get("film").reach ?? 0);
+    const is_on = this.canGo(this.strip.count ? this.strip.index : null);
     rewind.lastChild.textContent = fill(texts.rewind_to, { step: step ?? "–" });
     branch.lastChild.textContent = fill(texts.branch_from, { step: step ?? "–" });
     this.enable(rewind, is_on);
@@ -145,18 +157,12 @@ class Stage {
   // The last good picture stays until there is another.
   picture() {
     const bytes = this.model.get("picture");
-    const { alt, caption, width, height, is_sketch } = this.model.get("about");
-    this.box.style.aspectRatio = `${width || 1} / ${height || 1}`;
-    this.box.style.setProperty("--sdnb-share", (width || 1) / (height || 1));
     this.image.hidden = !size(bytes);
     this.empty.hidden = Boolean(size(bytes));
-    this.image.classList.toggle("sdnb-is-sketch", Boolean(is_sketch));
+    this.about();
     if (!size(bytes)) return;
     const before = this.image.src;
     this.image.src = url(bytes);
-    this.image.alt = alt;
-    this.said_caption = caption;
-    if (this.frame.hidden) this.caption.textContent = caption;
     this.image.decode().then(
       () => {
         if (before) URL.revokeObjectURL(before);
@@ -164,6 +170,17 @@ class Stage {
       },
       () => this.send({ do: "drawn" })
     );
+  }
+
+  // What the picture is: of the same one too, in another language or at the end of its run.
+  about() {
+    const { alt, caption, width, height, is_sketch } = this.model.get("about");
+    this.box.style.aspectRatio = `${width || 1} / ${height || 1}`;
+    this.box.style.setProperty("--sdnb-share", (width || 1) / (height || 1));
+    this.image.classList.toggle("sdnb-is-sketch", Boolean(is_sketch));
+    this.image.alt = alt || "";
+    this.said_caption = caption || "";
+    if (this.frame.hidden) this.caption.textContent = this.said_caption;
   }
 
   scrub(index) {

@@ -35,7 +35,7 @@ class Strip {
     const at = (event) => this.place(event.clientX);
     this.canvas.addEventListener("pointermove", (event) => this.point(at(event)));
     this.canvas.addEventListener("pointerleave", (event) => {
-      if (event.pointerType === "mouse" && document.activeElement !== this.canvas) this.leave();
+      if (event.pointerType === "mouse") this.leave();
     });
     this.canvas.addEventListener("pointerup", (event) => {
       this.canvas.focus({ preventScroll: true });
@@ -43,6 +43,7 @@ class Strip {
       if (event.pointerType === "mouse") this.chosen(this.index);
     });
     this.canvas.addEventListener("keydown", (event) => this.key(event));
+    this.canvas.addEventListener("blur", () => this.leave());
     this.canvas.addEventListener("focus", () => this.point(this.index ?? this.count - 1));
   }
 

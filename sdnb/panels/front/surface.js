@@ -42,6 +42,7 @@ function surface(model) {
     "change:notes": () => form.notes(),
     "change:status": () => stage.status(),
     "change:picture": () => stage.picture(),
+    "change:about": () => stage.about(),
     "change:film": () => stage.newFilm(),
     "msg:custom": heard,
   };
@@ -62,6 +63,11 @@ function initialize({ model }) {
   const place = model.get("place");
   const mounted = new Map();
   const mount = () => {
+    for (const [node, { remove }] of mounted) {
+      if (node.isConnected) continue;
+      remove();
+      mounted.delete(node);
+    }
     for (const node of document.getElementsByClassName(place)) {
       if (mounted.has(node)) continue;
       const made = surface(model);
