@@ -92,9 +92,11 @@ def find_mentions(text: str, syntax: str, known: Iterable[str]) -> Iterator[Ment
     names = {name.lower(): name for name in known}
     if syntax != "a1111" or not names:
         return
-    longest = "|".join(re.escape(name) for name in sorted(names, key=len, reverse=True))
-    for found in re.finditer(rf"(?<!\w)(?:{longest})(?!\w)", text, re.IGNORECASE):
-        yield Mention(*found.span(), names[found[0].lower()])
+    longest = sorted(names, key=len, reverse=True)
+    any_name = "|".join(f"({re.escape(name)})" for name in longest)
+    for found in re.finditer(rf"(?<!\w)(?:{any_name})(?!\w)", text, re.IGNORECASE):
+        which = longest[(found.lastindex or 0) - 1]  # `lower` knows fewer letters than IGNORECASE
+        yield Mention(*found.span(), names[which])
 
 
 def read_embeddings(given: object) -> tuple[Embedding, ...]:

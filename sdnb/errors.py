@@ -15,6 +15,9 @@ Nothing here is translated: the shell renders the same four fields in another la
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+_BEGINNING, _END = 150, 50  # characters of a value that an error shows
+_LONGEST = _BEGINNING + _END
+
 
 class SdnbError(Exception):
     """An error that its reader can act on.
@@ -24,7 +27,7 @@ class SdnbError(Exception):
     what : str
         What happened, a sentence.
     given : object
-        The value at fault; None where there is none.
+        The value at fault; None where there is none. Of a long one the two ends are shown.
     allowed : str
         What would have been right.
     fix : str
@@ -43,7 +46,7 @@ class SdnbError(Exception):
     def __str__(self) -> str:
         parts = [self.what]
         if self.given is not None:
-            parts.append(f"  given:   {self.given!r}")
+            parts.append(f"  given:   {_shown(self.given)}")
         if self.allowed:
             parts.append(f"  allowed: {self.allowed}")
         if self.fix:
@@ -121,6 +124,11 @@ class HistoryError(SdnbError, OSError):
 
 class PipelineBusy(SdnbError, RuntimeError):
     """Another thread runs this pipeline, and the caller did not want to wait."""
+
+
+def _shown(given: object) -> str:
+    text = repr(given)
+    return text if len(text) <= _LONGEST else f"{text[:_BEGINNING]} … {text[-_END:]}"
 
 
 def _rebuild(kind: type[SdnbError], what: str, fields: dict[str, object]) -> SdnbError:

@@ -10,6 +10,14 @@ from tempfile import NamedTemporaryFile
 from sdnb.errors import InvalidField
 
 
+def is_there(path: Path) -> bool:
+    """Whether there is a file or folder; no, too, where no file can have such a name."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
+
+
 def replace_whole(path: Path, data: bytes) -> Path:
     """Write a file in the place of the one that is there, which stays whole until then."""
     with _aside(path.parent, data) as written:

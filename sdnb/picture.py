@@ -2,7 +2,7 @@
 
 from base64 import b64decode, b64encode
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
 from io import BytesIO
@@ -14,6 +14,36 @@ from sdnb.errors import InvalidField
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+
+
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
+"""Of Pillow, those that it decodes itself: for others it may start another program."""
+
+MOST_PIXELS = 8192**2
+"""The largest size of a run."""
+
+
+@contextmanager
+def opened(file: "str | Path | BytesIO", given: str, fix: str) -> "Iterator[Image]":
+    """Open a picture, whose pixels may then be decoded within the block.
+
+    Raises `InvalidField`, with ``given`` and ``fix``, for what is none of the `FORMATS`, is
+    broken, or has more than `MOST_PIXELS`.
+    """
+    from PIL import Image
+
+    try:
+        with Image.open(file, formats=FORMATS) as image:
+            if image.width * image.height > MOST_PIXELS:
+                raise ValueError(f"it has {image.width}x{image.height} pixels")
+            yield image
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise InvalidField(
+            f"this picture cannot be read: {error}",
+            given=given,
+            allowed="a whole PNG, JPEG or WebP file, of up to 8192x8192 pixels",
+            fix=fix,
+        ) from error
 
 
 @dataclass(frozen=True)
@@ -35,29 +65,17 @@ class Picture:
 
     @classmethod
     def read(cls, path: str | Path) -> "Picture":
-        """Read a picture file of any format PIL knows."""
-        return cls._decoded(path, str(path), "check the path, relative to the notebook's folder")
+        """Read a picture file of one of the `FORMATS`."""
+        fix = "check the path, relative to the notebook's folder"
+        with opened(path, str(path), fix) as image:
+            return cls.of(image)
 
     @classmethod
     def decode(cls, data: bytes) -> "Picture":
-        """Read the bytes of a picture file of any format PIL knows."""
+        """Read the bytes of a picture file of one of the `FORMATS`."""
         given = f"{len(data)} bytes that are no such file"
-        return cls._decoded(BytesIO(data), given, "save it as PNG")
-
-    @classmethod
-    def _decoded(cls, file: "str | Path | BytesIO", given: str, fix: str) -> "Picture":
-        from PIL import Image
-
-        try:
-            with Image.open(file) as image:
-                return cls.of(image)
-        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-            raise InvalidField(
-                f"this picture cannot be read: {error}",
-                given=given,
-                allowed="a PNG, JPEG or WebP file",
-                fix=fix,
-            ) from error
+        with opened(BytesIO(data), given, "save it as PNG") as image:
+            return cls.of(image)
 
     def open(self) -> "Image":
         """Decode to a PIL image in RGB; raises `InvalidField` for bytes that are no picture."""
@@ -70,20 +88,9 @@ class Picture:
         with self._opened() as image:
             return image.size
 
-    @contextmanager
-    def _opened(self) -> "Iterator[Image]":
-        from PIL import Image
-
-        try:
-            with Image.open(BytesIO(self.png)) as image:
-                yield image
-        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-            raise InvalidField(
-                "these bytes are no picture.",
-                given=f"{len(self.png)} bytes",
-                allowed="a whole PNG file, of a size that memory can hold",
-                fix="make it with Picture.read(path) or Picture.of(image)",
-            ) from error
+    def _opened(self) -> "AbstractContextManager[Image]":
+        fix = "make it with Picture.read(path) or Picture.of(image)"
+        return opened(BytesIO(self.png), f"{len(self.png)} bytes", fix)
 
     @property
     def is_black(self) -> bool:

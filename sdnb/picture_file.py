@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from sdnb.errors import InvalidField
 from sdnb.files import save_new
 from sdnb.parameters_text import parameters, version_of
+from sdnb.picture import FromNoise, Inpaint
 from sdnb.request import GenerationRequest
 
 if TYPE_CHECKING:
@@ -33,6 +34,15 @@ CHECKPOINT = "checkpoint sha256"
 
 BATCHED = "shared network calls"
 """The fact that says of a picture that it was drawn beside others."""
+
+LEFT_OUT = "left out"
+"""The fact that names input pictures which the file cannot hold."""
+
+MOST_TEXT = 48 * 2**20
+"""Characters of the ``sdnb`` text: Pillow opens no PNG with more than 64 MB of texts."""
+
+MOST_PARTS = 500_000
+"""Lists, objects and entries of a text that is read; a large comparison has some ten thousand."""
 
 _LIBRARIES = ("sdnb", "torch", "diffusers", "transformers")
 _FORMATS = ("PNG", "WebP", "JPEG")
@@ -90,6 +100,17 @@ def write(
 
 
 def _texts(request: GenerationRequest, index: int, facts: Mapping[str, str]) -> Texts:
+    text = _own_text(request, index, facts)
+    if len(text) > MOST_TEXT:
+        shown = {LEFT_OUT: _input_pictures(request)}
+        bare = request.changed(start=FromNoise(), controls=(), ip_adapters=())
+        text = _own_text(bare, index, {**facts, **shown})
+    readable = parameters(request, index=index, checkpoint_sha256=facts.get(CHECKPOINT, ""))
+    whole = readable.encode("utf-8", "replace").decode()  # a cell may hold half a character
+    return {"parameters": whole, "sdnb": text}
+
+
+def _own_text(request: GenerationRequest, index: int, facts: Mapping[str, str]) -> str:
     values = {
         "version": FORMAT,
         "request": request.to_json(),
@@ -97,9 +118,33 @@ def _texts(request: GenerationRequest, index: int, facts: Mapping[str, str]) -> 
         "facts": dict(facts),
         "software": software(),
     }
-    text = parameters(request, index=index, checkpoint_sha256=facts.get(CHECKPOINT, ""))
-    whole = text.encode("utf-8", "replace").decode()  # half a character, as a cell may hold one
-    return {"parameters": whole, "sdnb": json.dumps(values)}
+    return json.dumps(values)
+
+
+def _input_pictures(request: GenerationRequest) -> str:
+    """Name the pictures of a request by their hashes, each after its field."""
+    start, steering = request.start, (*request.controls, *request.ip_adapters)
+    named = [] if isinstance(start, FromNoise) else [("start", start.picture)]
+    named += [("mask", start.mask)] if isinstance(start, Inpaint) else []
+    named += [(f"{each.FIELD} {each}", each.picture) for each in steering]
+    return ", ".join(f"{name} sha256 {picture.sha256}" for name, picture in named)
+
+
+# JSON may hold anything.
+def read_json(text: str) -> Any:
+    """Read a file's JSON; raises `InvalidField`, before it takes memory, for millions of parts.
+
+    What is no JSON raises as `json.loads`.
+    """
+    parts = sum(text.count(mark) for mark in "[{,")
+    if parts > MOST_PARTS:
+        raise InvalidField(
+            "this JSON has more parts than any request or workflow.",
+            given=f"{parts} lists, objects and entries",
+            allowed=f"up to {MOST_PARTS}",
+            fix="use the file as it was written",
+        )
+    return json.loads(text)
 
 
 def software() -> dict[str, str]:

@@ -19,9 +19,10 @@ from sdnb.hires import Hires
 from sdnb.hook_use import HookUse
 from sdnb.ip_adapter import IPAdapter
 from sdnb.lora import Lora, read_loras
-from sdnb.picture import FromImage, FromNoise, Start, read_start, write_start
+from sdnb.picture import FromImage, FromNoise, Start, write_start
 from sdnb.prompt import SYNTAXES
 from sdnb.registry import SAMPLERS, SCHEDULES
+from sdnb.request_parts import read_parts
 
 SCHEMA = 2
 """Version of the JSON form. Requests of version 1 knew no meaning of brackets."""
@@ -180,7 +181,7 @@ class GenerationRequest:
         _check(seed is None or _whole(seed, 0, 2**64 - 1), "seed", seed, "0 … 2**64 - 1, or None")
         for name, size in zip(("width", "height"), sizes, strict=True):
             fits = size is None or (_whole(size, 8, 8192) and size % 8 == 0)
-            near = min(8192, max(8, round(size / 8) * 8)) if isinstance(size, int) else 512
+            near = round(min(8192, max(8, size)) / 8) * 8 if isinstance(size, int) else 512
             if not fits:
                 raise InvalidField(
                     f"{name} must be a multiple of 8, the VAE's downsampling factor.",
@@ -248,25 +249,8 @@ class GenerationRequest:
 
         Raises `InvalidField` or `UnknownName` for a newer schema and for what is no request.
         """
-        try:
-            fields = dict(values)
-            schema = int(fields.pop("schema", SCHEMA))
-            fields["start"] = read_start(fields.pop("start", None))
-            fields["hooks"] = tuple(map(HookUse.from_json, fields.get("hooks", ())))
-            fields["loras"] = tuple(map(Lora.from_json, fields.get("loras", ())))
-            fields["embeddings"] = tuple(map(Embedding.from_json, fields.get("embeddings", ())))
-            fields["controls"] = tuple(map(Control.from_json, fields.get("controls", ())))
-            adapters = fields.get("ip_adapters", ())
-            fields["ip_adapters"] = tuple(map(IPAdapter.from_json, adapters))
-        except (AttributeError, LookupError, TypeError, ValueError) as error:
-            if isinstance(error, InvalidField):
-                raise
-            raise InvalidField(
-                f"this is no request: {error}.",
-                given=values,
-                allowed="what GenerationRequest.to_json gives",
-                fix="read it from the file again",
-            ) from error
+        fields = read_parts(values)
+        schema = fields.pop("schema", SCHEMA)
         if schema < 2:
             fields.setdefault("syntax", "plain")
         if schema > SCHEMA:
@@ -291,6 +275,8 @@ def _whole(value: object, low: int, high: int) -> bool:
 
 
 def _number(name: str, value: object) -> float:
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        raise InvalidField(f"{name} must be a number.", given=value, allowed="for example 4 or 0.5")
-    return float(value)
+    if isinstance(value, float):
+        return value
+    if isinstance(value, int) and _whole(value, -(2**64), 2**64):
+        return float(value)
+    raise InvalidField(f"{name} must be a number.", given=value, allowed="for example 4 or 0.5")

@@ -122,7 +122,8 @@ class Steering:
         """Read what `to_json` wrote."""
         fields = dict(written)
         picture = Picture(b64decode(fields.pop("picture")))
-        return cls(picture=picture, reference=fields.pop(cls.KEY), **fields)
+        sha256 = str(fields.pop("sha256", ""))
+        return cls(picture=picture, reference=fields.pop(cls.KEY), sha256=sha256, **fields)
 
     def __str__(self) -> str:
         """Return it as it is written, without the picture, which has no path any more."""

@@ -15,7 +15,7 @@ from PIL.PngImagePlugin import PngInfo
 from sdnb import animation
 from sdnb.comparison.plan import NO_HOOKS, Cell, Plan, label
 from sdnb.errors import SdnbError
-from sdnb.picture_file import read_info, software, unreadable
+from sdnb.picture_file import read_info, read_json, software, unreadable
 from sdnb.request import JSON, GenerationRequest
 from sdnb.result import Result
 
@@ -104,7 +104,7 @@ def read_comparison(path: str | Path) -> dict[tuple[str, ...], GenerationRequest
     """
     text = _text(path)
     try:
-        values = json.loads(text)
+        values = read_json(text)
         if values["version"] > FORMAT:
             raise unreadable(path, "this comparison was saved by a newer sdnb", "upgrade sdnb")
         return {

@@ -11,7 +11,7 @@ from glob import escape
 from pathlib import Path
 
 from sdnb.errors import InvalidField
-from sdnb.files import config_folder, replace_whole
+from sdnb.files import config_folder, is_there, replace_whole
 
 VARIABLE = "SDNB_MODELS"
 
@@ -34,7 +34,7 @@ def expanded(name: str) -> Path:
 
 
 def places_of(reference: str, shipped: Path) -> list[Path]:
-    """Return where a part of a model may be that a path or a bare name refers to.
+    """Return what is there of a model's part that a path or a bare name refers to.
 
     ``shipped`` is the folder of those that are called by their bare names everywhere.
     """
@@ -46,8 +46,15 @@ def places_of(reference: str, shipped: Path) -> list[Path]:
         places.append(shipped / named.name)
         for folder in model_folders():
             for name in dict.fromkeys((path.name, named.name)):
-                places += sorted(folder.rglob(escape(name)))
-    return places
+                places += _below(folder, name)
+    return [place for place in places if is_there(place)]
+
+
+def _below(folder: Path, name: str) -> list[Path]:
+    try:
+        return sorted(folder.rglob(escape(name)))
+    except (OSError, ValueError):  # a name that no file can have
+        return []
 
 
 def use_models(folder: Path) -> None:

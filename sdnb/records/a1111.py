@@ -98,7 +98,7 @@ def _dialect(text: str) -> Iterator[tuple[str, str]]:
     """Give what prompts of A1111 may say and sdnb takes for text."""
     if re.search(r"\bAND\b", text):
         yield "AND", "several prompts at once: here it is a word"
-    if re.search(r"\[[^\[\]:]*\|[^\[\]]*\]", text):
+    if re.search(r"\[[^\[\]:|]*\|[^\[\]]*\]", text):
         yield "[a|b]", "words that alternate from step to step: here they are text"
 
 
@@ -202,7 +202,7 @@ def _read_hires(draft: Draft, settings: Mapping[str, str], strength: str) -> Non
             steps=steps,
             upscale=ours.get(upscaler, "lanczos"),
         )
-    except (ValueError, ZeroDivisionError) as error:  # an InvalidField is a ValueError
+    except (ValueError, ArithmeticError) as error:  # an InvalidField is a ValueError
         why = error.what if isinstance(error, SdnbError) else "it cannot be read"
         draft.leave("Hires upscale", settings.get("Hires upscale", ""), why)
         return

@@ -55,7 +55,6 @@ class _Reader:
     def __init__(self, workflow: Workflow, draft: Draft, folder: Path | None) -> None:
         self.workflow, self.draft = workflow, draft
         self.pictures = Pictures(workflow, draft, folder)
-        self._passes: set[str] = set()
 
     def read(self) -> None:
         ends = list(self.workflow.of_kinds(*ENDS)) or list(self.workflow.of_kinds(*SAMPLING))
@@ -98,27 +97,35 @@ class _Reader:
 
     def _read_start(self, last: Node) -> Node:
         """Read what a sampler begins with; return the sampler of the first pass."""
-        source = self.workflow.source(last, "latent_image")
-        if last.id in self._passes:
-            raise _circle(last)
-        self._passes.add(last.id)
-        if source is None:
-            self.draft.leave(last.place, "", "it begins with no latents; an empty picture instead")
-            return last
-        known = ("EmptyLatentImage", *ENCODING, *ENLARGING, *SAMPLING)
-        node = self.find(source, known, "the latents").node
-        if node.kind == "EmptyLatentImage":
+        first, node = last, self._behind(last)
+        seen, seconds = {last.id}, list[tuple[Node, Node]]()
+        while node is not None and (before := self._enlarged(node)) is not None:
+            if before.id in seen:
+                raise _circle(before)
+            seen.add(before.id)
+            if before is node:
+                why = f"it goes on from {node.place}; only that is read"
+                self.draft.leave(first.place, "", why)
+            else:
+                seconds.append((node, first))
+            first, node = before, self._behind(before)
+        if node is not None and node.kind == "EmptyLatentImage":
             self._read_size(node)
-        elif node.kind in SAMPLING:
-            self.draft.leave(last.place, "", f"it goes on from {node.place}; only that is read")
-            return self._read_start(node)
-        elif (before := self._enlarged(node)) is not None:
-            first = self._read_start(before)
-            self._read_hires(node, last, first)
-            return first
-        else:
+        elif node is not None:
             self.pictures.read_start(node)
-        return last
+        for enlarging, second in reversed(seconds):
+            self._read_hires(enlarging, second, first)
+        return first
+
+    def _behind(self, sampler: Node) -> Node | None:
+        """Return the node of a kind that sdnb knows whose latents come to a sampler."""
+        source = self.workflow.source(sampler, "latent_image")
+        if source is None:
+            why = "it begins with no latents; an empty picture instead"
+            self.draft.leave(sampler.place, "", why)
+            return None
+        known = ("EmptyLatentImage", *ENCODING, *ENLARGING, *SAMPLING)
+        return self.find(source, known, "the latents").node
 
     def _enlarged(self, node: Node) -> Node | None:
         """Return the sampler whose picture or latents come to a node; None for a file's picture."""

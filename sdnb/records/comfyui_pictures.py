@@ -6,7 +6,8 @@ Source: the inputs of ComfyUI's built-in image and mask nodes, as its documentat
 from pathlib import Path, PurePath
 
 from sdnb.errors import SdnbError
-from sdnb.picture import FromImage, Inpaint, Picture
+from sdnb.files import is_there
+from sdnb.picture import FromImage, Inpaint, Picture, opened
 from sdnb.records.draft import Draft
 from sdnb.records.workflow import Node, Source, Workflow
 
@@ -71,7 +72,7 @@ class Pictures:
 
     def _mask(self, source: Source) -> Picture | None:
         """Return a mask, white where it repaints; of alpha, what it leaves transparent."""
-        from PIL import Image, ImageOps
+        from PIL import ImageOps
 
         node, is_inverted = source.node, False
         if node.kind == "InvertMask":
@@ -85,10 +86,10 @@ class Pictures:
         channel = node.word("channel") or "alpha"
         band = {"red": "R", "green": "G", "blue": "B"}.get(channel, "A")
         try:
-            with Image.open(path) as image:
+            with opened(path, path.name, "save it as PNG") as image:
                 values = image.convert("RGBA").getchannel(band)
-        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
-            self._draft.leave(node.place, path.name, "this picture cannot be read")
+        except SdnbError as error:
+            self._draft.leave(node.place, path.name, error.what)
             return None
         return Picture.of(ImageOps.invert(values) if (band == "A") != is_inverted else values)
 
@@ -104,7 +105,7 @@ class Pictures:
             self._draft.leave(node.place, bare, why)
             return None
         path = self._folder / bare
-        if not bare or not path.is_file():
+        if not bare or not is_there(path) or not path.is_file():
             self._draft.leave(node.place, bare, f"no such file in {self._folder}")
             return None
         return path

@@ -1,16 +1,25 @@
 """What sdnb wrote into a picture -> its request, and what may be other here."""
 
-import json
 from collections.abc import Iterator, Mapping
 
 from sdnb.errors import InvalidField, SdnbError
-from sdnb.picture_file import BATCHED, CHECKPOINT, FORMAT, software, unreadable
+from sdnb.picture_file import (
+    BATCHED,
+    CHECKPOINT,
+    FORMAT,
+    LEFT_OUT,
+    read_json,
+    software,
+    unreadable,
+)
 from sdnb.records.named_parts import bare_name, checkpoint_line
 from sdnb.records.recalled import Line, Recalled
 from sdnb.request import GenerationRequest
 
 EXACT_ON = "cpu"
 """On a CPU the same libraries and as many threads give the same bits."""
+
+_DAMAGED = (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError)
 
 
 def read_own(text: str, path: str) -> Recalled:
@@ -19,7 +28,7 @@ def read_own(text: str, path: str) -> Recalled:
     Raises `InvalidField` or `UnknownName` for what sdnb did not write, and a newer sdnb did.
     """
     try:
-        values = json.loads(text)
+        values = read_json(text)
         if values["version"] > FORMAT:
             raise unreadable(path, "this picture was saved by a newer sdnb", "upgrade sdnb")
         request, index = GenerationRequest.from_json(values["request"]), int(values["index"])
@@ -27,7 +36,7 @@ def read_own(text: str, path: str) -> Recalled:
         wrote = {str(name): str(each) for name, each in dict(values.get("software", {})).items()}
     except SdnbError:
         raise
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+    except _DAMAGED as error:
         raise unreadable(path, "the request in this picture is damaged") from error
     if not 0 <= index < request.batch_size:
         raise unreadable(path, "the request in this picture is damaged: no such image in its batch")
@@ -39,7 +48,7 @@ def read_own(text: str, path: str) -> Recalled:
 def read_request(text: str, path: str) -> Recalled:
     """Read a file of a request's JSON; raises as `read_own`."""
     try:
-        request = GenerationRequest.from_json(json.loads(text))
+        request = GenerationRequest.from_json(read_json(text))
     except (ValueError, RecursionError) as error:
         if isinstance(error, InvalidField):
             raise
@@ -53,6 +62,9 @@ def _parts(request: GenerationRequest, facts: Mapping[str, str]) -> Iterator[Lin
         yield checkpoint_line("checkpoint", name, facts.get(CHECKPOINT, ""))
     elif name is not None:
         yield Line(what="checkpoint", theirs=name, ours=name)
+    if shown := facts.get(LEFT_OUT):
+        why = "the file could not hold its input pictures: give them again"
+        yield Line(what=LEFT_OUT, theirs=shown, why=why)
     for use in request.hooks:
         if use.given:
             why = "a function that was given to the run: only its name was kept; give it again"

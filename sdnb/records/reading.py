@@ -47,7 +47,8 @@ def read(path: str | Path, *, folder: str | Path | None = None) -> Recalled:
         return read_parameters(parameters, name)
     if isinstance(prompt := texts.get("prompt"), str):
         return read_workflow(prompt, name, place)
-    if "sdnb-comparison" in texts or b"sdnb" in texts.get("xmp", b""):
+    xmp = texts.get("xmp")  # a PNG may have a text of this name
+    if "sdnb-comparison" in texts or (isinstance(xmp, bytes) and b"sdnb" in xmp):
         raise InvalidField(
             "this is a whole comparison, with a request for each of its cells.",
             given=name,

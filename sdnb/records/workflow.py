@@ -6,11 +6,11 @@ An input is a value, or a link: another node's id and which of its outputs. Sour
 documentation, "Workflow API format". What the nodes mean is in `sdnb.records.comfyui`.
 """
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from sdnb.errors import InvalidField
+from sdnb.picture_file import read_json
 
 LONGEST = 4_000_000
 """Characters that are read; large workflows have some hundred thousand."""
@@ -64,7 +64,7 @@ class Workflow:
         if len(text) > LONGEST:
             raise _no_workflow(f"this JSON has more than {LONGEST} characters", f"{len(text)}")
         try:
-            values = json.loads(text)
+            values = read_json(text)
         except (ValueError, RecursionError) as error:
             raise _no_workflow("this is no JSON that can be read", "") from error
         if not isinstance(values, dict) or not values:

@@ -3,7 +3,11 @@
 import json
 import random
 import struct
+import sys
 import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +19,8 @@ from PIL.PngImagePlugin import PngInfo
 
 import sdnb
 from sdnb import picture_file
-from sdnb.errors import SdnbError
 from sdnb.picture import FromImage, Inpaint, Picture
-from sdnb.records.a1111 import read_parameters
+from sdnb.records.a1111 import LONGEST, read_parameters
 from sdnb.records.comfyui import read_workflow
 from sdnb.records.own import read_own, read_request
 from sdnb.request import GenerationRequest
@@ -54,6 +57,7 @@ def png(*chunks: bytes, size: tuple[int, int] = (1, 1)) -> bytes:
     return SIGNATURE + head + b"".join(chunks) + pixels
 
 
+@cache
 def bomb(megabytes: int) -> bytes:
     """Compress so many megabytes of spaces."""
     squeezer = zlib.compressobj(9)
@@ -103,31 +107,42 @@ def test_mutated_pictures_are_read_or_refused(saved: list[Path], tmp_path: Path)
             refused(sdnb.read, target)
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        png(chunk(b"zTXt", b"sdnb\0\0" + bomb(512))),
-        png(chunk(b"zTXt", b"prompt\0\0" + bomb(512))),
-        png(chunk(b"iTXt", b"parameters\0\1\0\0\0" + bomb(512))),
-        png(*[chunk(b"zTXt", b"k%d\0\0" % i + bomb(1)) for i in range(200)]),
-        png(chunk(b"iCCP", b"sdnb\0\0" + bomb(512))),
-        png(chunk(b"tEXt", b"sdnb\0" + b"[" * 10_000_000)),
-        png(chunk(b"tEXt", b'sdnb\0{"version":1,"index":0,"request":' + b'{"a":' * 100_000)),
-        png(chunk(b"tEXt", b"prompt\0" + b'{"a":' * 100_000)),
-        png(chunk(b"tEXt", b"parameters\0" + b"a: b, " * 2_000_000)),
-        png(chunk(b"tEXt", b"parameters\0" + b'a\nSteps: 1, "' * 100_000)),
-        png(chunk(b"tEXt", b"parameters\0" + b"<lora:" * 100_000 + b"\nSteps: 5")),
-        png(size=(2**31 - 1, 2**31 - 1)),
-        png(size=(60_000, 60_000)),
-        png(struct.pack(">I", 2**31 - 1) + b"tEXt" + b"sdnb\0"),
-        SIGNATURE,
-        SIGNATURE + b"\0" * 100_000,
-    ],
-    ids=lambda content: f"{len(content)} bytes",
-)
-def test_bombs_are_refused_within_time_and_memory(content: bytes, tmp_path: Path) -> None:
+SIZE = 300  # megabytes: more than a test may take
+BOMBS: dict[str, Callable[[], bytes]] = {
+    "own": lambda: png(chunk(b"zTXt", b"sdnb\0\0" + bomb(SIZE))),
+    "workflow": lambda: png(chunk(b"zTXt", b"prompt\0\0" + bomb(SIZE))),
+    "international": lambda: png(chunk(b"iTXt", b"parameters\0\1\0\0\0" + bomb(SIZE))),
+    "many texts": lambda: png(*[chunk(b"zTXt", b"k%d\0\0" % i + bomb(1)) for i in range(SIZE)]),
+    "colour profile": lambda: png(chunk(b"iCCP", b"sdnb\0\0" + bomb(SIZE))),
+    "deep list": lambda: png(chunk(b"tEXt", b"sdnb\0" + b"[" * 10_000_000)),
+    "wide list": lambda: png(chunk(b"tEXt", b"sdnb\0" + b"[[]" + b",[]" * 4_000_000 + b"]")),
+    "deep request": lambda: png(
+        chunk(b"tEXt", b'sdnb\0{"version":1,"index":0,"request":' + b'{"a":' * 100_000)
+    ),
+    "deep workflow": lambda: png(chunk(b"tEXt", b"prompt\0" + b'{"a":' * 100_000)),
+    "pairs": lambda: png(chunk(b"tEXt", b"parameters\0" + b"a: b, " * 2_000_000)),
+    "short pairs": lambda: parameters(b"a\nSteps: 1" + b", a: b" * 30_000),
+    "open quotes": lambda: parameters(b"a\nSteps: 1" + b', a: "' * 30_000),
+    "escapes": lambda: parameters(b'a\nSteps: 1, a: "' + b"\\" * 190_000),
+    "open tags": lambda: parameters(b"<lora:" * 30_000 + b"\nSteps: 5"),
+    "endless size": lambda: png(size=(2**31 - 1, 2**31 - 1)),
+    "large size": lambda: png(size=(60_000, 60_000)),
+    "endless chunk": lambda: png(struct.pack(">I", 2**31 - 1) + b"tEXt" + b"sdnb\0"),
+    "signature": lambda: SIGNATURE,
+    "nothing": lambda: SIGNATURE + b"\0" * 100_000,
+}
+
+
+def parameters(text: bytes) -> bytes:
+    """Make a picture with a text short enough to be read."""
+    assert len(text) < LONGEST
+    return png(chunk(b"tEXt", b"parameters\0" + text))
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_bombs_are_refused_within_time_and_memory(name: str, tmp_path: Path) -> None:
     path = tmp_path / "bomb.png"
-    path.write_bytes(content)
+    path.write_bytes(BOMBS[name]())
     refused(sdnb.read, path)
 
 
@@ -214,9 +229,8 @@ def test_a_picture_inside_a_request_is_no_bomb(size: tuple[int, int]) -> None:
     assert refused(huge.open)
 
 
-def test_what_a_file_names_is_never_opened(tmp_path: Path, monkeypatch) -> None:
+def test_what_a_file_names_is_never_opened(tmp_path: Path) -> None:
     # given
-    opened: list[str] = []
     nodes = workflows.with_loras() | workflows.image_to_image()
     nodes["20"]["inputs"]["image"] = "/etc/hostname"
     (tmp_path / "a.json").write_text(json.dumps(nodes))
@@ -227,17 +241,32 @@ def test_what_a_file_names_is_never_opened(tmp_path: Path, monkeypatch) -> None:
     Image.new("L", (1, 1)).save(tmp_path / "a.png", pnginfo=chunks)
     paths.append(tmp_path / "a.png")
 
-    def note(path: Path, *args: Any, **options: Any) -> Any:
-        opened.append(str(path))
-        return kept(path, *args, **options)
-
-    kept = Path.open
-    monkeypatch.setattr(Path, "open", note)
     # when
-    for path in paths:
-        try:
-            sdnb.read(path)
-        except SdnbError:
-            continue
+    with watched() as opened:
+        for path in paths:
+            refused(sdnb.read, path)
     # then
+    assert {str(path) for path in paths} <= set(opened)
     assert not [path for path in opened if path.startswith("/etc")]
+
+
+@contextmanager
+def watched() -> Iterator[list[str]]:
+    """Gather every path that Python opens or lists, and those of safetensors files."""
+    opened: list[str] = []
+    is_on = True
+
+    def note(event: str, args: tuple[Any, ...]) -> None:
+        if is_on and event in ("open", "os.listdir", "os.scandir"):
+            opened.append(str(args[0]))
+
+    def refuse(path: Any, *_args: Any, **_options: Any) -> Any:
+        raise AssertionError(f"{path} is opened")
+
+    sys.addaudithook(note)  # for good: it can only be silenced
+    with pytest.MonkeyPatch.context() as patched:
+        for module in [*sys.modules.values()]:  # safetensors opens files outside of Python
+            if getattr(module, "__name__", "").startswith(("safetensors", "sdnb.models")):
+                patched.setattr(module, "safe_open", refuse, raising=False)
+        yield opened
+    is_on = False
