@@ -249,7 +249,7 @@ def test_a_mask_of_other_proportions_is_refused(picture):
 
 @pytest.mark.parametrize("broken", [b"", b"GIF89a"])
 def test_what_is_no_picture_is_refused(picture, broken):
-    with pytest.raises(InvalidField, match="no picture"):
+    with pytest.raises(InvalidField, match="picture cannot be read"):
         Inpaint(picture, Picture(broken))
 
 

@@ -172,7 +172,9 @@ def take_step(state: TrainState[Network], lr: float, max_norm: float) -> None:
 
 
 def update_average(average: nn.Module, model: nn.Module, step: int) -> None:
-    """Exponential moving average of the weights; it forgets faster in the beginning."""
+    """Exponential moving average of what is trained; it forgets faster in the beginning."""
     decay = min(0.998, (1 + step) / (10 + step))
+    pairs = zip(average.parameters(), model.parameters(), strict=True)
+    slow, fast = zip(*(pair for pair in pairs if pair[1].requires_grad), strict=True)
     with torch.no_grad():
-        torch._foreach_lerp_(list(average.parameters()), list(model.parameters()), 1 - decay)
+        torch._foreach_lerp_(slow, fast, 1 - decay)
