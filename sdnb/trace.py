@@ -182,6 +182,8 @@ def _film(frames: list[Latents], states: list[Latents]) -> Film:
 
 def _copied(tensor: Latents) -> Latents:
     """Copy to the CPU; from a GPU into pinned memory, while it computes on."""
+    if tensor.is_cpu:
+        return tensor.detach().clone()
     if tensor.is_cuda:
         pinned = torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=True)
         return pinned.copy_(tensor.detach(), non_blocking=True)

@@ -61,6 +61,10 @@ class NoiseSchedule:
         logs: np.ndarray[tuple[int], np.dtype[np.float64]] = self.sigmas.log().numpy()
         return logs
 
+    @cached_property
+    def _timesteps(self) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":
+        return np.arange(len(self.alphas_cumprod), dtype=np.float64)
+
     @property
     def sigma_min(self) -> float:
         """The level of timestep 0."""
@@ -73,13 +77,13 @@ class NoiseSchedule:
 
     def sigma(self, t: float) -> float:
         """Return the level of a timestep, fractional ones by log-linear interpolation."""
-        return exp(float(np.interp(t, np.arange(len(self._log_sigmas)), self._log_sigmas)))
+        return exp(float(np.interp(t, self._timesteps, self._log_sigmas)))
 
     def t(self, sigma: float) -> float:
         """Return the (fractional) timestep of a level; levels outside the range give its ends."""
         if sigma <= 0:
             return 0.0
-        return float(np.interp(log(sigma), self._log_sigmas, np.arange(len(self._log_sigmas))))
+        return float(np.interp(log(sigma), self._log_sigmas, self._timesteps))
 
     def snr(self, t: float) -> float:
         """Return the signal-to-noise ratio ``1 / sigma(t)**2`` of a timestep."""

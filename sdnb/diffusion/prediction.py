@@ -17,7 +17,7 @@ ToEps = Callable[[Tensor, State, Tensor], State]
 
 def input_scale(sigma: Tensor) -> Tensor:
     """Return the factor that gives a network's input unit variance, ``1 / sqrt(1 + sigma**2)``."""
-    return (1 + sigma**2).rsqrt()
+    return (1 + sigma.square()).rsqrt()
 
 
 def eps_from_eps(output: State, _x: State, _sigma: Tensor) -> State:

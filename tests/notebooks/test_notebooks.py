@@ -1,7 +1,9 @@
 """Every notebook runs from top to bottom in a real kernel, and its pictures say what they show."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
+from time import perf_counter
 
 import nbformat
 import pytest
@@ -14,6 +16,18 @@ from sdnb.plots.figure import PLOTLY
 pytestmark = pytest.mark.notebook
 
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
+
+MOST_MB = 1500
+"""What a notebook may take where 2 GB are given, as on Binder."""
+
+MOST_BYTES = 2_000_000
+
+ASK_PEAK = """
+import re
+from pathlib import Path
+print(int(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1]) / 1000)
+"""
+"""Asks the kernel for its peak memory in MB, where Linux knows it."""
 
 ALT = r'<img\b[^>]*\balt="[^"]+"'
 
@@ -35,9 +49,13 @@ def unseen(notebook: NotebookNode) -> list[str]:
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_the_notebook_runs_top_to_bottom(path: Path, tmp_path: Path) -> None:
+def test_the_notebook_runs_top_to_bottom(
+    path: Path, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
     notebook = nbformat.read(path, as_version=4)
+    notebook.cells.append(new_code_cell(ASK_PEAK))
 
+    began = perf_counter()
     NotebookClient(
         notebook,
         timeout=120,
@@ -45,8 +63,11 @@ def test_the_notebook_runs_top_to_bottom(path: Path, tmp_path: Path) -> None:
         resources={"metadata": {"path": str(tmp_path)}},
     ).execute()
 
+    seconds, peak = perf_counter() - began, float(notebook.cells.pop().outputs[0].text)
+    record_property("notebook", (path.stem, seconds, peak, path.stat().st_size / 1000))
     assert pictures(notebook)
     assert unseen(notebook) == []
+    assert peak < MOST_MB
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -57,6 +78,7 @@ def test_the_saved_notebook_shows_its_pictures_with_alt_text(path: Path) -> None
     assert tags
     assert all(re.search(ALT, tag) for tag in tags)
     assert unseen(notebook) == []
+    assert path.stat().st_size <= MOST_BYTES
 
 
 def test_a_cell_that_never_ran_and_a_plot_without_a_picture_are_found() -> None:
