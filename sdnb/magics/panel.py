@@ -59,7 +59,9 @@ def make(name: str = "studio", *, session: Session) -> "sdnb.panels.panel.Panel"
         lab = getattr(import_module(f"sdnb.labs.{name}"), lab_class)(
             pipe, request.changed(checkpoint=None)
         )
-        view = getattr(import_module(f"sdnb.panels.{name}"), view_class)(lab)
+        view = getattr(import_module(f"sdnb.panels.{name}"), view_class)(
+            lab, lambda: session.defaults.request
+        )
     last = session.result
     if last is not None and _can_be_held(last, pipe):
         lab.open(last)
