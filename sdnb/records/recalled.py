@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
+from sdnb.records.comfyui_export import Exported, write_workflow
 from sdnb.records.report import Line, as_table, as_text, visible
 from sdnb.request import GenerationRequest
 from sdnb.written import as_python
@@ -52,6 +53,10 @@ class Recalled:
         """The request as code that runs it; pictures are taken from the file."""
         where = f", folder={self.folder!r}" if self.folder else ""
         return as_python(self.request, source=f"sdnb.read({self.path!r}{where}).request")
+
+    def workflow(self) -> Exported:
+        """Return a ComfyUI workflow that draws the same, as near as its core nodes can."""
+        return write_workflow(self.request)
 
     def __repr__(self) -> str:
         code = "\n".join(f"  {line}".rstrip() for line in visible(self.python).splitlines())
