@@ -109,7 +109,7 @@ COMMANDS: dict[str, Command] = {
     ),
     "save": Command(
         save_result,
-        "[FOLDER or FILE] [FLAGS]",
+        "[PATH] [FLAGS]",
         "the last pictures, as PNG (.webp, .jpg) with their request; --workflow: for ComfyUI",
         SAVE_FLAGS,
         example="cats/cat.json --workflow",

@@ -113,7 +113,7 @@ class _Writer:
         samples = sampling.add(first, **told, latent_image=self._start(vae))
         if hires := request.hires:
             steps = hires.steps or request.steps
-            second = Pass(steps=steps, made=steps, denoise=hires.denoise)
+            second = Pass(steps=steps, made=steps, denoise=float(hires.denoise))
             samples = sampling.add(second, **told, latent_image=self._enlarged(samples, vae))
             workflow.take("hires", hires)
         images = workflow.add("VAEDecode", samples=samples, vae=vae)

@@ -24,9 +24,17 @@ MOST_CFG = 100.0
 """What KSampler takes; it begins at 0."""
 
 
+_Table = tuple[Registry, frozenset[str], Mapping[str, ChoiceNode], Choice]
+_TABLES: Mapping[str, _Table] = {
+    "sampler": (SAMPLERS, SAMPLERS_THERE, SAMPLER_NODES, Choice("euler")),
+    "schedule": (SCHEDULES, SCHEDULES_THERE, SCHEDULE_NODES, Choice("normal")),
+}
+"""What sdnb knows, what ComfyUI has by name, what it has as nodes, and what stands in for it."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Pass:
-    """One pass: of ``steps`` steps over a share of the noise only the last ``made``."""
+    """One pass: of ``steps`` over a share of the noise range, only the last ``made``."""
 
     steps: int
     made: int
@@ -38,17 +46,8 @@ class SamplingExport:
 
     def __init__(self, workflow: NewWorkflow, request: GenerationRequest) -> None:
         self._workflow = workflow
-        self._sampler = self._known(
-            "sampler", request.sampler, Choice("euler"), SAMPLERS, SAMPLERS_THERE, SAMPLER_NODES
-        )
-        self._schedule = self._known(
-            "schedule",
-            request.schedule,
-            Choice("normal"),
-            SCHEDULES,
-            SCHEDULES_THERE,
-            SCHEDULE_NODES,
-        )
+        self._sampler = self._known("sampler", request.sampler)
+        self._schedule = self._known("schedule", request.schedule)
         self._seed, self._cfg = request.seed or 0, self._in_range(request.cfg_scale)
         self._say(request)
         self._chosen: Link | None = None  # the sampler's node, where it has one
@@ -106,16 +105,9 @@ class SamplingExport:
             return levels
         return output(self._workflow.add("SplitSigmas", sigmas=levels, step=whole - kept), 1)
 
-    def _known(  # noqa: PLR0913 - a sampler and a schedule are looked up alike
-        self,
-        what: str,
-        choice: Choice,
-        otherwise: Choice,
-        registry: Registry,
-        there: frozenset[str],
-        nodes: Mapping[str, ChoiceNode],
-    ) -> Choice:
+    def _known(self, what: str, choice: Choice) -> Choice:
         """Return a choice as it can be said there; what cannot is told."""
+        registry, there, nodes, otherwise = _TABLES[what]
         name = choice.name.removesuffix("_gpu")
         if name not in there and name not in nodes:
             why = f"ComfyUI has none of this name; {otherwise} in its place"
