@@ -14,6 +14,7 @@ Nothing here is translated: the shell renders the same four fields in another la
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from pathlib import Path
 
 _BEGINNING, _END = 150, 50  # characters of a value that an error shows
 _LONGEST = _BEGINNING + _END
@@ -124,6 +125,17 @@ class HistoryError(SdnbError, OSError):
 
 class PipelineBusy(SdnbError, RuntimeError):
     """Another thread runs this pipeline, and the caller did not want to wait."""
+
+
+def reason_of(error: Exception, path: str | Path = "") -> str:
+    """Return what another library's error says of a file, naming it without its folders.
+
+    A picture keeps what happened, and is handed on; the whole path is for ``given`` alone.
+    """
+    said = getattr(error, "strerror", None) or str(error)
+    for place in (str(Path(path).absolute()), str(path)) if path else ():
+        said = said.replace(place, Path(path).name)
+    return said
 
 
 def _shown(given: object) -> str:

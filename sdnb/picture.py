@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, no_type_check
 
 from sdnb.borders import border_mask, check_borders, extended
-from sdnb.errors import InvalidField
+from sdnb.errors import InvalidField, reason_of
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -30,7 +30,7 @@ def opened(file: "str | Path | BytesIO", given: str, fix: str) -> "Iterator[Imag
     Raises `InvalidField`, with ``given`` and ``fix``, for what is none of the `FORMATS`, is
     broken, or has more than `MOST_PIXELS`.
     """
-    from PIL import Image
+    from PIL import Image, UnidentifiedImageError
 
     try:
         with Image.open(file, formats=FORMATS) as image:
@@ -38,8 +38,11 @@ def opened(file: "str | Path | BytesIO", given: str, fix: str) -> "Iterator[Imag
                 raise ValueError(f"it has {image.width}x{image.height} pixels")
             yield image
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        is_none = isinstance(error, UnidentifiedImageError)  # which shows the object it was given
+        kinds = f"it is none of {', '.join(FORMATS)}"
+        why = kinds if is_none else reason_of(error, "" if isinstance(file, BytesIO) else file)
         raise InvalidField(
-            f"this picture cannot be read: {error}",
+            f"this picture cannot be read: {why}.",
             given=given,
             allowed="a whole PNG, JPEG or WebP file, of up to 8192x8192 pixels",
             fix=fix,

@@ -204,8 +204,8 @@ def _saved(image: "PIL.Image.Image", kind: str, **options: Any) -> bytes:
 def read_info(path: str | Path, formats: Sequence[str] = _FORMATS) -> dict[str, Any]:
     """Return what a picture file carries beside its pixels, by Pillow's names.
 
-    Of a WebP or JPEG, ``sdnb`` and ``parameters`` too. Pixels are decoded only where no text
-    stands before them. Raises `InvalidField` where there is no such file, or none of these
+    Of a WebP or JPEG, the texts of sdnb, A1111 and ComfyUI too. Pixels are decoded only where no
+    text stands before them. Raises `InvalidField` where there is no such file, or none of these
     formats.
     """
     from PIL import Image
@@ -226,14 +226,22 @@ def read_info(path: str | Path, formats: Sequence[str] = _FORMATS) -> dict[str, 
 
 
 def _exif_texts(image: "PIL.Image.Image") -> dict[str, str]:
-    """Return the two texts of a WebP or JPEG, as far as it has them."""
-    fields = image.getexif().get_ifd(_EXIF)
+    """Return the texts of a WebP or JPEG, as far as it has them."""
+    exif = image.getexif()
+    fields = exif.get_ifd(_EXIF)
     segments = [data for name, data in getattr(image, "applist", ()) if name == "APP9"]
     found = {
         "parameters": _decoded(fields.get(_USER_COMMENT)),
         "sdnb": _marked([*segments, fields.get(_MAKER_NOTE)]),
     }
-    return {name: text for name, text in found.items() if text}
+    return {name: text for name, text in (found | _of_comfyui(exif)).items() if text}
+
+
+def _of_comfyui(fields: Mapping[int, object]) -> dict[str, str]:
+    """Return the texts that ComfyUI puts into the camera's make and model, each after its name."""
+    texts = (value.partition(":") for value in fields.values() if isinstance(value, str))
+    known = {name.lower(): text for name, colon, text in texts if colon}
+    return {name: known[name] for name in ("prompt", "workflow") if name in known}
 
 
 def _marked(parts: Sequence[object]) -> str:

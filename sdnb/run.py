@@ -6,7 +6,6 @@ inside is in `sdnb.lane`.
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from inspect import GEN_CLOSED, getgeneratorstate
 from time import perf_counter
 from typing import Any
 from uuid import uuid4
@@ -14,6 +13,7 @@ from uuid import uuid4
 import torch
 from PIL.Image import Image
 
+from sdnb.dialogue import Dialogue
 from sdnb.errors import InvalidField, SdnbError
 from sdnb.events import Event, Hooks, StartEvent, StepEvent
 from sdnb.lane import Lane
@@ -71,11 +71,8 @@ class Run:
         self._passes = Passes(
             denoiser, request, hooks, recorder=recorder, attention=attention, past=past
         )
-        self._events = self._passes.events()
-        self._waiting: Asked | None = None  # asked, not yet answered: an interrupt came between
-        self._held: Event | None = None
-        self._cancelled = self._is_shared = False
-        self._ended_by: Exception | None = None
+        self._dialogue = Dialogue(self._passes.events())
+        self._is_shared = False
         if request.loras:
             self._components.adapters.serve(self)
 
@@ -119,11 +116,11 @@ class Run:
         was started with ``wait=False`` and another thread is computing; a run that has begun
         waits. An error ends the run, and each further call raises it again.
         """
-        with self._turn(self._waits), self._timed():
+        with self._turn(self._waits), self._at_work():
             self._waits = True
-            said = self._go_on()
+            said = self._dialogue.go_on()
             while not isinstance(said, Event):
-                said = self._say(Networks(self._denoiser).answer([said])[0])
+                said = self._dialogue.say(Networks(self._denoiser).answer([said])[0])
         return said
 
     def ask(self) -> Asked | None:
@@ -132,11 +129,11 @@ class Run:
         For whoever answers many runs at once (`sdnb.lockstep`), and holds the pipeline's turn
         meanwhile: `tell` it the answer. Raises what `next` would.
         """
-        with self._timed():
+        with self._at_work():
             try:
-                said = self._go_on()
+                said = self._dialogue.go_on()
                 while isinstance(said, Event):
-                    said = self._go_on()
+                    said = self._dialogue.go_on()
             except StopIteration:
                 return None
         return said
@@ -149,45 +146,18 @@ class Run:
         """
         self.seconds += seconds
         self._is_shared |= is_shared
-        with self._timed():
-            self._say(told)
-
-    def _go_on(self) -> Event | Asked:
-        """Return what the run waits with, or else what it says next."""
-        if self._cancelled:
-            self._events.close()
-            self._waiting = None
-        elif self._ended_by is not None:
-            raise self._ended_by
-        return self._waiting or self._say()
-
-    def _say(self, told: Told | SdnbError | None = None) -> Event | Asked:
-        """Return what the run says to an answer; what it asks waits until it is answered."""
-        events = self._events
-        try:
-            said = events.throw(told) if isinstance(told, SdnbError) else events.send(told)
-        except StopIteration:
-            raise
-        except BaseException as error:
-            if getgeneratorstate(events) == GEN_CLOSED:
-                self._waiting = None
-                self._ended_by = error if isinstance(error, Exception) else _interrupted()
-            raise
-        finally:
-            if getgeneratorstate(events) == GEN_CLOSED:
-                self._components.adapters.dismiss(self)
-        self._waiting = None if isinstance(said, Event) else said
-        if isinstance(said, Event):
-            self._held = said
-        return said
+        with self._at_work():
+            self._dialogue.say(told)
 
     @contextmanager
-    def _timed(self) -> Iterator[None]:
+    def _at_work(self) -> Iterator[None]:
         began = perf_counter()
         try:
             yield
         finally:
             self.seconds += perf_counter() - began
+            if self._dialogue.has_ended:
+                self._components.adapters.dismiss(self)
 
     @property
     def has_pictures(self) -> bool:
@@ -197,7 +167,7 @@ class Run:
     @property
     def has_failed(self) -> bool:
         """Whether an error ended it, or an interrupt within a hook or its sampler."""
-        return self._ended_by is not None
+        return self._dialogue.ended_by is not None
 
     def step(self) -> StepEvent | None:
         """Go on to the end of the next step; None when there is none left."""
@@ -210,10 +180,10 @@ class Run:
         waits for the latents to go on from. Raises `InvalidField` elsewhere, for another shape
         and for NaN or infinity.
         """
-        if self.x is None or not isinstance(self._held, StartEvent | StepEvent):
+        if self.x is None or not isinstance(self._dialogue.held, StartEvent | StepEvent):
             raise InvalidField(
                 "latents can be replaced between two steps only.",
-                given=type(self._held).__name__,
+                given=type(self._dialogue.held).__name__,
                 allowed="a run held at its StartEvent or a StepEvent",
                 fix="call run.step() first",
             )
@@ -236,7 +206,7 @@ class Run:
 
     def cancel(self) -> None:
         """End the run before its next network call; `finish` gives what there is."""
-        self._cancelled = True
+        self._dialogue.cancel()
 
     def finish(self) -> Result:
         """Run to the end and give the Result; of a cancelled run, what there is of it.
@@ -296,10 +266,3 @@ class Run:
         is_clean = self._lane.has_ended or self._lane.sigma == 0
         clean = self.x if is_clean else self.denoised
         return torch.zeros(0, 0, 0, 0) if clean is None else clean.detach()
-
-
-def _interrupted() -> SdnbError:
-    return SdnbError(
-        "an interrupt fell into a hook or the sampler of this run, which cannot go on.",
-        fix="run.cancel() and run.finish() give what there is; start it again for the whole",
-    )

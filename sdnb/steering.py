@@ -127,9 +127,10 @@ class Steering:
 
     def __str__(self) -> str:
         """Return it as it is written, without the picture, which has no path any more."""
-        written = f"{self.reference}:{self.weight:g}"
+        numbers = (self.weight, self.begin, self.end)
+        weight, begin, end = (repr(number).removesuffix(".0") for number in numbers)
         is_whole = (self.begin, self.end) == (0, 1)
-        return written if is_whole else f"{written}:{self.begin:g}-{self.end:g}"
+        return ":".join([self.reference, weight, *([] if is_whole else [f"{begin}-{end}"])])
 
     @classmethod
     def _none(cls, given: object) -> InvalidField:

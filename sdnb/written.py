@@ -1,22 +1,37 @@
-"""A request as text that gives it back: flags, a ``%%sd`` cell, a call in Python.
+"""A request as text that gives it back: flags, a ``%%sd`` cell, Python code.
 
-How flags are read is in `sdnb.magics.options`, and the words of a line in `sdnb.magics.words`.
+How flags are read is in `sdnb.magics.options`, the words of a line in `sdnb.magics.words`, a cell
+in `sdnb.magics.parse`.
 """
 
 import dataclasses
 import re
+from collections.abc import Iterator
+from typing import Any
 
-from sdnb.picture import FromImage, Inpaint
+from sdnb.embedding import Embedding
+from sdnb.hook_use import HookUse
+from sdnb.lora import Lora
+from sdnb.picture import FromImage, FromNoise, Inpaint, Picture
 from sdnb.request import GenerationRequest
+from sdnb.steering import Steering
 
 FLAG = re.compile(r"--?[A-Za-z][\w-]*")
 """What a flag looks like."""
 
+VARIABLE = re.compile(r"\{\{\s*([^\W\d]\w*)\s*\}\}")
+"""What stands for a variable of the notebook."""
+
 PICTURED = ("start", "controls", "ip_adapters")
 """Fields of the request with pictures in them."""
 
-_BODY = re.compile(r"^(\s*negative:|---[ \t]*$)|;\s*\Z", re.IGNORECASE | re.MULTILINE)
-"""What means something in the body of a cell."""
+_MEANS_MORE = re.compile(
+    r"^\s*negative:|^---[ \t]*$|^\s*(?:\[\w+\])?\s*(?:>>>|\.\.\.|In \[)|;\s*\Z",
+    re.IGNORECASE | re.MULTILINE,
+)
+"""What means something in the body of a cell, or is taken out of it: the prompts of a shell."""
+
+_Field = dataclasses.Field[Any]
 
 
 def quote(text: str) -> str:
@@ -31,66 +46,170 @@ def format_flags(request: GenerationRequest, *, beside: GenerationRequest) -> st
 
     Input pictures have no path any more and cannot be written.
     """
-    texts = []
-    for field in dataclasses.fields(request):
-        value = getattr(request, field.name)
-        if value == getattr(beside, field.name) or field.name in PICTURED:
-            continue
-        parts = (value or [None]) if field.metadata["many"] else [value]
-        texts += [f"{field.metadata['flag']} {quote(_written(part))}" for part in parts]
-    return " ".join(texts)
+    changed = _changed(request, beside)
+    return " ".join(flag for field in changed for flag in _flags(field, request))
 
 
 def input_files(request: GenerationRequest) -> dict[str, bytes]:
-    """Return the pictures a request starts from, as PNG, by the names that texts call them."""
-    start = request.start
-    pictures = {"image": start.picture} if isinstance(start, FromImage | Inpaint) else {}
-    if isinstance(start, Inpaint):
-        pictures["mask"] = start.mask
-    return {f"sdnb-{name}-{each.sha256[:8]}.png": each.png for name, each in pictures.items()}
+    """Return the pictures that go into a request, as PNG, by the names that texts call them."""
+    steering = (*request.controls, *request.ip_adapters)
+    pictures = [*_start_pictures(request), *((_kind(each), each.picture) for each in steering)]
+    return {_file(kind, picture): picture.png for kind, picture in pictures}
 
 
-def as_cell(request: GenerationRequest) -> str:
-    """Write a ``%%sd`` cell that draws the same with the same checkpoint.
+def as_cell(request: GenerationRequest, *, beside: GenerationRequest) -> str:
+    """Write a ``%%sd`` cell that asks for the same; empty where no cell can say it.
 
-    Pictures to start from are read from the names that `input_files` gives. Double braces in a
-    prompt are a variable's there: what stands between them has to be defined.
+    That is a text which would be read as something else, and what a run noted: the hashes of the
+    files that it read, functions that were given to it. Pictures are read from the names that
+    `input_files` gives.
+
+    Parameters
+    ----------
+    beside : GenerationRequest
+        The notebook's defaults, which hold where a cell says nothing.
     """
-    plain = request.changed(checkpoint=None)
-    is_body = not _BODY.search(request.prompt) and request.prompt == request.prompt.strip() != ""
-    plain = plain.changed(prompt="" if is_body else " ".join(request.prompt.split()))
-    files = zip(("--image", "--mask"), input_files(request), strict=False)
-    flags = [format_flags(plain, beside=GenerationRequest())]
-    flags += [f"{flag} {quote(name)}" for flag, name in files]
-    line = " ".join(["%%sd", *filter(None, flags)])
-    return f"{line}\n{request.prompt}" if is_body else f"{line}\n"
+    body, said = "", {}
+    if _is_literal(request.prompt):
+        body, said["prompt"] = request.prompt, beside.prompt
+        negative = request.negative_prompt
+        if negative != beside.negative_prompt and _is_literal(negative):
+            body, said["negative_prompt"] = f"{body}\n---\n{negative}", beside.negative_prompt
+    rest = request.changed(**said)
+    flags = [flag for field in _changed(rest, beside) for flag in _flags(field, rest)]
+    line = " ".join(["%%sd", *flags, *_picture_flags(rest, beside)])
+    is_said = all(_reads_back(field, rest) for field in dataclasses.fields(rest))
+    cell, is_one_line = f"{line}\n{body}", len(line.splitlines()) == 1
+    return cell if is_said and is_one_line and not VARIABLE.search(cell) else ""
 
 
-def as_python(request: GenerationRequest) -> str:
-    """Write a call that draws the same; pictures as in `as_cell`."""
-    default = GenerationRequest()
-    names = list(input_files(request))
-    lines = [repr(request.prompt)]
+def as_python(request: GenerationRequest, *, source: str = "") -> str:
+    """Write code that runs a request; its last line shows the result.
+
+    Parameters
+    ----------
+    source : str
+        Code that gives a request with the same pictures; without it they are read from the names
+        that `input_files` gives.
+    """
+    built_in = GenerationRequest()
+    code, classes = dict[str, str](), set[type]()
     for field in dataclasses.fields(request):
         value = getattr(request, field.name)
-        if field.name in ("prompt", "checkpoint", *PICTURED) or value == getattr(
-            default, field.name
-        ):
+        if value == getattr(built_in, field.name):
             continue
-        lines.append(f"{field.name}={_literal(value)}")
-    if names:
-        kind = "FromImage" if len(names) == 1 else "Inpaint"
-        lines.append(f"start=sdnb.{kind}.read({', '.join(map(repr, names))})")
-    asked = "".join(f"    {line},\n" for line in lines)
-    loaded = request.checkpoint or "tiny"
-    return f"import sdnb\n\npipe = sdnb.load({loaded!r})\nresult = pipe.run(\n{asked})\nresult\n"
+        if source and field.name in PICTURED:
+            code[field.name] = f"{source}.{field.name}"
+        else:
+            code[field.name] = _start_code(request) if field.name == "start" else _code(value)
+            classes |= {type(part) for part in _parts(value) if _needs_class(part)}
+    imports = sorted(f"from {kind.__module__} import {kind.__name__}\n" for kind in classes)
+    fields = "".join(f"    {name}={text},\n" for name, text in code.items())
+    loaded = "" if request.checkpoint is None else repr(request.checkpoint)
+    return (
+        f"import sdnb\n{''.join(imports)}\npipe = sdnb.load({loaded})\n"
+        f"request = sdnb.GenerationRequest(\n{fields})\nresult = pipe.run(request)\nresult"
+    )
 
 
-def _literal(value: object) -> str:
+def _changed(request: GenerationRequest, beside: GenerationRequest) -> Iterator[_Field]:
+    """Give the fields without pictures that differ."""
+    for field in dataclasses.fields(request):
+        is_other = getattr(request, field.name) != getattr(beside, field.name)
+        if is_other and field.name not in PICTURED:
+            yield field
+
+
+def _flags(field: _Field, request: GenerationRequest) -> Iterator[str]:
+    for part in _parts(getattr(request, field.name)) or [None]:
+        yield f"{field.metadata['flag']} {quote(_text(part))}"
+
+
+def _picture_flags(request: GenerationRequest, beside: GenerationRequest) -> Iterator[str]:
+    if request.start != beside.start:
+        yield from ["--image none"] * (request.start == FromNoise())
+        for kind, picture in _start_pictures(request):
+            yield f"--{kind} {_file(kind, picture)}"
+    for kind, each, other in (
+        ("--control", request.controls, beside.controls),
+        ("--ip-adapter", request.ip_adapters, beside.ip_adapters),
+    ):
+        if each != other:
+            yield from (f"{kind} {quote(_steering_text(part))}" for part in each)
+            yield from [f"{kind} none"] * (not each)
+
+
+def _reads_back(field: _Field, request: GenerationRequest) -> bool:
+    """Whether a field's flag gives it back; notes of a run and odd names have no words."""
+    parts = _parts(getattr(request, field.name))
+    if field.name == "start":
+        return True
+    if field.name in PICTURED:
+        return not any(part.sha256 or re.search(r"[:]|^\s|\s$", part.reference) for part in parts)
+    return all(
+        part is None or (_text(part) != "none" and field.metadata["parse"](_text(part)) == part)
+        for part in parts
+    )
+
+
+def _is_literal(text: str) -> bool:
+    """Whether the body of a cell gives a text back."""
+    is_bare = text.strip() == text != "" and "\n".join(text.splitlines()) == text
+    return is_bare and not _MEANS_MORE.search(text)
+
+
+def _text(part: object) -> str:
+    return "none" if part is None else str(part)
+
+
+def _parts(value: object) -> tuple[Any, ...]:
+    return value if isinstance(value, tuple) else (value,)
+
+
+def _code(value: object) -> str:
     if isinstance(value, tuple):
-        return repr(tuple(map(str, value)))
-    return repr(value) if isinstance(value, str | int | float | None) else repr(str(value))
+        return f"({''.join(f'{_part_code(part)}, ' for part in value).rstrip()})"
+    return repr(value if isinstance(value, str | int | float) else str(value))
 
 
-def _written(value: object) -> str:
-    return "none" if value is None else str(value)
+def _needs_class(part: object) -> bool:
+    """Whether a part of a request cannot be given as text alone."""
+    is_noted = isinstance(part, Lora | Embedding) and part.sha256 != ""
+    return is_noted or isinstance(part, HookUse | Steering)
+
+
+def _part_code(part: Any) -> str:
+    kind = type(part).__name__
+    if not _needs_class(part):
+        return repr(str(part))
+    if not isinstance(part, Steering):
+        return f"{kind}.from_json({part.to_json()!r})"
+    named = ("reference", "weight", "begin", "end", "sha256")
+    fields = "".join(f", {name}={getattr(part, name)!r}" for name in named)
+    return f"{kind}(picture=sdnb.Picture.read({_file(_kind(part), part.picture)!r}){fields})"
+
+
+def _start_code(request: GenerationRequest) -> str:
+    names = [repr(_file(kind, picture)) for kind, picture in _start_pictures(request)]
+    return f"sdnb.{type(request.start).__name__}.read({', '.join(names)})"
+
+
+def _start_pictures(request: GenerationRequest) -> Iterator[tuple[str, Picture]]:
+    """Give what a request starts from, each after its flag."""
+    start = request.start
+    if isinstance(start, FromImage | Inpaint):
+        yield "image", start.picture
+    if isinstance(start, Inpaint):
+        yield "mask", start.mask
+
+
+def _steering_text(part: Steering) -> str:
+    return f"{_file(_kind(part), part.picture)}:{part}"
+
+
+def _kind(part: Steering) -> str:
+    return part.FLAG.split()[0].removeprefix("--")
+
+
+def _file(kind: str, picture: Picture) -> str:
+    return f"sdnb-{kind}-{picture.sha256[:8]}.png"

@@ -1,76 +1,177 @@
-"""A request as a cell and as Python: read back, it is the same request."""
+"""A request as a cell and as Python: read back, it is the same request, or there is no cell."""
+
+import ast
+from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from IPython.core.inputtransformer2 import TransformerManager
 from PIL import Image
 
 import sdnb
+from sdnb.choice import Choice
+from sdnb.control import Control
+from sdnb.embedding import Embedding
+from sdnb.hook_use import HookUse
+from sdnb.ip_adapter import IPAdapter
+from sdnb.lora import Lora
 from sdnb.magics.parse import Order, parse_cell
-from sdnb.picture import FromImage, Inpaint, Picture
+from sdnb.picture import FromImage, FromNoise, Inpaint, Picture
 from sdnb.request import GenerationRequest
 from sdnb.written import as_cell, as_python, input_files
 
-REQUESTS = [
-    GenerationRequest(prompt="a red circle", seed=7),
-    GenerationRequest(
-        prompt="two\nlines with 'quotes' and \"more\"",
-        negative_prompt='blurry, "dark"',
-        seed=2**63,
-        width=64,
-        height=128,
-        cfg_scale=7.5,
-        sampler="euler_ancestral eta=0.5",
-        schedule="karras rho=5",
-        denoise=0.6,
-        loras=("a b.safetensors:0.8", "c.safetensors:1:0.5"),
-    ),
-    GenerationRequest(prompt="negative: is a word here"),
-    GenerationRequest(prompt="it ends so;"),
-    GenerationRequest(prompt=""),
-]
+BUILT_IN = GenerationRequest()
+RED, WHITE = (Picture.of(Image.new("RGB", (8, 8), colour)) for colour in ("red", "white"))
 
 
-@pytest.mark.parametrize("request_", REQUESTS)
-def test_a_cell_gives_its_request_back(request_):
-    # when
-    line, _, body = as_cell(request_).partition("\n")
-
-    # then
-    order = parse_cell(line.removeprefix("%%sd"), body, Order(), {})
-    assert order.request == request_
+def read_cell(cell: str, beside: GenerationRequest = BUILT_IN) -> GenerationRequest:
+    """Read a cell as a notebook does: IPython hands the magic its line and its body."""
+    (call,) = ast.parse(TransformerManager().transform_cell(cell)).body
+    magic, line, body = (ast.literal_eval(argument) for argument in call.value.args)
+    assert magic == "sd"
+    return parse_cell(line, body, Order(beside), {}).request
 
 
-@pytest.mark.parametrize("request_", REQUESTS)
-def test_a_call_gives_its_request_back(monkeypatch, request_):
-    # given
+def run_python(code: str, monkeypatch: pytest.MonkeyPatch) -> GenerationRequest:
     class Pipe:
-        def run(self, prompt, **fields):
-            return GenerationRequest(prompt=prompt, **fields)
+        def run(self, request: GenerationRequest) -> GenerationRequest:
+            return request
 
-    monkeypatch.setattr(sdnb, "load", lambda _reference: Pipe(), raising=False)
-    names = {}
-
-    # when
-    exec(as_python(request_), names)
-
-    # then
-    assert names["result"] == request_
+    monkeypatch.setattr(sdnb, "load", lambda *_reference: Pipe(), raising=False)
+    names: dict[str, Any] = {}
+    exec(code, names)
+    return names["result"]
 
 
-def test_pictures_are_read_from_the_files_that_are_named(tmp_path, monkeypatch):
-    # given
-    picture, mask = (Picture.of(Image.new("RGB", (8, 8), colour)) for colour in ("red", "white"))
-    requests = [
-        GenerationRequest(prompt="a", start=start)
-        for start in (FromImage(picture), Inpaint(picture, mask))
-    ]
+MARKS = ["a", "b ", "\n", "\r", "\x85", "\u2028", ":", ";", "-", "_", '"', "'", "\\", "=", "(", "]"]
+WORDS = ["---", "negative:", ">>> ", "... ", "In [1]: ", "{{x}}", "none", "--steps", "%sd", "?"]
+TEXTS = st.lists(st.sampled_from(MARKS + WORDS), max_size=6).map("".join)
+NUMBERS = st.floats(-1e6, 1e6)
+SHARES = st.floats(0.001, 1)
+HASHES = st.sampled_from(["", "ab12"])
+NAMES = st.sampled_from(["a.safetensors", "a b.safetensors", "none", "C:/x.safetensors", "b:1"])
+FIELDS: dict[str, st.SearchStrategy[Any]] = {
+    "prompt": TEXTS,
+    "negative_prompt": TEXTS,
+    "seed": st.none() | st.integers(0, 2**64 - 1),
+    "batch_size": st.integers(1, 256),
+    "width": st.none() | st.integers(1, 99).map(lambda side: side * 8),
+    "steps": st.integers(1, 1000),
+    "cfg_scale": NUMBERS,
+    "sampler": st.builds(
+        lambda eta: Choice("euler_ancestral", (("eta", eta),)), st.booleans() | NUMBERS
+    ),
+    "schedule": st.sampled_from(["karras", "karras rho=5", "custom sigmas=14.6,5,1,0"]),
+    "denoise": SHARES,
+    "start": st.sampled_from([FromNoise(), FromImage(RED), Inpaint(RED, WHITE)]),
+    "hires": st.none() | st.sampled_from(["2x", "1.25x denoise=0.3 steps=7 upscale=latent"]),
+    "loras": st.lists(st.builds(Lora, NAMES, NUMBERS, st.none() | NUMBERS, HASHES), max_size=2).map(
+        tuple
+    ),
+    "embeddings": st.lists(st.builds(Embedding, NAMES, HASHES), max_size=2).map(tuple),
+    "controls": st.lists(
+        st.builds(
+            lambda name, weight, sha256: Control(
+                picture=RED, reference=name, weight=weight, end=0.5, sha256=sha256
+            ),
+            NAMES,
+            NUMBERS,
+            HASHES,
+        ),
+        max_size=2,
+    ).map(tuple),
+    "ip_adapters": st.lists(
+        st.builds(lambda w: IPAdapter(picture=WHITE, reference="face", weight=w), NUMBERS),
+        max_size=1,
+    ).map(tuple),
+    "checkpoint": st.none() | st.sampled_from(["tiny", "none", "a b/c.safetensors"]),
+    "clip_skip": st.integers(0, 3),
+    "syntax": st.sampled_from(["comfyui", "a1111", "plain"]),
+    "hooks": st.lists(
+        st.builds(HookUse, st.just("step"), st.just(Choice("f")), given=st.booleans()), max_size=1
+    ).map(tuple),
+}
+REQUESTS = st.fixed_dictionaries({}, optional=FIELDS).map(lambda few: GenerationRequest(**few))
+FEW = settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Hold the pictures of all requests above, by the names that their texts call them."""
+    steering = (
+        Control(picture=RED, reference="a"),
+        IPAdapter(picture=WHITE, reference="a"),
+    )
+    request = GenerationRequest(
+        start=Inpaint(RED, WHITE), controls=steering[:1], ip_adapters=steering[1:]
+    )
+    for name, png in input_files(request).items():
+        (tmp_path / name).write_bytes(png)
     monkeypatch.chdir(tmp_path)
+    return tmp_path
 
-    for request in requests:
-        # when
-        for name, png in input_files(request).items():
-            (tmp_path / name).write_bytes(png)
-        line, _, body = as_cell(request).partition("\n")
 
-        # then
-        assert parse_cell(line.removeprefix("%%sd"), body, Order(), {}).request == request
-        assert all(name in as_python(request) for name in input_files(request))
+@FEW
+@given(request_=REQUESTS, beside=REQUESTS)
+def test_a_cell_is_read_as_its_request_beside_any_defaults(
+    folder: Path, request_: GenerationRequest, beside: GenerationRequest
+) -> None:
+    cell = as_cell(request_, beside=beside)
+    assert not cell or read_cell(cell, beside) == request_
+
+
+@FEW
+@given(request_=REQUESTS)
+def test_code_gives_its_request_back(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, request_: GenerationRequest
+) -> None:
+    assert run_python(as_python(request_), monkeypatch) == request_
+
+
+@FEW
+@given(request_=REQUESTS)
+def test_code_may_take_pictures_from_another_request(
+    monkeypatch: pytest.MonkeyPatch, request_: GenerationRequest
+) -> None:
+    monkeypatch.setattr(sdnb, "source", request_, raising=False)
+    assert run_python(as_python(request_, source="sdnb.source"), monkeypatch) == request_
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        GenerationRequest(prompt="a red circle", seed=7),
+        GenerationRequest(prompt="two\nlines with 'quotes'", negative_prompt='blurry, "dark"'),
+        GenerationRequest(prompt="negative: is a word here"),
+        GenerationRequest(prompt="it ends so;"),
+        GenerationRequest(prompt=">>> a doctest"),
+        GenerationRequest(prompt=" spaces around "),
+        GenerationRequest(prompt="--steps"),
+        GenerationRequest(negative_prompt="blurry"),
+        GenerationRequest(prompt=""),
+    ],
+)
+def test_everyday_requests_have_a_cell(request_: GenerationRequest) -> None:
+    beside = GenerationRequest(prompt="a default", negative_prompt="another", steps=7)
+    assert read_cell(as_cell(request_, beside=beside), beside) == request_
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        GenerationRequest(prompt="a {{name}} stays text"),
+        GenerationRequest(prompt="a\n>>> doctest"),
+        GenerationRequest(prompt="a\nnegative: b"),
+        GenerationRequest(loras=(Lora("a", sha256="ab12"),)),
+        GenerationRequest(hooks=(HookUse("step", Choice("dim"), given=True),)),
+    ],
+)
+def test_what_no_cell_can_say_has_none(
+    request_: GenerationRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert as_cell(request_, beside=BUILT_IN) == ""
+    assert run_python(as_python(request_), monkeypatch) == request_

@@ -11,12 +11,11 @@ from sdnb.comparison import poster
 from sdnb.comparison.best import Best, find_best
 from sdnb.comparison.engine import Engine, Lockstep, Progress
 from sdnb.comparison.grid import TO_COME, draw_error, draw_grid, draw_pictures, draw_result
-from sdnb.comparison.plan import Plan, label, plan_fields
+from sdnb.comparison.plan import Plan, plan_fields
 from sdnb.comparison.record import Outcome
 from sdnb.comparison.scores import Scores, score_cells
 from sdnb.comparison.solution import Solutions, Solver
-from sdnb.errors import InvalidField, SdnbError, UnknownName
-from sdnb.events import Hooks
+from sdnb.errors import InvalidField, SdnbError
 from sdnb.pipeline import Pipeline
 from sdnb.records.history import History
 from sdnb.request import GenerationRequest
@@ -34,6 +33,8 @@ class Comparison:
     ----------
     engine : Engine
         Who computes: this process (`sdnb.compare`), or a cluster's (`sdnb.sweep`).
+    history : History or None
+        Where cells are kept as they end, with their labels; None: nowhere.
     results : list of Result or None
         One for each cell of the plan; of equal cells the same.
     errors : dict
@@ -41,21 +42,26 @@ class Comparison:
     calls : list of tuple of int
         Which cells shared each round of network calls. Pictures of such a batch differ from
         those of lone runs by rounding.
+    not_kept : dict
+        Cell -> why it is not in the history.
     id : str
         Tells comparisons apart, in the history too.
     """
 
     plan: Plan
     engine: Engine
+    history: History | None = None
     results: list[Result | None] = field(init=False)
     errors: dict[int, SdnbError] = field(init=False, default_factory=dict)
     calls: list[tuple[int, ...]] = field(init=False, default_factory=list)
+    not_kept: dict[int, str] = field(init=False, default_factory=dict)
     id: str = field(init=False, default_factory=lambda: uuid4().hex[:12])
 
     def __post_init__(self) -> None:
         self.results = [None] * len(self.plan.cells)
         self._first: dict[object, int] = {}
         self._solver = Solver()
+        self._kept: set[int] = set()  # cells that were handed to the history
         for number, cell in enumerate(self.plan.cells):
             self._first.setdefault(cell.work, number)
 
@@ -77,7 +83,8 @@ class Comparison:
         return self.resume()
 
     def rounds(self) -> Generator[Progress, None, None]:
-        """Compute what is left, round by round; the results fill up meanwhile."""
+        """Compute what is left, round by round; the results fill up meanwhile, and are kept."""
+        self._keep()  # what an interrupt left
         cells = {number: self.plan.cells[number] for number in self._open()}
         with closing(self.engine.rounds(cells)) as rounds:
             for each in rounds:
@@ -86,6 +93,7 @@ class Comparison:
                 self.errors |= each.failed
                 for number, result in each.ended.items():
                     self._fill(number, result)
+                self._keep()
                 yield each
 
     def previews(self) -> "dict[int, list[Image]]":
@@ -119,7 +127,7 @@ class Comparison:
         Raises `UnknownName` for an axis or a value that is not there, the cell's own error where
         it failed, `InvalidField` where several cells fit or this one is still to come.
         """
-        number = self._number(values)
+        number = self.plan.find(values)
         match self.outcome(number):
             case Result() as result:
                 return result
@@ -152,15 +160,6 @@ class Comparison:
         """
         outcomes = [self.outcome(number) for number in range(len(self.plan.cells))]
         return poster.write(self.plan, outcomes, path)
-
-    def remember(self, history: History) -> str:
-        """Keep the results in a history, with their labels; return why not, empty where kept."""
-        said = {
-            history.keep(result, comparison=self.id, cell=cell.labels)
-            for cell, result in zip(self.plan.cells, self.results, strict=True)
-            if result is not None
-        }
-        return "; ".join(sorted(said - {""}))
 
     def solutions(self) -> Solutions:
         """Solve each finished cell's own ODE finely: see `sdnb.comparison.solution.Solver`."""
@@ -209,25 +208,17 @@ class Comparison:
             if self._first[cell.work] == number:
                 self.results[other] = result
 
-    def _number(self, values: dict[str, object]) -> int:
-        fields = {name for cell in self.plan.cells for name in cell.settings}
-        for name, value in values.items():
-            UnknownName.check("axis", name, fields)
-            known = {label(cell.settings[name]) for cell in self.plan.cells}
-            UnknownName.check(f"value of {name}", label(value), known)
-        found = [
-            number
-            for number, cell in enumerate(self.plan.cells)
-            if all(_is_same(cell.settings[name], value) for name, value in values.items())
-        ]
-        if len(found) != 1:
-            raise InvalidField(
-                f"{len(found)} cells have these values.",
-                given=values,
-                allowed=repr(self.plan),
-                fix="give a value for each axis",
-            )
-        return found[0]
+    def _keep(self) -> None:
+        """Keep what has ended, each cell with its labels."""
+        if self.history is None:
+            return
+        for number, result in enumerate(self.results):
+            if result is None or number in self._kept:
+                continue
+            labels = self.plan.cells[number].labels
+            if why_not := self.history.keep_cell(result, comparison=self.id, cell=labels):
+                self.not_kept[number] = why_not
+            self._kept.add(number)
 
     def _draw(self, number: int, name: str, previews: "Mapping[int, Sequence[Image]]") -> str:
         match self.outcome(number):
@@ -238,11 +229,6 @@ class Comparison:
             case None:
                 images = previews.get(self._first[self.plan.cells[number].work])
                 return draw_pictures(images, name) if images else TO_COME
-
-
-def _is_same(setting: object, value: object) -> bool:
-    """Whether a cell's setting is what was asked for, or is called so: ``"heun"``."""
-    return setting == value or (not isinstance(value, Hooks) and label(setting) == label(value))
 
 
 def compare(
@@ -283,15 +269,11 @@ def compare(
         fails leaves the others.
     """
     plan = plan_fields(request, fields, zipped=zipped)
-    comparison = computed(plan, Lockstep(pipe, keep, exact=exact))
-    if pipe.history is not None:  # its runs were kept as they ended; now they get their labels
-        comparison.remember(pipe.history)
-    return comparison
+    return computed(Comparison(plan, Lockstep(pipe, keep, exact=exact), pipe.history))
 
 
-def computed(plan: Plan, engine: Engine) -> Comparison:
-    """Return a plan with its cells computed; an interrupt leaves what there is."""
-    comparison = Comparison(plan, engine)
+def computed(comparison: Comparison) -> Comparison:
+    """Return a comparison with its cells computed; an interrupt leaves what there is."""
     try:
         return comparison.resume()
     except KeyboardInterrupt:

@@ -6,7 +6,7 @@ from itertools import product
 from secrets import randbelow
 from typing import Any
 
-from sdnb.errors import InvalidField
+from sdnb.errors import InvalidField, UnknownName
 from sdnb.events import During, Hooks
 from sdnb.hook_use import HookUse
 from sdnb.request import GenerationRequest
@@ -71,6 +71,31 @@ class Plan:
             )
             for cell in self.cells
         )
+
+    def find(self, values: Mapping[str, object]) -> int:
+        """Return the number of the one cell with these values.
+
+        Raises `UnknownName` for an axis or a value that is not there, `InvalidField` where
+        several cells fit.
+        """
+        fields = {name for cell in self.cells for name in cell.settings}
+        for name, value in values.items():
+            UnknownName.check("axis", name, fields)
+            known = {label(cell.settings[name]) for cell in self.cells}
+            UnknownName.check(f"value of {name}", label(value), known)
+        found = [
+            number
+            for number, cell in enumerate(self.cells)
+            if all(_is_same(cell.settings[name], value) for name, value in values.items())
+        ]
+        if len(found) != 1:
+            raise InvalidField(
+                f"{len(found)} cells have these values.",
+                given=values,
+                allowed=repr(self),
+                fix="give a value for each axis",
+            )
+        return found[0]
 
     def __repr__(self) -> str:
         axes = (f"{axis.name}: {', '.join(axis.labels)}" for axis in self.axes)
@@ -167,6 +192,11 @@ def _cell(
             )
     asked = request.changed(**fields)
     return Cell(labels=labels, request=asked, hooks=hooks, settings=settings)
+
+
+def _is_same(setting: object, value: object) -> bool:
+    """Whether a cell's setting is what was asked for, or is called so: ``"heun"``."""
+    return setting == value or (not isinstance(value, Hooks) and label(setting) == label(value))
 
 
 def _is_number(text: str) -> bool:

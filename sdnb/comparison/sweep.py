@@ -80,7 +80,8 @@ def sweep(
     SdnbError
         Where Dask is not installed, or no scheduler answers.
     """
-    return computed(plan_fields(request, fields, zipped=zipped), Workers(pipe, client, keep))
+    plan = plan_fields(request, fields, zipped=zipped)
+    return computed(Comparison(plan, Workers(pipe, client, keep)))
 
 
 def _check_plain(cell: Cell) -> None:

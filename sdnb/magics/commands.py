@@ -42,6 +42,7 @@ from sdnb.magics.page import Page, aligned
 from sdnb.magics.panel import PANELS, open_panel
 from sdnb.magics.recalling import RECALL_FLAGS, recall
 from sdnb.magics.remembering import HISTORY_FLAGS, show_history
+from sdnb.magics.saving import SAVE_FLAGS, save_result
 from sdnb.magics.setting import set_defaults, told_defaults
 from sdnb.magics.words import Word
 
@@ -55,19 +56,6 @@ def show_info(call: Call) -> Page:
     session = call.session
     facts = dict(session.pipeline(session.defaults.request.checkpoint).info())
     return Page(aligned({**facts, "defaults": told_defaults(session)}))
-
-
-def save_result(call: Call) -> Page:
-    """Write the last pictures as files that carry their request; a comparison as one."""
-    texts = _texts(call, "%sd save pictures")
-    folder = texts[0] if texts else "pictures"
-    latest, comparison = call.session.latest, call.session.comparison
-    if comparison is not None and latest is comparison:
-        is_file = folder.lower().endswith((".png", ".webp"))
-        paths = comparison.save(folder if is_file else f"{folder}/comparison.png")
-    else:
-        paths = call.session.last_result().save(folder)
-    return Page("\n".join(map(str, paths)))
 
 
 def show_tree(call: Call) -> "sdnb.comparison.tree.Tree":
@@ -121,8 +109,10 @@ COMMANDS: dict[str, Command] = {
     ),
     "save": Command(
         save_result,
-        "[FOLDER or FILE]",
-        "the last pictures, as PNG (.webp, .jpg) with their request",
+        "[PATH] [FLAGS]",
+        "the last pictures, as PNG (.webp, .jpg) with their request; --workflow: for ComfyUI",
+        SAVE_FLAGS,
+        example="cats/cat.json --workflow",
     ),
     "recall": Command(
         recall,

@@ -22,7 +22,7 @@ from sdnb.magics import live_view
 from sdnb.magics.live import Live
 from sdnb.magics.notebook_hooks import join_hooks, split_hooks
 from sdnb.magics.parse import Order
-from sdnb.magics.remembering import keep_comparison, keep_result
+from sdnb.magics.remembering import keep_cells, keep_result
 from sdnb.magics.session import Pipeline, Run, Session
 from sdnb.request import GenerationRequest
 from sdnb.result import Result
@@ -116,13 +116,14 @@ def compare(
 def fill(comparison: Comparison, session: Session, show: Callable[[str], None]) -> None:
     """Compute what is left of a comparison, showing it; an interrupt leaves what there is.
 
-    What has ended is kept in the history, whatever ended the rest.
+    Each cell is kept in the history as it ends, whatever ends the rest.
     """
+    why_not = keep_cells(comparison, session)
     try:
         _compute(comparison, show)
     finally:
-        if why_not := keep_comparison(comparison, session):
-            say(why_not)
+        if said := sorted({why_not, *comparison.not_kept.values()} - {""}):
+            say("; ".join(said))
 
 
 def _compute(comparison: Comparison, show: Callable[[str], None]) -> None:

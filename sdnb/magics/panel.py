@@ -52,6 +52,7 @@ def make(name: str = "studio", *, session: Session) -> "sdnb.panels.panel.Panel"
     UnknownName.check("panel", name, PANELS)
     lab_class, view_class = PANELS[name]
     from sdnb.magics.drawing import load, replaced_output
+    from sdnb.magics.remembering import keep_result
 
     request = session.defaults.request
     with replaced_output() as say:
@@ -59,12 +60,14 @@ def make(name: str = "studio", *, session: Session) -> "sdnb.panels.panel.Panel"
         lab = getattr(import_module(f"sdnb.labs.{name}"), lab_class)(
             pipe, request.changed(checkpoint=None)
         )
-        view = getattr(import_module(f"sdnb.panels.{name}"), view_class)(lab)
+        view = getattr(import_module(f"sdnb.panels.{name}"), view_class)(
+            lab, lambda: session.defaults.request
+        )
     last = session.result
     if last is not None and _can_be_held(last, pipe):
         lab.open(last)
         lab.wait()
-    lab.observe(lambda change: session.keep(change["new"]), "result")
+    lab.observe(lambda change: session.keep(keep_result(change["new"], session)), "result")
     return cast("sdnb.panels.panel.Panel", view)
 
 

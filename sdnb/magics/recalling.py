@@ -6,11 +6,9 @@ from typing import TYPE_CHECKING
 
 from IPython.core.getipython import get_ipython
 
-from sdnb.errors import SdnbError
 from sdnb.magics.command import Call, CommandFlag, misused, read_flags
-from sdnb.magics.parse import Order, parse_cell
 from sdnb.request import GenerationRequest
-from sdnb.written import format_flags
+from sdnb.written import as_cell, input_files
 
 if TYPE_CHECKING:
     import sdnb.records.recalled
@@ -40,11 +38,20 @@ def recall(call: Call) -> "sdnb.records.recalled.Recalled":
     flags = read_flags(replace(call, words=call.words[1:]), "recall", RECALL_FLAGS)
     folder = str(flags["folder"]) if "folder" in flags else None
     recalled = read(_path(call.words[0].text), folder=folder)
-    cell = as_cell(recalled.request, call.session.defaults)
     shell = get_ipython()
     if shell is not None:
-        shell.set_next_input(cell or f"{recalled.python}\nresult")
+        shell.set_next_input(_next_cell(recalled, call.session.defaults.request))
     return recalled
+
+
+def _next_cell(recalled: "sdnb.records.recalled.Recalled", defaults: GenerationRequest) -> str:
+    """Write what draws the request: flags and prompt, or Python where no cell can say it.
+
+    Pictures that stand in the file have no path that a flag could name.
+    """
+    has_pictures = bool(input_files(recalled.request))
+    cell = "" if has_pictures else as_cell(recalled.request, beside=defaults)
+    return cell or recalled.python
 
 
 def _path(text: str) -> "str | Path":
@@ -54,22 +61,3 @@ def _path(text: str) -> "str | Path":
     from sdnb.records.history import history
 
     return history.open(int(text[1:])).pictures[0].file
-
-
-def as_cell(request: GenerationRequest, defaults: Order) -> str:
-    """Write a request as a ``%%sd`` cell beside these defaults; empty where no cell can say it.
-
-    A cell has no words for pictures without a file, nor for a prompt that would be read as
-    something else.
-    """
-    bare = request.changed(prompt="", negative_prompt="")
-    built_in = defaults.request.changed(prompt="", negative_prompt="")
-    flags = format_flags(bare, beside=built_in)
-    negative = f"\n---\n{request.negative_prompt}" if request.negative_prompt else ""
-    line, body = f"%%sd {flags}".rstrip(), f"{request.prompt}{negative}"
-    try:
-        read = parse_cell(line.removeprefix("%%sd"), body, defaults, {})
-    except SdnbError:
-        return ""
-    is_silent = body.rstrip().endswith(";")
-    return f"{line}\n{body}" if read.request == request and not is_silent else ""

@@ -55,12 +55,14 @@ def keep_result(result: "Result", session: Session) -> "Result":
     return replace(result, notices=(*result.notices, why_not)) if why_not else result
 
 
-def keep_comparison(comparison: "Comparison", session: Session) -> str:
-    """Keep a comparison's results with their labels; return why not, empty where kept."""
+def keep_cells(comparison: "Comparison", session: Session) -> str:
+    """Have a comparison keep its cells as they end, unless that is off; return why it cannot."""
     try:
-        return comparison.remember(_history()) if session.history_budget else ""
+        comparison.history = _history() if session.history_budget else None
     except SdnbError as error:
+        comparison.history = None
         return error.what
+    return ""
 
 
 def _history() -> "sdnb.records.history.History":

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from numbers import Real
 
 from sdnb.errors import InvalidField, UnknownName
-from sdnb.written import FLAG
+from sdnb.written import FLAG, VARIABLE
 
 _WORD = re.compile(
     r"""(?P<name>-{0,2}[A-Za-z][\w-]*=)?                     # --sampler="euler_ancestral eta=1"
@@ -17,7 +17,6 @@ _WORD = re.compile(
       | (?P<plain>\S+)""",
     re.VERBOSE,
 )
-_VARIABLE = re.compile(r"\{\{\s*([^\W\d]\w*)\s*\}\}")
 
 
 @dataclass(frozen=True)
@@ -92,7 +91,7 @@ def fill(text: str, names: Mapping[str, object]) -> str:
             )
         return str(names[name])
 
-    return _VARIABLE.sub(value_of, text)
+    return VARIABLE.sub(value_of, text)
 
 
 def _is_fillable(name: str, value: object) -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from diffusers import ControlNetModel
 
-from sdnb.errors import LoadError
+from sdnb.errors import LoadError, reason_of
 from sdnb.models.model_folders import places_of
 from sdnb.models.original_names import Source, Sources, control_sources
 from sdnb.models.weights import PICKLES, Weights, fill, open_weights
@@ -193,7 +193,7 @@ def _stranger(path: Path, where: str) -> LoadError:
 
 def _broken(path: Path, error: Exception) -> LoadError:
     return LoadError(
-        f"this ControlNet cannot be read: {error}",
+        f"this ControlNet cannot be read: {reason_of(error, path)}",
         given=str(path),
         allowed="a folder as diffusers writes it, or a .safetensors file",
         fix="download or copy it again",

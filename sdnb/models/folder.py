@@ -9,7 +9,7 @@ import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
-from sdnb.errors import LoadError
+from sdnb.errors import LoadError, reason_of
 from sdnb.models.components import Network, TextEncoder
 from sdnb.models.contents import Contents
 from sdnb.models.families import PIPELINES, family_of_folder
@@ -119,7 +119,7 @@ def _read(path: Path) -> dict[str, Any]:
         return dict(content)
     except (OSError, ValueError, TypeError) as error:
         raise LoadError(
-            f"a part of the checkpoint cannot be read: {error}",
+            f"a part of the checkpoint cannot be read: {reason_of(error, path)}",
             given=str(path),
             allowed="a JSON file, as the checkpoint was published",
             fix="copy the checkpoint again",

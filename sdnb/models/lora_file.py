@@ -20,7 +20,7 @@ from jaxtyping import Float
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from sdnb.errors import LoadError
+from sdnb.errors import LoadError, reason_of
 from sdnb.models.lora_names import Layer, Networks, name_layers
 from sdnb.models.model_folders import places_of
 
@@ -146,7 +146,7 @@ def _said_clearly(path: Path) -> Iterator[None]:
         raise
     except _BROKEN as error:
         raise LoadError(
-            f"this LoRA cannot be read: {error}",
+            f"this LoRA cannot be read: {reason_of(error, path)}",
             given=str(path),
             allowed="a whole .safetensors file",
             fix="download or copy it again",

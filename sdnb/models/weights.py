@@ -16,7 +16,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
-from sdnb.errors import LoadError
+from sdnb.errors import LoadError, reason_of
 from sdnb.models.families.family import Shapes
 from sdnb.models.original_names import Source, Sources
 
@@ -75,7 +75,7 @@ def said_clearly(path: Path) -> Iterator[None]:
         raise
     except BROKEN as error:
         raise LoadError(
-            f"a part of the checkpoint is missing or broken: {error}",
+            f"a part of the checkpoint is missing or broken: {reason_of(error, path)}",
             given=str(path),
             allowed="a checkpoint of Stable Diffusion, whole, in safetensors",
             fix="download or copy it again",

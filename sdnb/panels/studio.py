@@ -1,5 +1,6 @@
 """The studio's view: its fields and buttons, and what it says. What it does: `sdnb.labs.studio`."""
 
+from collections.abc import Callable
 from functools import partial
 from html import escape
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from sdnb.i18n import language, tr
 from sdnb.panels.panel import Message, Panel, error_text
 from sdnb.panels.pictures import data_url, jpeg, row, sheet
 from sdnb.panels.request_fields import FIELDS, described_fields, field_notes, field_values
+from sdnb.request import GenerationRequest
 from sdnb.written import as_cell, as_python, input_files
 
 if TYPE_CHECKING:
@@ -29,9 +31,14 @@ class StudioPanel(Panel):
 
     name = "studio"
 
-    def __init__(self, lab: "sdnb.labs.studio.Studio") -> None:
+    def __init__(
+        self,
+        lab: "sdnb.labs.studio.Studio",
+        defaults: Callable[[], GenerationRequest] = GenerationRequest,
+    ) -> None:
         super().__init__()
         self.lab = lab
+        self._defaults = defaults  # what a cell means that is copied
         self._sent = 0  # pictures the page has not said to have drawn
         self._number = 0
         self._alert = self._said = ""
@@ -253,7 +260,10 @@ class StudioPanel(Panel):
 
     def _show_result(self) -> None:
         request = self.lab.result.request
-        self.surface.clips = {"cell": as_cell(request), "python": as_python(request)}
+        python, defaults = as_python(request), self._defaults()
+        here = request.changed(checkpoint=defaults.checkpoint)  # a cell draws with what is loaded
+        cell = as_cell(here, beside=defaults) or python
+        self.surface.clips = {"cell": cell, "python": python}
         if input_files(request):
             self._said = tr("studio.needs_inputs")
         self._show_form()

@@ -18,7 +18,8 @@ from sdnb.parameters_text import SAMPLER_NAMES, SCHEDULE_NAMES, UPSCALER_NAMES
 from sdnb.picture_file import unreadable
 from sdnb.records.draft import OWN_NOISE, Draft
 from sdnb.records.named_parts import MOST_LORAS, bare_name, checkpoint_line, part_line
-from sdnb.records.recalled import Line, Recalled
+from sdnb.records.recalled import Recalled
+from sdnb.records.report import Line
 from sdnb.registry import SAMPLERS, SCHEDULES
 from sdnb.request import GenerationRequest
 

@@ -8,26 +8,25 @@ built-in nodes, as its public documentation lists them.
 from collections.abc import Sequence
 from pathlib import Path
 
-from sdnb.choice import Choice
 from sdnb.errors import InvalidField, SdnbError
 from sdnb.hires import Hires
-from sdnb.lora import Lora
-from sdnb.models.lora_file import SHIPPED
+from sdnb.records.comfyui_model import Model
+from sdnb.records.comfyui_nodes import UPSCALES
 from sdnb.records.comfyui_pictures import Pictures
 from sdnb.records.comfyui_prompts import Prompts
-from sdnb.records.draft import OWN_NOISE, Draft
-from sdnb.records.named_parts import MOST_LORAS, bare_name, checkpoint_line, part_line
+from sdnb.records.comfyui_sampling import SAMPLING, Sampling
+from sdnb.records.draft import Draft
 from sdnb.records.recalled import Recalled
 from sdnb.records.workflow import Node, Source, Workflow
-from sdnb.registry import SAMPLERS, SCHEDULES
 
 ENDS = ("SaveImage", "PreviewImage", "SaveAnimatedWEBP", "SaveAnimatedPNG")
-SAMPLING = ("KSampler", "KSamplerAdvanced")
 ENLARGING = ("LatentUpscale", "LatentUpscaleBy", "ImageScale", "ImageScaleBy")
 ENCODING = ("VAEEncode", "VAEEncodeForInpaint", "SetLatentNoiseMask")
 _SILENT = {*ENDS, "VAEDecode", "VAEDecodeTiled", "VAEEncode"}
 _TO_THE_PICTURE = ("images", "image", "pixels", "samples", "latent", "latent_image")
-_UPSCALES = {"bilinear": "latent", "nearest-exact": "latent_nearest", "bicubic": "latent_bicubic"}
+_UPSCALES = {theirs: ours for ours, theirs in UPSCALES.items()}
+_OTHER_NOISE = "images after the first start from other noise there"
+_SHARED = ("cfg", "sampler_name", "scheduler", "sampler", "positive", "negative", "model")
 
 
 def read_workflow(text: str, path: str, folder: Path | None) -> Recalled:
@@ -55,6 +54,7 @@ class _Reader:
     def __init__(self, workflow: Workflow, draft: Draft, folder: Path | None) -> None:
         self.workflow, self.draft = workflow, draft
         self.pictures = Pictures(workflow, draft, folder)
+        self.sampling = Sampling(workflow, draft)
 
     def read(self) -> None:
         ends = list(self.workflow.of_kinds(*ENDS)) or list(self.workflow.of_kinds(*SAMPLING))
@@ -70,8 +70,8 @@ class _Reader:
             self.draft.leave(other.place, "", f"another picture; {ends[0].place} is read")
         last = self.find(Source(ends[0], 0), SAMPLING, "the picture").node
         first = self._read_start(last)
-        self._read_sampling(first)
-        self._read_model(first)
+        self.sampling.read(first)
+        Model(self.workflow, self.draft, self.pictures).read(first)
         Prompts(self.workflow, self.draft, self.pictures).read(first)
 
     def find(self, source: Source, kinds: Sequence[str], what: str) -> Source:
@@ -125,7 +125,13 @@ class _Reader:
             self.draft.leave(sampler.place, "", why)
             return None
         known = ("EmptyLatentImage", *ENCODING, *ENLARGING, *SAMPLING)
-        return self.find(source, known, "the latents").node
+        repeated = self.find(source, (*known, "RepeatLatentBatch"), "the latents").node
+        if repeated.kind != "RepeatLatentBatch":
+            return repeated
+        count = {"batch_size": repeated.inputs.get("amount")}
+        self.draft.take(repeated.place, str(count["batch_size"])[:60], count, _OTHER_NOISE)
+        following = self.workflow.source(repeated, "samples")
+        return None if following is None else self.find(following, known, "the latents").node
 
     def _enlarged(self, node: Node) -> Node | None:
         """Return the sampler whose picture or latents come to a node; None for a file's picture."""
@@ -142,7 +148,7 @@ class _Reader:
         fields = {name: node.inputs.get(name) for name in ("width", "height", "batch_size")}
         count = fields["batch_size"] = fields["batch_size"] or 1
         theirs = f"{fields['width']}x{fields['height']}, batch of {count}"
-        many = "images after the first start from other noise there" if count != 1 else ""
+        many = _OTHER_NOISE if count != 1 else ""
         self.draft.take(node.place, theirs, fields, many)
 
     def _read_hires(self, node: Node, last: Node, first: Node) -> None:
@@ -152,11 +158,15 @@ class _Reader:
         is_latent = resizing.kind.startswith("Latent")
         ours = _UPSCALES.get(method, "latent") if is_latent else "lanczos"
         is_same = method in _UPSCALES if is_latent else method == "lanczos"
+        before, after = self.sampling.levels(first), self.sampling.levels(last)
+        if before is None or after is None:
+            return
+        share = after.denoise * after.made / after.steps
         try:
             hires = Hires(
                 scale=_scale(resizing, self.draft.request.width),
-                denoise=last.number("denoise", 1.0),
-                steps=int(last.number("steps", 20.0)),
+                denoise=share,
+                steps=None if after.made == before.steps else after.made,
                 upscale=ours,
             )
         except (SdnbError, ValueError) as error:
@@ -165,7 +175,7 @@ class _Reader:
             return
         why = "" if is_same else f"{method} is no way to enlarge here; {ours} instead"
         self.draft.take(last.place, "a second pass", {"hires": hires}, why)
-        for name in ("cfg", "sampler_name", "scheduler", "positive", "negative", "model"):
+        for name in _SHARED:
             if last.inputs.get(name) != first.inputs.get(name):
                 theirs = f"{name} is another one"
                 self.draft.leave(last.place, theirs, "both passes have the first one's here")
@@ -178,82 +188,6 @@ class _Reader:
             found = None if source is None else source.node
         return found or node
 
-    def _read_sampling(self, node: Node) -> None:
-        is_advanced = node.kind == "KSamplerAdvanced"
-        numbers = {"steps": "steps", "cfg": "cfg_scale"}
-        numbers["noise_seed" if is_advanced else "seed"] = "seed"
-        for theirs, ours in numbers.items():
-            self.draft.take(f"{node.place} {theirs}", *_said(node, theirs, ours))
-        self._read_sampler(node)
-        if is_advanced:
-            self._read_span(node)
-        elif (denoise := node.number("denoise", 1.0)) != 1:
-            self.draft.take(f"{node.place} denoise", f"{denoise:g}", {"denoise": denoise})
-
-    def _read_sampler(self, node: Node) -> None:
-        name, scheduler = node.inputs.get("sampler_name"), node.inputs.get("scheduler")
-        request = self.draft.request
-        if isinstance(name, str) and name.isidentifier() and SAMPLERS.knows(name):
-            why = OWN_NOISE if SAMPLERS[name].stochastic else ""
-            self.draft.take(f"{node.place} sampler_name", name, {"sampler": Choice(name)}, why)
-        else:
-            why = f"unknown here; {request.sampler} in its place"
-            self.draft.leave(f"{node.place} sampler_name", str(name)[:60], why)
-        if isinstance(scheduler, str) and scheduler in SCHEDULES.names():
-            self.draft.take(f"{node.place} scheduler", scheduler, {"schedule": Choice(scheduler)})
-        else:
-            why = f"unknown here; {request.schedule} in its place"
-            self.draft.leave(f"{node.place} scheduler", str(scheduler)[:60], why)
-
-    def _read_span(self, node: Node) -> None:
-        """Read which steps of a schedule an advanced sampler makes; the last ones can be said."""
-        steps = node.number("steps", 20.0)
-        begin, end = node.number("start_at_step", 0.0), node.number("end_at_step", 10_000.0)
-        if end < steps or node.word("return_with_leftover_noise") == "enable":
-            self.draft.leave(f"{node.place} end_at_step", f"{end:g}", "a run goes to its end here")
-        if node.word("add_noise") == "disable":
-            self.draft.leave(f"{node.place} add_noise", "disable", "a run begins with noise here")
-        if 0 < begin < steps:
-            share = (steps - begin) / steps
-            self.draft.take(f"{node.place} start_at_step", f"{begin:g}", {"strength": share})
-
-    def _read_model(self, node: Node) -> None:
-        """Follow the model: LoRAs, the checkpoint, and what else was done to it."""
-        loras: list[Lora] = []
-        source, seen = self.workflow.source(node, "model"), set[str]()
-        while source is not None and source.node.id not in seen:
-            part = source.node
-            seen.add(part.id)
-            if part.kind == "CheckpointLoaderSimple":
-                name = bare_name(part.word("ckpt_name"))
-                if name:
-                    self.draft.request = self.draft.request.changed(checkpoint=name)
-                    self.draft.lines.append(checkpoint_line(part.place, name))
-                break
-            if part.kind in ("LoraLoader", "LoraLoaderModelOnly"):
-                loras += self._lora(part) if len(loras) < MOST_LORAS else []
-            else:
-                self.draft.leave(part.place, "", "what it does to the model is left out")
-            source = self.workflow.source(part, "model")
-        else:
-            why = "no checkpoint that sdnb knows stands behind the sampler; the loaded one draws"
-            self.draft.leave(node.place, "model", why)
-        if len(loras) == MOST_LORAS:
-            self.draft.leave(node.place, "model", f"of its LoRAs {MOST_LORAS} are read")
-        self.draft.request = self.draft.request.changed(loras=tuple(reversed(loras)))
-
-    def _lora(self, node: Node) -> list[Lora]:
-        name = bare_name(node.word("lora_name"))
-        weight = node.number("strength_model", 1.0)
-        text = 0.0 if node.kind == "LoraLoaderModelOnly" else node.number("strength_clip", weight)
-        try:
-            lora = Lora(name, weight, text)
-        except SdnbError as error:
-            self.draft.leave(node.place, name, error.what)
-            return []
-        self.draft.lines.append(part_line(node.place, name, f"loras={lora}", SHIPPED))
-        return [lora]
-
 
 def _circle(node: Node) -> InvalidField:
     return InvalidField(
@@ -262,14 +196,6 @@ def _circle(node: Node) -> InvalidField:
         allowed="nodes that begin somewhere",
         fix="export it again",
     )
-
-
-def _said(node: Node, theirs: str, ours: str) -> tuple[str, dict[str, object]]:
-    """Return an input as text, and as a field of the request, which refuses what is no number."""
-    value = node.inputs.get(theirs)
-    if isinstance(value, float) and value.is_integer() and ours != "cfg_scale":
-        value = int(value)
-    return str(value)[:60], {ours: value}
 
 
 def _scale(node: Node, width: int | None) -> float:

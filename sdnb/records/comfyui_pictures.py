@@ -51,17 +51,26 @@ class Pictures:
             why = "there what is repainted begins as grey, and the mask grows; here neither"
             self._draft.leave(node.place, "", why)
         source = self._workflow.source(holder, "pixels")
+        size = None if source is None else _stretched(source.node)
+        if source is not None and size is not None:
+            source = self._workflow.source(source.node, "image")
         picture = None if source is None else self.of(source)
         if picture is None:
             self._draft.leave(holder.place, "", "no picture to begin with: it begins with noise")
             return
-        self._start(node, picture, mask_source)
+        self._start(node, picture, mask_source, size)
 
-    def _start(self, node: Node, picture: Picture, mask_source: Source | None) -> None:
+    def _start(
+        self,
+        node: Node,
+        picture: Picture,
+        mask_source: Source | None,
+        size: tuple[int, int] | None,
+    ) -> None:
         mask = None if mask_source is None else self._mask(mask_source)
         try:
             start = FromImage(picture) if mask is None else Inpaint(picture, mask)
-            width, height = (side // 8 * 8 for side in picture.size)
+            width, height = size or (side // 8 * 8 for side in picture.size)
         except SdnbError as error:
             self._draft.leave(node.place, "", error.what)
             return
@@ -116,3 +125,11 @@ class Pictures:
         except SdnbError as error:
             self._draft.leave(node.place, path.name, error.what)
             return None
+
+
+def _stretched(node: Node) -> tuple[int, int] | None:
+    """Return the size that a node brings a picture to as a run does: all of it, without a cut."""
+    width, height = (int(node.number(name, 0.0)) for name in ("width", "height"))
+    fits = 0 < width <= 8192 and 0 < height <= 8192 and width % 8 == height % 8 == 0
+    is_whole = node.kind == "ImageScale" and node.word("crop") == "disabled"
+    return (width, height) if fits and is_whole else None

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from sdnb.errors import SdnbError
-from sdnb.records.recalled import Line
+from sdnb.records.report import Line
 from sdnb.request import GenerationRequest
 
 OWN_NOISE = "noise inside the loop is sdnb's own: the same kind of picture, not the same one"

@@ -11,7 +11,7 @@ from sqlite3 import Connection, Row
 from typing import TYPE_CHECKING, Any
 
 from sdnb.errors import HistoryError
-from sdnb.records.recalled import visible
+from sdnb.records.report import visible
 from sdnb.request import GenerationRequest
 
 if TYPE_CHECKING:

@@ -23,6 +23,7 @@ from sdnb.records.kept_pictures import delete_files, small_picture, sweep, write
 if TYPE_CHECKING:
     from sdnb.result import Result
 
+_NOT_KEPT = "not kept in the history"
 _SOON = 3.0  # seconds that a notebook which has drawn waits for other writers
 
 
@@ -61,21 +62,26 @@ class History:
         self._trim(PATIENCE)
         return number
 
-    def keep(self, result: "Result", *, comparison: str = "", cell: Sequence[str] = ()) -> str:
+    def keep(self, result: "Result") -> str:
         """Remember a result; return why it could not be, empty where it was.
 
         Raises nothing, so that a result is shown whatever becomes of its place in the history:
         an interrupt too ends only the keeping.
         """
+        try:
+            return self.keep_cell(result)
+        except KeyboardInterrupt:
+            return f"{_NOT_KEPT}: interrupted"
+
+    def keep_cell(self, result: "Result", *, comparison: str = "", cell: Sequence[str] = ()) -> str:
+        """Remember a result as `keep` does, as a cell; an interrupt is for who computes others."""
         if not result.images:
             return ""
-        doing = "not kept in the history"
+        doing = _NOT_KEPT
         try:
             self._add(result, comparison, cell, _SOON)
             doing = "older results could not leave the history"
             self._trim(_SOON)
-        except KeyboardInterrupt:
-            return f"{doing}: interrupted"
         except Exception as error:  # the outer edge: disks, encoders and memory fail in many ways
             name = "" if isinstance(error, SdnbError) else f"{type(error).__name__}: "
             return f"{doing}: {name}{getattr(error, 'what', error)}"

@@ -9,7 +9,7 @@ from pathlib import Path, PurePath
 from sdnb.models.checkpoint import EMBEDDED, WEIGHTS, checkpoints_in, name_of
 from sdnb.models.hashing import known_hash
 from sdnb.models.model_folders import model_folders, places_of
-from sdnb.records.recalled import Line
+from sdnb.records.report import Line
 
 MOST_LORAS = 100
 """How many LoRAs of a file are read: each is looked for in all model folders."""

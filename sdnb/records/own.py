@@ -13,7 +13,8 @@ from sdnb.picture_file import (
     unreadable,
 )
 from sdnb.records.named_parts import bare_name, checkpoint_line
-from sdnb.records.recalled import Line, Recalled
+from sdnb.records.recalled import Recalled
+from sdnb.records.report import Line
 from sdnb.request import GenerationRequest
 
 EXACT_ON = "cpu"

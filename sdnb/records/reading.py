@@ -19,8 +19,8 @@ def read(path: str | Path, *, folder: str | Path | None = None) -> Recalled:
     Parameters
     ----------
     path : str or Path
-        A PNG, WebP or JPEG of sdnb or of A1111's web UI and its kin, a PNG of ComfyUI, a
-        ComfyUI workflow in API format or a request of sdnb as ``.json``.
+        A PNG, WebP or JPEG of sdnb or of A1111's web UI and its kin, a PNG or WebP of ComfyUI,
+        a ComfyUI workflow in API format or a request of sdnb as ``.json``.
     folder : str or Path, optional
         Where input pictures are looked for that a workflow names.
 
@@ -45,8 +45,8 @@ def read(path: str | Path, *, folder: str | Path | None = None) -> Recalled:
         return read_own(own, name)
     if isinstance(parameters := texts.get("parameters"), str):
         return read_parameters(parameters, name)
-    if isinstance(prompt := texts.get("prompt"), str):
-        return read_workflow(prompt, name, place)
+    if isinstance(workflow := texts.get("prompt") or texts.get("workflow"), str):
+        return read_workflow(workflow, name, place)
     xmp = texts.get("xmp")  # a PNG may have a text of this name
     if "sdnb-comparison" in texts or (isinstance(xmp, bytes) and b"sdnb" in xmp):
         raise InvalidField(

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from sdnb.magics.flags import FLAGS
 from sdnb.magics.parse import Order, parse_cell, parse_line
-from sdnb.records.recalled import visible
+from sdnb.records.report import visible
 from tests.hostile.conftest import refused
 from tests.magics.conftest import Notebook
 

@@ -3,13 +3,16 @@
 import gc
 import os
 import threading
+from pathlib import Path
 
 import pytest
 import torch
 
+import sdnb
 from sdnb.errors import SdnbError
 from sdnb.events import Hooks
 from sdnb.hook_use import POINTS
+from sdnb.labs.studio import Studio
 from tests.hostile.conftest import resident
 
 RUNS = 60
@@ -61,6 +64,59 @@ def test_running_out_of_memory_in_any_call_leaves_no_trace(pipe, fish, part, cal
     # then
     assert calls > call
     assert torch.equal(pipe.run(fish.request).latents, fish.latents)
+
+
+@pytest.mark.parametrize("error", [ValueError("broken"), KeyboardInterrupt(), OSError(28, "full")])
+def test_a_fault_while_decoding_leaves_no_trace(
+    pipe, fish, monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
+    # given
+    def fail(*_args: object) -> None:
+        raise error
+
+    # when
+    with monkeypatch.context() as patch:
+        patch.setattr(pipe.components.vae, "decode", fail)
+        with pytest.raises((SdnbError, type(error))):
+            pipe.run(fish.request)
+    # then
+    again = pipe.run(fish.request)
+    assert again.images[0].tobytes() == fish.images[0].tobytes()
+
+
+@pytest.mark.parametrize("error", [OSError(28, "full"), KeyboardInterrupt(), MemoryError()])
+def test_a_fault_while_saving_leaves_no_file_and_the_result(
+    fish, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
+    # given
+    def fail(_file: int) -> None:
+        raise error
+
+    # when
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", fail)
+        with pytest.raises((SdnbError, KeyboardInterrupt, MemoryError)):
+            fish.save(tmp_path)
+    # then
+    assert list(tmp_path.iterdir()) == []
+    (path,) = fish.save(tmp_path)
+    assert sdnb.read(path).request == fish.request
+
+
+def test_two_panels_at_once_draw_what_each_would_alone(pipe, fish) -> None:
+    # given
+    labs = [Studio(pipe, fish.request), Studio(pipe, fish.request)]
+    # when: one of them is stopped, stepped and asked again while the other draws
+    labs[0].generate()
+    labs[1].step()
+    labs[1].stop()
+    labs[1].generate()
+    for lab in labs:
+        assert lab.wait(60.0)
+    # then
+    for lab in labs:
+        assert lab.phase == "finished"
+        assert torch.equal(lab.result.latents, fish.latents)
 
 
 def test_many_runs_leave_no_memory_threads_hooks_or_handles(pipe, fish) -> None:

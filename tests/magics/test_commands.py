@@ -242,6 +242,26 @@ def test_a_panel_leaves_a_place_and_a_picture_and_hands_on_its_results(real: Not
     panel.surface.close()
 
 
+def test_what_a_panel_draws_is_kept_with_where_it_branched_from(real: Notebook) -> None:
+    # given
+    real.run("%sd set --steps 2 --seed 7 --cfg 1")
+    panel = real.run("import sdnb; panel = sdnb.panel('studio'); panel")
+    panel.lab.generate(prompt="a red circle")
+    assert panel.lab.wait(60.0)
+    first = panel.lab.result
+    # when
+    panel.lab.branch(1, prompt="a blue circle")
+    assert panel.lab.wait(60.0)
+    real.run("%sd set --history off")
+    panel.lab.generate(prompt="not kept")
+    assert panel.lab.wait(60.0)
+    # then
+    branch, whole, *_ = real.run("%sd history")
+    assert (whole.id, whole.parent) == (first.id, None)
+    assert (branch.prompt, branch.parent) == ("a blue circle", (first.id, 1))
+    panel.surface.close()
+
+
 @pytest.mark.parametrize("line", ["%sd panel studoi", "%sd panel studio twice"])
 def test_a_panel_nobody_knows_lists_those_there_are(notebook: Notebook, line: str) -> None:
     with pytest.raises(SdnbError, match="studio"):

@@ -4,16 +4,9 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from PIL import Image
 
 from sdnb.errors import InvalidField, UnknownName
-from sdnb.lora import Lora
-from sdnb.magics.parse import Order, parse_cell
-from sdnb.magics.recalling import as_cell
-from sdnb.picture import FromImage, Picture
-from sdnb.request import GenerationRequest
 from tests.magics.conftest import Notebook
 from tests.records.workflows import image_to_image
 
@@ -83,35 +76,3 @@ def test_a_workflow_is_filled_in_with_its_pictures(
 def test_recall_of_a_file_that_is_not_there_says_so(notebook: Notebook) -> None:
     with pytest.raises(InvalidField, match="no such file"):
         notebook.run("%sd recall nowhere.png")
-
-
-TEXTS = st.text(st.sampled_from("ab \n:;{}-_\"'[]()\\negative"), max_size=20)
-
-
-@settings(max_examples=150, deadline=None)
-@given(prompt=TEXTS, negative=TEXTS, has_lora=st.booleans())
-def test_a_cell_that_is_filled_in_reads_as_the_request(
-    prompt: str, negative: str, has_lora: bool
-) -> None:
-    # given
-    loras = (Lora("a b.safetensors", 0.5),) if has_lora else ()
-    request = GenerationRequest(
-        prompt=prompt, negative_prompt=negative, seed=3, loras=loras, checkpoint="tiny"
-    )
-    defaults = Order(GenerationRequest(prompt="b", negative_prompt="c", steps=3, cfg_scale=2))
-    # when
-    cell = as_cell(request, defaults)
-    # then
-    line, _, body = cell.partition("\n")
-    if cell:
-        assert parse_cell(line.removeprefix("%%sd"), body, defaults, {}).request == request
-    else:  # only texts that a cell would read as something else
-        odd = any(mark in text for text in (prompt, negative) for mark in ("{{", ":", "-", "\n"))
-        is_bare = prompt.strip() != prompt or negative.strip() != negative
-        assert odd or is_bare or not prompt or not negative or f"{prompt}{negative}"[-1] == ";"
-
-
-def test_a_picture_in_a_request_needs_python() -> None:
-    picture = Picture.of(Image.new("RGB", (8, 8)))
-    request = GenerationRequest(prompt="a", seed=1, start=FromImage(picture))
-    assert as_cell(request, Order()) == ""

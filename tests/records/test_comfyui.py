@@ -72,6 +72,51 @@ def test_the_chunk_of_a_picture_is_read_and_runs(pipe, tmp_path: Path) -> None:
     assert result.seeds == (77,)
 
 
+def test_a_webp_of_comfyui_says_it_in_its_exif_data(tmp_path: Path) -> None:
+    # given
+    exif = Image.Exif()
+    exif[0x0110] = f"prompt:{json.dumps(text_to_image())}"
+    exif[0x010F] = 'workflow:{"nodes": []}'
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.webp", exif=exif)
+    # then
+    recalled = sdnb.read(tmp_path / "a.webp")
+    assert recalled.source == "ComfyUI"
+    assert recalled.request == read(text_to_image()).request
+
+
+def test_a_picture_with_the_editors_workflow_alone_says_what_to_export(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x010F] = 'workflow:{"nodes": []}'
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.webp", exif=exif)
+    with pytest.raises(InvalidField, match="editor"):
+        sdnb.read(tmp_path / "a.webp")
+
+
+def test_an_ip_adapter_is_read_with_its_picture(folder: Path) -> None:
+    # given
+    nodes = workflows.adapted()
+    # when
+    found, without = read(nodes, folder), read(nodes)
+    # then
+    assert [str(adapter) for adapter in found.request.ip_adapters] == ["face:0.6:0.25-1"]
+    assert "all layers" in why(found)["node 72 (IPAdapterAdvanced) weight_type"]
+    assert "of the steps" in why(found)["node 72 (IPAdapterAdvanced) start_at, end_at"]
+    assert "its picture" in why(without)["node 72 (IPAdapterAdvanced)"]
+
+
+def test_an_ip_adapter_chosen_by_a_preset_is_named(folder: Path) -> None:
+    # given
+    nodes = workflows.adapted()
+    nodes["70"] = node("IPAdapterUnifiedLoader", model=["4", 0], preset="PLUS (high strength)")
+    nodes["72"]["inputs"] |= {"model": ["70", 0], "ipadapter": ["70", 1]}
+    # when
+    recalled = read(nodes, folder)
+    # then
+    assert recalled.request.ip_adapters == ()
+    assert recalled.request.checkpoint == "tiny"
+    assert "the name of its file" in why(recalled)["node 72 (IPAdapterAdvanced)"]
+
+
 def test_loras_and_the_layer_of_the_text_encoder_are_read_in_order() -> None:
     recalled = read(workflows.with_loras())
     assert recalled.request.loras == (Lora("ink", 0.8, 0.5), Lora("b", 1.0, 0.0))

@@ -14,7 +14,9 @@ import pytest
 
 import sdnb
 import sdnb.records.history
-from sdnb.comparison.compare import compare
+from sdnb.comparison.compare import Comparison, compare
+from sdnb.comparison.engine import Lockstep
+from sdnb.comparison.plan import plan_fields
 from sdnb.errors import HistoryError, InvalidField, UnknownName
 from sdnb.pipeline import Pipeline
 from sdnb.records.history import History
@@ -543,3 +545,74 @@ def test_entries_draw_themselves_safely(history: History) -> None:
         for text in bundle.values():
             assert not {"\u202e", "\x1b"} & set(text)
     assert json.loads(history.search()[0].written)["prompt"].startswith("<script>")
+
+
+def cells_of(history: History) -> list[tuple[str, ...]]:
+    return [entry.cell for entry in history.search()]
+
+
+SMALL = {"width": 16, "height": 16, "seed": 3, "cfg_scale": 1}
+
+
+def test_cells_are_kept_as_they_end_and_the_rest_when_it_goes_on(pipe, tmp_path: Path) -> None:
+    # given
+    history = History(tmp_path)
+    own = Pipeline(pipe.components, history=history)
+    plan = plan_fields("a cat", {"steps": [1, 2], **SMALL}, zipped=False)
+    comparison = Comparison(plan, Lockstep(own, exact=True), history)
+    # when: it is left after the first cell, as a killed kernel leaves it
+    for _ in comparison.rounds():
+        if any(comparison.results):
+            break
+    # then
+    assert cells_of(history) == [("1",)]
+    comparison.resume()
+    assert cells_of(history) == [("2",), ("1",)]
+    assert comparison.not_kept == {}
+
+
+def test_an_interrupt_while_a_cell_is_kept_ends_the_comparison_and_loses_no_cell(
+    pipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given
+    history = History(tmp_path)
+    plan = plan_fields("a cat", {"steps": [1, 2], **SMALL}, zipped=False)
+    comparison = Comparison(plan, Lockstep(pipe, exact=True), history)
+
+    def interrupted(*_args: object) -> None:
+        raise KeyboardInterrupt
+
+    # when
+    with monkeypatch.context() as patch:
+        patch.setattr("sdnb.records.history.write_picture", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            comparison.resume()
+    # then
+    assert cells_of(history) == []
+    assert sum(result is not None for result in comparison.results) == 1
+    comparison.resume()
+    assert sorted(cells_of(history)) == [("1",), ("2",)]
+
+
+def test_a_cell_that_cannot_be_kept_says_why_and_leaves_the_others(
+    pipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given
+    history = History(tmp_path)
+    plan = plan_fields("a cat", {"steps": [1, 2], **SMALL}, zipped=False)
+    comparison = Comparison(plan, Lockstep(pipe, exact=True), history)
+    write, calls = sdnb.records.history.write_picture, []
+
+    def full(*args: Any) -> Path:
+        calls.append(args)
+        if len(calls) == 1:
+            raise OSError(28, "No space left on device")
+        return write(*args)
+
+    monkeypatch.setattr("sdnb.records.history.write_picture", full)
+    # when
+    comparison.resume()
+    # then
+    assert cells_of(history) == [("2",)]
+    assert "No space left" in comparison.not_kept[0]
+    assert comparison.is_complete

@@ -90,6 +90,26 @@ def controlled() -> Nodes:
     }
 
 
+def adapted() -> Nodes:
+    """With the nodes of the extension IPAdapter plus, as its reference of nodes lists them."""
+    return text_to_image(model=["72", 0]) | {
+        "70": node("IPAdapterModelLoader", ipadapter_file="sub/face.safetensors"),
+        "71": node("LoadImage", image="in.png"),
+        "72": node(
+            "IPAdapterAdvanced",
+            model=["4", 0],
+            ipadapter=["70", 0],
+            image=["71", 0],
+            weight=0.6,
+            weight_type="style transfer",
+            combine_embeds="concat",
+            start_at=0.25,
+            end_at=1.0,
+            embeds_scaling="V only",
+        ),
+    }
+
+
 def advanced(**changed: Any) -> Nodes:
     nodes = text_to_image()
     inputs = nodes["3"]["inputs"]
