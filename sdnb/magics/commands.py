@@ -18,6 +18,14 @@ from sdnb.magics.comparing import (
     show_scores,
     show_sweep,
 )
+from sdnb.magics.encoding import (
+    NEAREST_FLAGS,
+    TOKENS_FLAGS,
+    VAE_FLAGS,
+    show_nearest,
+    show_tokens,
+    show_vae,
+)
 from sdnb.magics.help import explain, overview
 from sdnb.magics.looking import (
     ATTENTION_FLAGS,
@@ -173,6 +181,19 @@ COMMANDS: dict[str, Command] = {
     ),
     "inspect": Command(
         show_inspection, "[FLAGS]", "one question to the network, from all sides", INSPECT_FLAGS
+    ),
+    "tokens": Command(
+        show_tokens,
+        "[TEXT] [FLAGS]",
+        "a text, or the last prompt, as characters, words and tokens",
+        TOKENS_FLAGS,
+        example="a large blue house",
+    ),
+    "nearest": Command(
+        show_nearest, "WORD [FLAGS]", "the tokens nearest to a word", NEAREST_FLAGS, example="red"
+    ),
+    "vae": Command(
+        show_vae, "[FLAGS]", "a picture, its latents, and what the VAE loses of it", VAE_FLAGS
     ),
     "tree": Command(show_tree, "", "which results branched from which"),
     "help": Command(show_help, "[NAME]", "this text, or about one flag, sampler, schedule"),

@@ -43,7 +43,7 @@ class Figure(go.Figure):  # type: ignore[misc]  # plotly has no types
         bundle = {PLOTLY: data, "text/plain": f"<Figure: {self.alt}>"}
         try:
             svg = to_svg(self)
-        except InvalidField:  # a kind of trace that has no still picture, such as 3-D
+        except InvalidField:  # a kind of trace that has no still picture, such as a surface
             return bundle
         source = f"data:image/svg+xml;base64,{b64encode(svg.encode()).decode()}"
         html = f'<img alt="{escape(self.alt)}" src="{source}" style="max-width:100%">'

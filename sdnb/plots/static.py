@@ -1,7 +1,8 @@
 """A figure as a small SVG, without plotly's script, a browser or a network.
 
 For figures made of scatter, bar, heatmap, image and table traces, with subplots, linear, log and
-category axes, legends, annotations, shapes and pictures; hover and zoom stay plotly's. Text is
+category axes, legends, annotations, shapes and pictures, and of points in space as they are seen
+from one side; hover and zoom stay plotly's. Text is
 escaped, and only pictures that lie in the figure itself are taken.
 """
 
@@ -16,6 +17,7 @@ from sdnb.errors import InvalidField
 from sdnb.plots import svg_bars, svg_cells, svg_frame, svg_scatter
 from sdnb.plots.svg_axes import Panel
 from sdnb.plots.svg_layout import Drawn, Layout
+from sdnb.plots.svg_scene import flattened
 from sdnb.plots.svg_text import attributes
 
 KINDS = ("scatter", "scattergl", "bar", "heatmap", "image", "table")
@@ -30,15 +32,15 @@ def to_svg(figure: go.Figure) -> str:
     Raises
     ------
     InvalidField
-        For a trace of another kind, such as 3-D.
+        For a trace of another kind, such as a surface.
     """
-    values = _plain(figure.to_plotly_json())
+    values = flattened(_plain(figure.to_plotly_json()))
     unknown = {trace.get("type") or "scatter" for trace in values["data"]} - {*KINDS}
     if unknown:
         raise InvalidField(
             "this kind of trace has no still picture.",
             given=", ".join(sorted(unknown)),
-            allowed=", ".join(KINDS),
+            allowed=", ".join((*KINDS, "scatter3d")),
             fix="show it with plotly's own renderer",
         )
     layout = Layout(values)

@@ -120,9 +120,11 @@ def _texts(trace: Plotted, places: Sequence[Place]) -> Iterator[str]:
     down = -8 if position.startswith("top") else 16 if position.startswith("bottom") else 4
     right = 8 if position.endswith("right") else -8 if position.endswith("left") else 0
     anchor = {8: "start", -8: "end"}.get(right, "middle")
+    font = trace.get("textfont") or {}
+    looks = {"fill": _scalar(font.get("color")), "font_size": font.get("size")}
     for (x, y), said in zip(places, each(trace.get("text"), len(places), ""), strict=True):
         if x is not None and y is not None and said:
-            yield text(x + right, y + down, str(said), text_anchor=anchor)
+            yield text(x + right, y + down, str(said), text_anchor=anchor, **looks)
 
 
 def _filled(trace: Plotted, panel: Panel, places: Sequence[Place], colour: str) -> Iterator[str]:

@@ -47,7 +47,7 @@ def test_nothing_it_publishes_names_another_machine() -> None:
 
 
 def test_what_has_no_picture_is_published_without() -> None:
-    bundle = Figure(go.Scatter3d(x=[1], y=[1], z=[1]))._repr_mimebundle_()
+    bundle = Figure(go.Surface(z=[[1, 2], [3, 4]]))._repr_mimebundle_()
     assert set(bundle) == {PLOTLY, "text/plain"}
 
 

@@ -194,6 +194,13 @@ def test_a_table_shows_its_rows_and_says_what_it_leaves_out(drawn: Drawn) -> Non
     assert any("rows more" in text for text in texts)
 
 
+def test_texts_have_the_colour_and_the_size_that_they_are_given(drawn: Drawn) -> None:
+    font = {"color": "#ffffff", "size": 9}
+    figure = Figure(go.Scatter(x=[1], y=[1], mode="text", text=["word"], textfont=font))
+    (text,) = [each for each in drawn(figure).iter(f"{SVG}text") if each.text == "word"]
+    assert (text.get("fill"), text.get("font-size")) == ("#ffffff", "9")
+
+
 def test_a_legend_group_is_named_once(drawn: Drawn) -> None:
     traces = [go.Scatter(x=[0], y=[0], name="one", legendgroup="g") for _ in range(2)]
     traces.append(go.Scatter(x=[0], y=[1], name="two"))
@@ -201,7 +208,7 @@ def test_a_legend_group_is_named_once(drawn: Drawn) -> None:
     assert [texts.count(name) for name in ("one", "two")] == [1, 1]
 
 
-@pytest.mark.parametrize("trace", [go.Scatter3d(x=[1], y=[1], z=[1]), go.Pie(values=[1])])
+@pytest.mark.parametrize("trace", [go.Surface(z=[[1, 2], [3, 4]]), go.Pie(values=[1])])
 def test_another_kind_of_trace_has_no_picture(trace: object) -> None:
     with pytest.raises(InvalidField, match="no still picture"):
         to_svg(Figure(trace))

@@ -1,0 +1,179 @@
+"""The latent space as pictures: a round trip through the VAE, its cost, ways and lengths.
+
+Latents of a run on its way are drawn in `sdnb.plots.latents`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from html import escape
+from typing import TYPE_CHECKING
+
+from PIL.Image import Image
+
+from sdnb.plots.figure import Figure
+from sdnb.plots.latents import DIVERGING
+from sdnb.plots.sheet import Sheet
+from sdnb.plots.theme import INK, page, place_mark, rounded
+from sdnb.result import spread_text
+
+if TYPE_CHECKING:
+    import sdnb.comparison.latent_space
+
+_FINEST = 96
+"""Cells along a side of an error map: more are not seen."""
+
+
+def plot_round_trip(trip: "sdnb.comparison.latent_space.RoundTrip") -> Figure:
+    """Draw a picture, the channels of its latents, the picture decoded, and the error.
+
+    Channels share one scale around 0. The error, 0 … 1, is scaled to its own maximum, which
+    stands under it.
+    """
+    latents = trip.latents[0]
+    count, width = latents.shape[0] + 3, trip.picture.width
+    sheet = Sheet.of(count, ratio=trip.picture.height / width, lines=2)
+    figure = Figure()
+    limit = float(f"{float(latents.abs().max()):.2g}") or 1.0
+    for index, channel in enumerate(latents, 1):
+        xs, ys = sheet.cells(index, channel.shape[1], channel.shape[0])
+        figure.add_heatmap(
+            x=xs,
+            y=ys,
+            z=[rounded(row, 3) for row in channel.tolist()],
+            zmin=-limit,
+            zmax=limit,
+            colorscale=DIVERGING,
+            showscale=index == 1,
+            colorbar={"title": {"text": "value"}, "thickness": 12},
+            hovertemplate=f"channel {index - 1}: %{{z:.3g}}<extra></extra>",
+        )
+    peak = _add_error(figure, sheet, count - 1, trip)
+    spreads = [spread_text(float(each.mean()), float(each.std())) for each in latents]
+    captions = [
+        f"picture<br>{width}×{trip.picture.height}",
+        *[f"channel {i}<br>{spread}" for i, spread in enumerate(spreads)],
+        f"decoded<br>PSNR {trip.psnr:.1f} dB",
+        f"error<br>up to {peak:.2f}",
+    ]
+    sheet.write(figure, captions)
+    pictures = [sheet.picture(0, trip.picture), sheet.picture(count - 2, trip.decoded)]
+    figure.update_layout(images=pictures)
+    title = f"Through the VAE and back: {trip.compression.ratio:g} times fewer numbers"
+    sheet.page(figure, title=title, alt=f"{title}. {trip.compression}; PSNR {trip.psnr:.1f} dB")
+    return figure
+
+
+def plot_pictures(
+    pictures: Sequence[Image],
+    captions: Sequence[str] = (),
+    *,
+    title: str,
+    columns: int | None = None,
+) -> Figure:
+    """Draw pictures of one size side by side, or in rows of so many, a caption under each."""
+    width, height = pictures[0].size
+    named = list(captions) or [""] * len(pictures)
+    ratio, lines = height / width, max(name.count("<br>") + bool(name) for name in named)
+    sheet = Sheet.of(len(pictures), ratio=ratio, lines=lines)
+    if columns is not None:
+        sheet = replace(sheet, columns=columns)
+    figure = Figure()
+    sheet.write(figure, named)
+    drawn = [sheet.picture(index, picture) for index, picture in enumerate(pictures)]
+    figure.update_layout(images=drawn)
+    told = "; ".join(name.replace("<br>", ", ") for name in named if name)
+    alt = f"{title}: {len(pictures)} pictures. {told}".strip()
+    sheet.page(figure, title=escape(title, quote=False), alt=alt)
+    return figure
+
+
+def plot_sizes(
+    costs: "Sequence[sdnb.comparison.latent_space.SizeCost]", latent: int, size: int
+) -> Figure:
+    """Draw the time of one question to the network over the side of what it is shown.
+
+    Parameters
+    ----------
+    latent, size : int
+        The sides of the latents and of the picture: the two sizes that matter.
+    """
+    mark = place_mark(0)
+    figure = Figure()
+    figure.add_scatter(
+        x=[cost.side for cost in costs],
+        y=rounded([cost.seconds for cost in costs], 3),
+        mode="lines+markers",
+        line=mark.line,
+        marker=mark.marker,
+        hovertemplate="%{x} × %{x} places: %{y:.3g} s<extra></extra>",
+        showlegend=False,
+    )
+    for side, name in ((latent, "latents"), (size, "pixels")):
+        figure.add_vline(x=side, line={"color": INK, "width": 1, "dash": "dot"})
+        figure.add_annotation(
+            x=side, y=1, xref="x", yref="paper", xanchor="left", text=name, showarrow=False
+        )
+    sides = [cost.side for cost in costs]
+    figure.update_xaxes(
+        title_text="side (places)", tickvals=sorted({*sides, latent, size}), range=[0, size * 1.1]
+    )
+    figure.update_yaxes(title_text="one question (seconds)", rangemode="tozero")
+    told = ", ".join(f"{cost.side}: {cost.seconds:.3g} s" for cost in costs)
+    page(
+        figure,
+        title="The U-Net's time, at latent size and on the way to pixel size",
+        alt=f"Seconds of one question to the U-Net by side. {told}",
+        height=340,
+    )
+    return figure
+
+
+def plot_lengths(ways: Mapping[str, Sequence[float]]) -> Figure:
+    """Draw how long the points of ways are, from one end to the other; 1 is unit noise.
+
+    Parameters
+    ----------
+    ways : Mapping of str to sequence of float
+        Root mean squares by the way's name, evenly spaced.
+    """
+    figure = Figure()
+    for place, (name, values) in enumerate(ways.items()):
+        mark = place_mark(place)
+        figure.add_scatter(
+            x=rounded([i / (len(values) - 1) for i in range(len(values))], 3),
+            y=rounded(values, 4),
+            name=escape(name, quote=False),
+            mode="lines+markers",
+            line=mark.line,
+            marker=mark.marker,
+            hovertemplate="<b>%{fullData.name}</b>, %{x:.2f} of the way: %{y:.3f}<extra></extra>",
+            showlegend=True,
+        )
+    figure.update_xaxes(title_text="share of the way (0 … 1)")
+    figure.update_yaxes(title_text="root mean square (noise = 1)", rangemode="tozero")
+    told = "; ".join(f"{name}: at least {min(values):.2f}" for name, values in ways.items())
+    page(figure, title="Length along the way", alt=f"Length along the way. {told}", height=340)
+    return figure
+
+
+def _add_error(
+    figure: Figure, sheet: Sheet, index: int, trip: "sdnb.comparison.latent_space.RoundTrip"
+) -> float:
+    """Draw the error of each place, of large pictures the mean of several; return the largest."""
+    every = max(1, -(-max(trip.error.shape) // _FINEST))
+    height, width = (max(every, side // every * every) for side in trip.error.shape)
+    blocks = trip.error[:height, :width].unflatten(1, (-1, every)).unflatten(0, (-1, every))
+    error = blocks.mean(dim=(1, 3))
+    peak = float(error.max())
+    xs, ys = sheet.cells(index, error.shape[1], error.shape[0])
+    figure.add_heatmap(
+        x=xs,
+        y=ys,
+        z=[rounded(row, 2) for row in error.tolist()],
+        zmin=0.0,
+        zmax=peak or 1.0,
+        colorscale="Viridis",
+        showscale=False,
+        hovertemplate="error %{z:.3f}<extra></extra>",
+    )
+    return peak

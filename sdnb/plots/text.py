@@ -1,0 +1,89 @@
+"""What a text becomes, as pictures: vectors of its tokens, and how far they are from others."""
+
+from collections.abc import Sequence
+from html import escape
+from typing import TYPE_CHECKING
+
+from plotly.subplots import make_subplots
+
+from sdnb.plots.figure import Figure
+from sdnb.plots.matrix import hide_lines, name_columns, name_rows, signed_scale
+from sdnb.plots.theme import page, rounded
+
+if TYPE_CHECKING:
+    import sdnb.comparison.text
+
+_LINE = 24
+"""Pixels of a row of a heat map."""
+
+
+def plot_stages(
+    followed: "sdnb.comparison.text.TextStages", stages: Sequence[str] = ("embedding", "output")
+) -> Figure:
+    """Draw the vectors of a text's tokens at some stages: a row a token, a column a number.
+
+    Rows reach from the start mark to the first end mark. Each stage has a scale of its own,
+    around 0; its largest number stands over it.
+    """
+    split = followed.split
+    shown = split.chunks[0][: split.counts[0] + 2]
+    peaks = [float(followed.stages[name][: len(shown)].abs().max()) for name in stages]
+    titles = [
+        f"{name}: {len(shown)} × {followed.width}, at most {peak:.2g}"
+        for name, peak in zip(stages, peaks, strict=True)
+    ]
+    figure = Figure(
+        make_subplots(rows=len(stages), cols=1, subplot_titles=titles, vertical_spacing=0.16)
+    )
+    for row, (name, peak) in enumerate(zip(stages, peaks, strict=True), 1):
+        values = followed.stages[name][: len(shown)] / max(peak, 1e-12)
+        figure.add_heatmap(
+            z=[rounded(line, 2) for line in values.tolist()],
+            **signed_scale(title="share", is_shown=row == 1),
+            hovertemplate=f"{name}, number %{{x}} of token %{{y}}: %{{z:.2f}}<extra></extra>",
+            row=row,
+            col=1,
+        )
+        name_rows(figure, [token.piece or token.text for token in shown], row=row)
+        figure.update_xaxes(title_text="number (index)", row=row, col=1)
+    told = escape(_short(split.text), quote=False)
+    page(
+        figure,
+        title=f"“{told}”: {followed.width} numbers for each token",
+        alt=f"Vectors of the tokens of “{split.text}”, {followed.width} numbers each, as rows of "
+        f"colours, at the stages {', '.join(stages)}",
+        height=len(stages) * (len(shown) * _LINE + 96) + 40,
+    )
+    return figure
+
+
+def plot_text_distances(
+    distances: "sdnb.comparison.text.TextDistances", *, title: str = "Distance of the vectors"
+) -> Figure:
+    """Draw how far other prompts' vectors are from a prompt's, a row a prompt, a column a token."""
+    rows = [_short(other) or "(empty)" for other in distances.others]
+    peak = max(float(distances.values.max()), 1e-9)
+    figure = Figure()
+    figure.add_heatmap(
+        z=[rounded(row, 3) for row in distances.values.tolist()],
+        zmin=0.0,
+        zmax=peak,
+        colorscale="Viridis",
+        colorbar={"title": {"text": "distance"}, "thickness": 12},
+        hovertemplate="token %{x}, prompt %{y}: %{z:.3g}<extra></extra>",
+    )
+    name_rows(figure, rows)
+    name_columns(figure, distances.tokens)
+    hide_lines(figure)
+    page(
+        figure,
+        title=escape(title, quote=False),
+        alt=f"{title}: {len(rows)} prompts, at the tokens {', '.join(distances.tokens)}; "
+        f"at most {peak:.3g}",
+        height=len(distances.others) * 30 + 190,
+    )
+    return figure
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 60 else f"{text[:57]}…"
