@@ -102,6 +102,7 @@ class Lab(HasTraits):
     def look(self, step: int) -> None:
         """Decode a frame of the film, unless a run is going on; see `closeup`."""
         if self.phase != "running":
+            self.closeup = None  # the same frame once more is news: a page may have forgotten it
             self._ask(partial(self._look, step))
 
     def read(self, prompt: str) -> PromptFacts:

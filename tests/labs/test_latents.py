@@ -104,6 +104,11 @@ def test_looking_decodes_what_the_film_only_sketches(lab, result, pipe):
     assert index == 1
     assert image.tobytes() == pipe.decode(result.trace.denoised[1, :1])[0].tobytes()
     assert image.size != sketched.size or image.tobytes() != sketched.tobytes()
+    seen = []
+    lab.observe(lambda change: seen.append(change["new"]), "closeup")
+    lab.look(1)
+    assert lab.wait(PATIENCE)
+    assert [each is None for each in seen] == [True, False]
     lab.look(99)
     assert lab.wait(PATIENCE)
     assert lab.closeup is None
