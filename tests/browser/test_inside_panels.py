@@ -1,7 +1,6 @@
 """The panels of schedules, latents and attention in JupyterLab, with mouse and keys."""
 
 import re
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -17,16 +16,6 @@ READ_TILE = """canvas => [...canvas.getContext("2d")
 BEYOND = """panel => [...panel.querySelectorAll("input, select, textarea, button, canvas, svg")]
     .filter(one => one.getBoundingClientRect().right > panel.getBoundingClientRect().right + 1)
     .map(one => one.outerHTML.slice(0, 80))"""
-
-
-@pytest.fixture
-def said(lab: Lab) -> Iterator[list[str]]:
-    """What the page's console said of errors while the test ran: nothing."""
-    errors: list[str] = []
-    lab.page.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
-    lab.page.on("pageerror", lambda error: errors.append(str(error)))
-    yield errors
-    assert errors == []
 
 
 class Opened:
