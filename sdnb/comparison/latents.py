@@ -105,7 +105,7 @@ def film(
     InvalidField
         Where the run kept no states, and for an image that it has not.
     """
-    _check(result, index)
+    check_image(result, index)
     trace = result.trace
     chosen = spaced(trace.steps, trace.steps if count is None else count)
     images = pipe.decode(trace.denoised[chosen, index])
@@ -131,7 +131,7 @@ def state(result: Result, step: int, index: int = 0) -> tuple[Latents, float]:
 
     Raises `InvalidField` where the run kept no states, or has no such step or image.
     """
-    _check(result, index)
+    check_image(result, index)
     trace = result.trace
     if not 0 <= step <= trace.steps:
         raise InvalidField(
@@ -185,7 +185,7 @@ def project(results: Sequence[Result], names: Sequence[str] = (), *, index: int 
             fix="leave names out: the runs are called by their samplers then",
         )
     for result in results:
-        _check(result, index)
+        check_image(result, index)
     states = [_scaled(result, index) for result in results]
     points, shares = _principal(torch.cat(states))
     pieces = points.split([len(each) for each in states])
@@ -242,7 +242,8 @@ def _pair(point: Sequence[float]) -> tuple[float, float]:
     return point[0], point[1]
 
 
-def _check(result: Result, index: int) -> None:
+def check_image(result: Result, index: int) -> None:
+    """Raise `InvalidField` where a run kept no states, or has no such image."""
     result.trace.check_states()
     _check_index(result, index)
 

@@ -123,6 +123,12 @@ class Form(HasTraits):
             self.image = None if isinstance(start, FromNoise) else start.picture
             self.mask = start.mask if isinstance(start, Inpaint) else None
 
+    def type(self, fields: Mapping[str, object]) -> None:
+        """Type into several fields, by name; raises `UnknownName`."""
+        for name, value in fields.items():
+            UnknownName.check("field of the form", name, (*READ, *PICTURES, "after"))
+            setattr(self, name, value)
+
     def upload(self, name: str, data: bytes) -> None:
         """Take a picture file for ``"image"`` or ``"mask"``; bytes that are none are an error."""
         UnknownName.check("picture of the form", name, PICTURES)

@@ -91,7 +91,7 @@ class HeldRun:
         event: Event | None = None
         while not isinstance(event, StepEvent) and self._run is not None:
             event = self._go_on()
-        if self._run is not None and self._run.index == _total(self._run):
+        if self._run is not None and self._run.index == total_steps(self._run):
             self.advance()  # the last step: what is left is to decode
         else:
             self.hold()
@@ -179,7 +179,7 @@ class HeldRun:
     def _stand(self, run: Run, watch: Watch) -> None:
         trace = run.trace
         sigma = trace.sigmas[-1] if trace.sigmas else run.sigmas[0]
-        self._tell(phase="paused", progress=watch.progress(run.index, _total(run), sigma))
+        self._tell(phase="paused", progress=watch.progress(run.index, total_steps(run), sigma))
 
     def _rest(self) -> None:
         """Stand at the last result, without a run."""
@@ -288,7 +288,7 @@ def _ended(result: Result) -> str:
     return "stopped" if result.interrupted else "finished"
 
 
-def _total(run: Run) -> int | None:
+def total_steps(run: Run) -> int | None:
     """Return how many steps a run makes; None where its sampler chooses on the way."""
     own_levels = SAMPLERS[run.request.sampler.name].own_levels
     return None if own_levels else len(run.sigmas) - 1

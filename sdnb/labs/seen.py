@@ -74,16 +74,16 @@ class Film:
 
 
 def film_of(
-    trace: Trace, sketch: Sketch, decoded: Mapping[int, "Image"], *, begin: int = 0
+    trace: Trace, sketch: Sketch, decoded: Mapping[int, "Image"], *, begin: int = 0, image: int = 0
 ) -> Film | None:
-    """Draw a film of the first image of a batch; None before there is anything to draw.
+    """Draw a film of an image of a batch; None before there is anything to draw.
 
     Parameters
     ----------
     decoded : mapping of int to PIL image
         Frames that were decoded, by their index.
     """
-    frames = sketch.draw(trace.denoised[:, 0]) if trace.steps else []
+    frames = sketch.draw(trace.denoised[:, image]) if trace.steps else []
     if not frames:
         return None
     film = Film(
@@ -92,7 +92,7 @@ def film_of(
         begin=begin,
         reach=trace.steps - (trace.sigmas[-1] == 0),
     )
-    for index, image in decoded.items():
+    for index, frame in decoded.items():
         if index < trace.steps:
-            film = film.with_frame(index, image)
+            film = film.with_frame(index, frame)
     return film

@@ -18,19 +18,18 @@ from typing import Any
 from traitlets import Any as AnyTrait
 from traitlets import Enum, HasTraits
 
-from sdnb.errors import InvalidField, SdnbError, UnknownName
-from sdnb.files import save_new
-from sdnb.labs.form import PICTURES, READ, Form
+from sdnb.errors import InvalidField, SdnbError
+from sdnb.labs.form import READ, Form
 from sdnb.labs.held_run import HeldRun
+from sdnb.labs.inputs import save_inputs
 from sdnb.labs.prompt_facts import PromptFacts, read_prompt
-from sdnb.labs.worker import Worker
+from sdnb.labs.worker import Worker, described
 from sdnb.past import FIXED
 from sdnb.picture import Picture
 from sdnb.pipeline import Pipeline
 from sdnb.request import GenerationRequest
 from sdnb.result import Result
 from sdnb.seeds import seed_after
-from sdnb.written import input_files
 
 Action = Callable[[], None]
 
@@ -138,7 +137,7 @@ class Studio(HasTraits):
         **fields
             Typed into the form first.
         """
-        self._type(fields)
+        self.form.type(fields)
         if self.form.request() is not None:
             self._compute(partial(self._held.branch, step, self.form))
 
@@ -180,8 +179,7 @@ class Studio(HasTraits):
 
     def save_inputs(self) -> list[Path]:
         """Save the pictures that the result began from, by the names that its texts call them."""
-        files = input_files(self._result().request)
-        return [Path(n) if Path(n).exists() else save_new(n, png) for n, png in files.items()]
+        return save_inputs(self._result().request)
 
     def use_as_input(self) -> None:
         """Start the next run from the result's picture, not all of the way."""
@@ -202,11 +200,6 @@ class Studio(HasTraits):
         result: Result = self.result
         return result
 
-    def _type(self, fields: dict[str, object]) -> None:
-        for name, value in fields.items():
-            UnknownName.check("field of the form", name, (*READ, *PICTURES, "after"))
-            setattr(self.form, name, value)
-
     def _ask(self, task: Action) -> None:
         self.failure = None
         self._worker.submit(task)
@@ -216,7 +209,7 @@ class Studio(HasTraits):
         self._ask(task)
 
     def _begin_with(self, then: Action, fields: dict[str, object]) -> None:
-        self._type(fields)
+        self.form.type(fields)
         request = self.form.request()
         if request is not None:
             self._compute(partial(self._begin, request, self.form.seed, then))
@@ -250,7 +243,7 @@ class Studio(HasTraits):
 
     def _failed(self, error: Exception) -> None:
         """Say what failed; a run that can go on is held, else the last good picture is shown."""
-        self.failure = error if isinstance(error, SdnbError) else _wrapped(error)
+        self.failure = described(error)
         self._held.recover()
 
     def _follow(self, result: Result) -> None:
@@ -264,9 +257,3 @@ class Studio(HasTraits):
 def _sized(request: GenerationRequest, pipe: Pipeline) -> GenerationRequest:
     size = pipe.components.size
     return request.changed(width=request.width or size, height=request.height or size)
-
-
-def _wrapped(error: Exception) -> SdnbError:
-    wrapped = SdnbError(f"{type(error).__name__}: {error}")
-    wrapped.__cause__ = error
-    return wrapped

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from threading import Event, Lock, Thread, current_thread
 from time import monotonic
 
+from sdnb.errors import SdnbError
+
 Task = Callable[[], None]
 
 TICK = 0.05
@@ -93,3 +95,12 @@ class Worker:
                 return self._tasks.popleft()
             self._start()
             return None
+
+
+def described(error: Exception) -> SdnbError:
+    """Return an error as one of sdnb's, whatever a task raised."""
+    if isinstance(error, SdnbError):
+        return error
+    wrapped = SdnbError(f"{type(error).__name__}: {error}")
+    wrapped.__cause__ = error
+    return wrapped

@@ -16,8 +16,16 @@ if TYPE_CHECKING:
     import sdnb.pipeline
     import sdnb.result
 
-PANELS = {"studio": ("Studio", "StudioPanel")}
+PANELS = {
+    "studio": ("Studio", "StudioPanel"),
+    "schedules": ("Schedules", "SchedulesPanel"),
+    "latents": ("Latents", "LatentsPanel"),
+    "attention": ("Attention", "AttentionPanel"),
+}
 """Name of the panel, and of the modules of its lab and its view -> their classes."""
+
+READY = 0.2
+"""Seconds that a panel waits, at most, for what it opens with; the rest comes when it is there."""
 
 
 def open_panel(call: Call) -> None:
@@ -28,8 +36,12 @@ def open_panel(call: Call) -> None:
     show(make(*texts, session=call.session))
 
 
-def panel(name: str = "studio") -> "sdnb.panels.panel.Panel":
+def panel(
+    name: str = "studio", *, result: "sdnb.result.Result | None" = None
+) -> "sdnb.panels.panel.Panel":
     """Open a panel under the cell; its lab is ``panel.lab``. Raises `UnknownName`.
+
+    It opens the given result, else the one that was drawn last.
 
     Outside a notebook, drive the lab itself: ``sdnb.labs.studio.Studio(pipe)``.
     """
@@ -42,21 +54,25 @@ def panel(name: str = "studio") -> "sdnb.panels.panel.Panel":
             fix="from sdnb.labs.studio import Studio; Studio(pipe) does all a panel does",
         )
     magics = shell.magics_manager.registry.get("SdMagics")
-    made = make(name, session=Session() if magics is None else magics.session)
+    session = Session() if magics is None else magics.session
+    made = make(name, session=session, result=result)
     show(made)
     return made
 
 
-def make(name: str = "studio", *, session: Session) -> "sdnb.panels.panel.Panel":
-    """Return a panel on the session's pipeline, with what was drawn last, or the defaults."""
+def make(
+    name: str = "studio", *, session: Session, result: "sdnb.result.Result | None" = None
+) -> "sdnb.panels.panel.Panel":
+    """Return a panel on the session's pipeline, with a result, what was drawn last, or neither."""
     UnknownName.check("panel", name, PANELS)
     lab_class, view_class = PANELS[name]
     from sdnb.magics.drawing import load, replaced_output
     from sdnb.magics.remembering import keep_result
 
     request = session.defaults.request
+    checkpoint = request.checkpoint if result is None else result.request.checkpoint
     with replaced_output() as say:
-        pipe = cast("sdnb.pipeline.Pipeline", load(session, request.checkpoint, say))
+        pipe = cast("sdnb.pipeline.Pipeline", load(session, checkpoint, say))
         lab = getattr(import_module(f"sdnb.labs.{name}"), lab_class)(
             pipe, request.changed(checkpoint=None)
         )
@@ -64,9 +80,11 @@ def make(name: str = "studio", *, session: Session) -> "sdnb.panels.panel.Panel"
             lab, lambda: session.defaults.request
         )
     last = session.result
-    if last is not None and _can_be_held(last, pipe):
+    if result is not None:
+        lab.open(result)
+    elif last is not None and _can_be_held(last, pipe):
         lab.open(last)
-        lab.wait()
+    lab.wait(READY)
     lab.observe(lambda change: session.keep(keep_result(change["new"], session)), "result")
     return cast("sdnb.panels.panel.Panel", view)
 

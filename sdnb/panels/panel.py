@@ -89,11 +89,12 @@ class Panel:
         surface = self.surface
         state = {
             name: getattr(surface, name)
-            for name in ("place", "texts", "actions", "keeps", "about", "film")
+            for name in ("place", "stage", "texts", "actions", "keeps", "about", "film", "views")
         }
         status = {**surface.status, "alert": "", "said": "", "changes": "", "enabled": []}
         pictures = {
-            name: b64encode(getattr(surface, name)).decode() for name in ("picture", "strip")
+            name: b64encode(getattr(surface, name)).decode()
+            for name in ("picture", "strip", "data")
         }
         texts = {**surface.texts, "strip_help": tr("panel.strip_page")}
         data = dumps({**state, "status": status, "texts": texts, **pictures}, ensure_ascii=False)

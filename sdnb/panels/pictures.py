@@ -2,19 +2,24 @@
 
 from base64 import b64encode
 from collections.abc import Sequence
+from html import escape
 from io import BytesIO
 from math import ceil, sqrt
+from typing import TYPE_CHECKING
 
 from PIL import Image as images
 from PIL.Image import Image
+
+if TYPE_CHECKING:
+    import sdnb.labs.seen
 
 WIDEST = 512
 """Pixels of a picture's longer side on the page, at most."""
 
 
-def jpeg(image: Image, *, widest: int = WIDEST, quality: int = 85) -> bytes:
-    """Return an image as JPEG, made smaller if need be."""
-    small = image.convert("RGB")
+def jpeg(picture: Image, *, widest: int = WIDEST, quality: int = 85) -> bytes:
+    """Return a picture as JPEG, made smaller if need be."""
+    small = picture.convert("RGB")
     if max(small.size) > widest:
         small = small.copy()
         small.thumbnail((widest, widest))
@@ -26,6 +31,29 @@ def jpeg(image: Image, *, widest: int = WIDEST, quality: int = 85) -> bytes:
 def data_url(data: bytes) -> str:
     """Return a JPEG as the address of an image."""
     return f"data:image/jpeg;base64,{b64encode(data).decode()}"
+
+
+def film_shown(film: "sdnb.labs.seen.Film", number: int) -> dict[str, object]:
+    """Return a film as `Surface.strip` and `Surface.film` take it; ``number`` tells it apart."""
+    strip, columns = sheet(film.frames)
+    width, height = film.frames[0].size
+    about = {
+        "number": number,
+        "count": len(film.frames),
+        "width": width,
+        "height": height,
+        "columns": columns,
+        "sigmas": list(film.sigmas),
+        "exact": sorted(film.exact),
+        "begin": film.begin,
+        "reach": film.reach,
+    }
+    return {"strip": strip, "film": about}
+
+
+def image(address: str, alt: str, style: str) -> str:
+    """Return HTML of a picture with its alternative text."""
+    return f'<img alt="{escape(alt)}" src="{address}" style="{style}">'
 
 
 def sheet(frames: Sequence[Image]) -> tuple[bytes, int]:

@@ -46,10 +46,21 @@ def described_fields() -> list[dict[str, object]]:
         {
             "name": name,
             "label": tr(f"studio.{name}") if name else "",
-            "fields": [_described(each) for each in fields],
+            "fields": [described_field(each) for each in fields],
         }
         for name, fields in GROUPS.items()
     ]
+
+
+def described_field(name: str) -> dict[str, object]:
+    """Return a field of the request as `Surface.fields` takes it."""
+    names = {"sampler": SAMPLERS.names(), "schedule": SCHEDULES.names()}.get(name, ())
+    options = [(each, each) for each in names]
+    if name == "after":
+        options = [(each, tr(f"studio.after_{each}")) for each in AFTER]
+    hint = tr(f"studio.{name}_hint") if name in ("seed", "loras") else None
+    said = {"label": tr(f"studio.{name}"), "hint": hint, "options": options}
+    return {"name": name, **said, **FIELDS[name]}
 
 
 def field_values(form: "sdnb.labs.form.Form") -> dict[str, object]:
@@ -85,13 +96,3 @@ def field_notes(
 @lru_cache(maxsize=8)  # asked for with each key that is typed
 def _thumbnail(picture: Picture) -> str:
     return data_url(jpeg(picture.open(), widest=128))
-
-
-def _described(name: str) -> dict[str, object]:
-    names = {"sampler": SAMPLERS.names(), "schedule": SCHEDULES.names()}.get(name, ())
-    options = [(each, each) for each in names]
-    if name == "after":
-        options = [(each, tr(f"studio.after_{each}")) for each in AFTER]
-    hint = tr(f"studio.{name}_hint") if name in ("seed", "loras") else None
-    said = {"label": tr(f"studio.{name}"), "hint": hint, "options": options}
-    return {"name": name, **said, **FIELDS[name]}

@@ -1,6 +1,5 @@
 """The studio's view: its fields and buttons, and what it says. What it does: `sdnb.labs.studio`."""
 
-from collections.abc import Callable
 from functools import partial
 from html import escape
 from typing import TYPE_CHECKING
@@ -8,10 +7,11 @@ from typing import TYPE_CHECKING
 from sdnb.errors import SdnbError
 from sdnb.i18n import language, tr
 from sdnb.panels.panel import Message, Panel, error_text
-from sdnb.panels.pictures import data_url, jpeg, row, sheet
+from sdnb.panels.pictures import data_url, film_shown, image, jpeg, row
+from sdnb.panels.report import Defaults, clips, facts
 from sdnb.panels.request_fields import FIELDS, described_fields, field_notes, field_values
 from sdnb.request import GenerationRequest
-from sdnb.written import as_cell, as_python, input_files
+from sdnb.written import input_files
 
 if TYPE_CHECKING:
     import sdnb.labs.studio
@@ -34,7 +34,7 @@ class StudioPanel(Panel):
     def __init__(
         self,
         lab: "sdnb.labs.studio.Studio",
-        defaults: Callable[[], GenerationRequest] = GenerationRequest,
+        defaults: Defaults = GenerationRequest,
     ) -> None:
         super().__init__()
         self.lab = lab
@@ -92,11 +92,11 @@ class StudioPanel(Panel):
             return f"<p>{escape(tr('studio.without_kernel'))}</p>"
         picture = data_url(jpeg(result.images[0], quality=90))
         alt = tr("studio.alt", prompt=result.request.prompt or tr("studio.no_prompt"))
-        parts = [_image(picture, alt, "max-width:100%;min-width:192px;border-radius:4px")]
+        parts = [image(picture, alt, "max-width:100%;min-width:192px;border-radius:4px")]
         if self.lab.film is not None:
             strip = data_url(row(self.lab.film.frames))
             steps = tr("studio.alt_strip", total=len(self.lab.film.frames))
-            parts.append(_image(strip, steps, "width:100%;max-width:480px;border-radius:4px"))
+            parts.append(image(strip, steps, "width:100%;max-width:480px;border-radius:4px"))
         return "\n".join(f"<div>{part}</div>" for part in (*parts, self.kept_text()))
 
     def kept_text(self) -> str:
@@ -104,8 +104,8 @@ class StudioPanel(Panel):
         if self.lab.result is None:
             return ""
         quiet = "color:var(--jp-ui-font-color2,#767676);font-size:90%"
-        facts = f'<div style="{quiet}">{escape(self._facts())}</div>'
-        return f"<div>{escape(self.lab.result.request.prompt)}</div>{facts}"
+        line = f'<div style="{quiet}">{escape(facts(self.lab.result))}</div>'
+        return f"<div>{escape(self.lab.result.request.prompt)}</div>{line}"
 
     def failed(self, error: SdnbError) -> None:
         """Show what a message led to."""
@@ -172,26 +172,13 @@ class StudioPanel(Panel):
     def _figures(self) -> str:
         lab, progress = self.lab, self.lab.progress
         if progress is None or lab.phase not in ("running", "paused"):
-            return self._facts() if lab.result is not None else ""
+            return facts(lab.result) if lab.result is not None else ""
         parts = [tr("studio.sigma", sigma=f"{progress.sigma:.3g}")]
         if lab.phase == "running":
             parts.insert(0, tr("studio.at_step", step=progress.step, total=progress.total or "?"))
             if progress.seconds_left is not None:
                 parts.append(tr("studio.left", seconds=f"{progress.seconds_left:.1f}"))
         return " · ".join(parts)
-
-    def _facts(self) -> str:
-        result = self.lab.result
-        asked = result.request
-        return tr(
-            "studio.facts",
-            seed=result.seeds[0],
-            sampler=asked.sampler,
-            schedule=asked.schedule,
-            steps=result.trace.steps,
-            cfg=f"{asked.cfg_scale:g}",
-            seconds=f"{result.seconds:.1f}",
-        )
 
     def _changes(self) -> str:
         if self.lab.phase == "running":
@@ -235,35 +222,17 @@ class StudioPanel(Panel):
         if film is None:
             self.surface.show(strip=b"", film={})
             return
-        strip, columns = sheet(film.frames)
-        width, height = film.frames[0].size
-        self.surface.show(
-            strip=strip,
-            film={
-                "number": self._number,
-                "count": len(film.frames),
-                "width": width,
-                "height": height,
-                "columns": columns,
-                "sigmas": list(film.sigmas),
-                "exact": sorted(film.exact),
-                "begin": film.begin,
-                "reach": film.reach,
-            },
-        )
+        self.surface.show(**film_shown(film, self._number))
 
     def _show_closeup(self) -> None:
         if self.lab.closeup is None:
             return
-        index, image = self.lab.closeup
-        self.surface.send({"do": "closeup", "index": index}, buffers=[jpeg(image)])
+        index, frame = self.lab.closeup
+        self.surface.send({"do": "closeup", "index": index}, buffers=[jpeg(frame)])
 
     def _show_result(self) -> None:
         request = self.lab.result.request
-        python, defaults = as_python(request), self._defaults()
-        here = request.changed(checkpoint=defaults.checkpoint)  # a cell draws with what is loaded
-        cell = as_cell(here, beside=defaults) or python
-        self.surface.clips = {"cell": cell, "python": python}
+        self.surface.clips = clips(request, self._defaults())
         if input_files(request):
             self._said = tr("studio.needs_inputs")
         self._show_form()
@@ -282,7 +251,3 @@ def _short(value: object) -> str:
 
 def _step(message: Message) -> int:
     return int(str(message["step"]))
-
-
-def _image(address: str, alt: str, style: str) -> str:
-    return f'<img alt="{escape(alt)}" src="{address}" style="{style}">'

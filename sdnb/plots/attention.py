@@ -6,6 +6,7 @@ from typing import Any
 
 from jaxtyping import Float
 from PIL.Image import Image
+from plotly.colors import get_colorscale
 from torch import Tensor
 
 from sdnb.plots.figure import Figure
@@ -14,7 +15,7 @@ from sdnb.plots.theme import page, rounded
 
 COLOURS = "Viridis"
 _WIDEST = 110.0
-_VEIL = 0.75
+VEIL = 0.75
 """Opacity of a heat map over its picture."""
 
 _PALE = 0.25
@@ -41,7 +42,7 @@ def plot_word_maps(picture: Image, maps: Mapping[str, Float[Tensor, "h w"]]) -> 
             z=[rounded(row, 3) for row in _to_peak(shares).tolist()],
             **_scale(is_named=index == 0),
             zsmooth="best",
-            opacity=_VEIL,
+            opacity=VEIL,
             hovertemplate="%{z:.2f} of the maximum<extra>%{meta}</extra>",
             meta=escape(word, quote=False),
         )
@@ -50,9 +51,8 @@ def plot_word_maps(picture: Image, maps: Mapping[str, Float[Tensor, "h w"]]) -> 
         for word, shares in maps.items()
     ]
     sheet.write(figure, captions)
-    grey = picture.convert("L")  # colour means attention here, and nothing else
-    pale = grey.point([round(255 - _PALE * (255 - value)) for value in range(256)])
-    figure.update_layout(images=[sheet.picture(index, pale) for index in range(len(maps))])
+    under = pale(picture)
+    figure.update_layout(images=[sheet.picture(index, under) for index in range(len(maps))])
     highest = ", ".join(f"{word} at most {_percent(shares)}" for word, shares in maps.items())
     sheet.page(
         figure,
@@ -121,6 +121,16 @@ def plot_word_steps(
         height=round(len(words) * cell * down / across) + 120,
     )
     return figure
+
+
+def pale(picture: Image) -> Image:
+    """Return a picture as it lies under a map: colour means attention, and nothing else."""
+    return picture.convert("L").point([round(255 - _PALE * (255 - v)) for v in range(256)])
+
+
+def colour_stops() -> list[tuple[float, str]]:
+    """Return the colours of the maps, from share 0 to 1."""
+    return [(at, colour) for at, colour in get_colorscale(COLOURS)]
 
 
 def _to_peak(shares: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:

@@ -66,3 +66,13 @@ def lab(browser: Browser, server: Server, blocked: list[str]) -> Iterator[Lab]:
         context.set_default_timeout(PATIENCE)
         context.route(LEAVES_THE_MACHINE, refuse)
         yield Lab(context.new_page(), server)
+
+
+@pytest.fixture
+def said(lab: Lab) -> Iterator[list[str]]:
+    """What the page's console said of errors while the test ran: nothing."""
+    errors: list[str] = []
+    lab.page.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
+    lab.page.on("pageerror", lambda error: errors.append(str(error)))
+    yield errors
+    assert errors == []

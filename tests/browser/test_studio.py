@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Iterator
 
 import nbformat
 import numpy as np
@@ -58,16 +57,6 @@ class Studio:
 
     def shot(self, name: str) -> None:
         self.lab.screenshot(f"studio-{name}")
-
-
-@pytest.fixture
-def said(lab: Lab) -> Iterator[list[str]]:
-    """What the page's console said of errors while the test ran: nothing."""
-    errors: list[str] = []
-    lab.page.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
-    lab.page.on("pageerror", lambda error: errors.append(str(error)))
-    yield errors
-    assert errors == []
 
 
 def open_studio(lab: Lab, name: str, flags: str = "") -> Studio:

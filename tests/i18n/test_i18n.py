@@ -45,6 +45,11 @@ def test_spanish_is_not_english():
         "studio.loras",
         "studio.error",
         "panel.mark",
+        "latents.x",
+        "latents.eps_cond",
+        "latents.eps_uncond",
+        "latents.difference",
+        "schedules.nats",
     }
 
 

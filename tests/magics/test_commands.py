@@ -262,6 +262,29 @@ def test_what_a_panel_draws_is_kept_with_where_it_branched_from(real: Notebook) 
     panel.surface.close()
 
 
+@pytest.mark.parametrize("name", ["schedules", "latents", "attention"])
+def test_a_panel_opens_on_what_was_drawn_last_or_on_a_given_result(
+    real: Notebook, name: str
+) -> None:
+    # given
+    real.run("%sd set --steps 2 --seed 7")
+    real.run("%sd a red circle")
+    last = real.session.result
+
+    # when
+    panel = real.run(f"import sdnb; panel = sdnb.panel('{name}'); panel")
+    given = real.run(f"given = sdnb.panel('{name}', result=_sd); given")
+
+    # then
+    for each in (panel, given):
+        assert each.lab.wait(60.0)
+        assert (each.name, each.lab.form.prompt, each.lab.form.seed) == (name, "a red circle", 7)
+        each.surface.close()
+    assert last is not None
+    assert real.session.result is not None
+    assert real.session.result.images[0].tobytes() == last.images[0].tobytes()
+
+
 @pytest.mark.parametrize("line", ["%sd panel studoi", "%sd panel studio twice"])
 def test_a_panel_nobody_knows_lists_those_there_are(notebook: Notebook, line: str) -> None:
     with pytest.raises(SdnbError, match="studio"):

@@ -6,6 +6,7 @@ from IPython.core.completer import provisionalcompleter
 from sdnb.magics.commands import COMMANDS
 from sdnb.magics.complete import proposals, rest_of_magic
 from sdnb.magics.flags import FLAGS
+from sdnb.magics.panel import PANELS
 from sdnb.registry import SAMPLERS, SCHEDULES
 from tests.magics.conftest import Notebook
 
@@ -50,6 +51,11 @@ def test_tab_completes_flags_and_values(
 
 def test_tab_after_the_name_gives_all_subcommands(notebook: Notebook) -> None:
     assert completed(notebook, "%sd ") == [f"%sd {name}" for name in COMMANDS]
+
+
+def test_tab_after_panel_gives_the_panels(notebook: Notebook) -> None:
+    assert completed(notebook, "%sd panel ") == [f"%sd panel {name}" for name in PANELS]
+    assert completed(notebook, "%sd panel at") == ["%sd panel attention"]
 
 
 def test_tab_after_a_flag_gives_all_its_values(notebook: Notebook) -> None:

@@ -54,19 +54,23 @@ class Form {
 
   field(field, group) {
     const id = `${this.model.get("place")}-${field.name}`;
-    const label = make("label", { for: id, class: "sdnb-label" }, field.label);
+    const is_group = field.kind === "several"; // named by itself: a label is for one control
+    const named = { for: is_group ? null : id, class: "sdnb-label" };
+    const label = make(is_group ? "div" : "label", named, field.label);
     const note = make("div", { class: "sdnb-note", id: `${id}-note` });
     const error = make("div", { class: "sdnb-error", id: `${id}-error`, role: "alert" });
     const control = this.control(field, id);
     control.input.setAttribute("aria-describedby", `${id}-note ${id}-error`);
     this.controls.set(field.name, { ...control, field, group, note, error });
-    const shape = `sdnb-field sdnb-span-${field.span || 12}`;
-    return make("div", { class: shape }, label, control.element || control.input, note);
+    const place = `sdnb-field sdnb-kind-${field.kind} sdnb-span-${field.span || 12}`;
+    return make("div", { class: place }, label, control.element || control.input, note);
   }
 
   control(field, id) {
     if (field.kind === "picture") return this.picture(field, id);
     if (field.kind === "choice") return this.choice(field, id);
+    if (field.kind === "several") return this.several(field, id);
+    if (field.kind === "check") return this.check(field, id);
     const common = { id, name: field.name, autocomplete: "off", spellcheck: "false" };
     const input =
       field.kind === "text"
@@ -126,6 +130,40 @@ class Form {
     };
     const element = make("div", { class: "sdnb-choice-row" }, input, more);
     return { input, more, write, element };
+  }
+
+  // Names to be pressed, any number of them: a value is a list of [name, whether it is chosen].
+  several(field, id) {
+    const input = make("div", { id, class: "sdnb-several", role: "group", "aria-label": field.label });
+    let values = [];
+    const press = (place) => {
+      values = values.map(([name, is_on], i) => [name, i === place ? !is_on : is_on]);
+      draw();
+      this.typed(field.name, values);
+    };
+    const draw = () => {
+      values.forEach(([name, is_on], place) => {
+        const button = input.children[place] || make("button", { type: "button", class: "sdnb-small" });
+        if (!button.parentNode) {
+          button.addEventListener("click", () => press(place));
+          input.append(button);
+        }
+        if (button.textContent !== name) button.textContent = name;
+        button.setAttribute("aria-pressed", is_on ? "true" : "false");
+      });
+      while (input.children.length > values.length) input.lastChild.remove();
+    };
+    const write = (value) => {
+      values = value;
+      draw();
+    };
+    return { input, write };
+  }
+
+  check(field, id) {
+    const input = make("input", { id, name: field.name, type: "checkbox" });
+    input.addEventListener("change", () => this.typed(field.name, input.checked));
+    return { input, write: (value) => (input.checked = value) };
   }
 
   picture(field, id) {

@@ -1,9 +1,12 @@
 // A panel: form and stage, put where its output left a place; the picture kept there steps aside.
 
+const STAGES = { studio: Stage, board: Board };
+const VIEWS = { frame: Frame, pictures: Pictures, histogram: Histogram, levels: Levels, grids: Grids };
+
 function surface(model) {
   const send = (message) => model.send(message);
   const form = new Form(model, send);
-  const stage = new Stage(model, (message) => {
+  const stage = new STAGES[model.get("stage")](model, (message) => {
     form.flush();
     send(message);
   });
@@ -40,16 +43,12 @@ function surface(model) {
     "change:values": () => form.values(),
     "change:errors": () => form.errors(),
     "change:notes": () => form.notes(),
-    "change:status": () => stage.status(),
-    "change:picture": () => stage.picture(),
-    "change:about": () => stage.about(),
-    "change:film": () => stage.newFilm(),
+    ...stage.listeners,
     "msg:custom": heard,
   };
   for (const [name, listener] of Object.entries(listeners)) model.on(name, listener);
   describe();
-  stage.picture();
-  stage.newFilm();
+  stage.show();
   send({ do: "mounted" });
   const remove = () => {
     for (const [name, listener] of Object.entries(listeners)) model.off(name, listener);
@@ -96,16 +95,16 @@ function render({ model, el }) {
   return remove;
 }
 
-// A page without a kernel: the picture and its film.
+// A page without a kernel: the stage alone.
 function page(el, state) {
   const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-  const kept = { ...state, picture: bytes(state.picture), strip: bytes(state.strip) };
+  const data = { picture: bytes(state.picture), strip: bytes(state.strip), data: bytes(state.data) };
+  const kept = { ...state, ...data };
   const model = { get: (name) => kept[name], on() {}, off() {}, send() {} };
-  const stage = new Stage(model, () => {});
+  const stage = new STAGES[state.stage](model, () => {});
   stage.describe();
-  stage.picture();
-  stage.newFilm();
-  for (const part of [stage.actions, stage.moments, stage.keeps]) part.remove();
+  stage.show();
+  stage.settle();
   el.append(stage.element);
 }
 

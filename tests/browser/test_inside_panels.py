@@ -1,0 +1,148 @@
+"""The panels of schedules, latents and attention in JupyterLab, with mouse and keys."""
+
+import re
+
+import numpy as np
+import pytest
+from playwright.sync_api import Browser, Locator, expect
+
+from tests.browser.lab import SCREENSHOTS, Lab, pixels
+
+pytestmark = pytest.mark.browser
+
+PROMPT = "a large blue house on a meadow"
+READ_TILE = """canvas => [...canvas.getContext("2d")
+    .getImageData(0, 0, canvas.width, canvas.height).data]"""
+BEYOND = """panel => [...panel.querySelectorAll("input, select, textarea, button, canvas, svg")]
+    .filter(one => one.getBoundingClientRect().right > panel.getBoundingClientRect().right + 1)
+    .map(one => one.outerHTML.slice(0, 80))"""
+
+
+class Opened:
+    """The last panel of a notebook."""
+
+    def __init__(self, lab: Lab, name: str, options: str = "") -> None:
+        lab.run_cell(f"panel = sdnb.panel('{name}'{options})")
+        lab.wait_until_idle()
+        self.lab, self.name = lab, name
+        self.element = lab.notebook.locator(".sdnb-surface").last
+        expect(self.element).to_be_visible()
+
+    def press(self, name: str) -> None:
+        self.element.get_by_role("button", name=name, exact=True).click()
+
+    def slider(self, name: str | re.Pattern[str]) -> Locator:
+        return self.element.get_by_role("slider", name=name)
+
+    def wait_for(self, phase: str) -> None:
+        expect(self.element.locator(f".sdnb-stage[data-phase='{phase}']")).to_be_visible()
+
+    def tile(self, index: int) -> np.ndarray:
+        return np.array(self.element.locator("canvas.sdnb-tile").nth(index).evaluate(READ_TILE))
+
+    def shots(self, name: str) -> None:
+        """Keep pictures of both themes and languages, and of a page of 600 px."""
+        self.element.screenshot(path=SCREENSHOTS / f"{name}-en-light.png")
+        self.lab.run_cell("%sd set --language es")
+        self.lab.use_theme("JupyterLab Dark")
+        self.lab.wait_until_idle()
+        self.element.screenshot(path=SCREENSHOTS / f"{name}-es-dark.png")
+        self.lab.run_cell("%sd set --language en")
+        self.lab.use_theme("JupyterLab Light")
+        self.lab.page.set_viewport_size({"width": 1055, "height": 1250})
+        self.element.screenshot(path=SCREENSHOTS / f"{name}-narrow.png")
+        assert self.element.evaluate(BEYOND) == []
+        self.lab.page.set_viewport_size({"width": 1360, "height": 1250})
+
+
+def test_a_drawn_schedule_is_sampled_and_steps_are_scrubbed(
+    lab: Lab, browser: Browser, blocked: list[str], said: list[str]
+) -> None:
+    lab.page.set_viewport_size({"width": 1360, "height": 1250})
+    lab.open_new("inside.ipynb")
+    lab.run_cell("%load_ext sdnb")
+    lab.run_cell("%sd set --language en --steps 6 --seed 9")
+    lab.run_cell("import sdnb")
+
+    # schedules: drag a point by mouse, move another by keys, sample both
+    panel = Opened(lab, "schedules")
+    panel.element.get_by_label("Prompt", exact=True).fill(PROMPT)
+    third = panel.slider("Level 3 of 6")
+    before = float(third.get_attribute("aria-valuenow") or 0)
+    box = third.bounding_box()
+    assert box is not None
+    across, down = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    lab.page.mouse.move(across, down)
+    lab.page.mouse.down()
+    lab.page.mouse.move(across, down - 40, steps=4)
+    lab.page.mouse.up()
+    expect(third).not_to_have_attribute("aria-valuenow", str(before))
+    assert float(third.get_attribute("aria-valuenow") or 0) > before
+    third.focus()
+    lab.page.keyboard.press("ArrowRight")
+    fourth = panel.slider("Level 4 of 6")
+    expect(fourth).to_be_focused()
+    lab.page.keyboard.press("PageDown")
+    levels = panel.element.get_by_label("Your levels (σ)", exact=True)
+    expect(levels).to_have_value(re.compile(re.escape(fourth.get_attribute("aria-valuenow") or "")))
+    panel.press("Sample both")
+    panel.wait_for("finished")
+    expect(panel.element).to_contain_text("seed 9 · 6 evaluations")
+    drawn, reference = (pixels(panel.element.locator("img.sdnb-picture").nth(i)) for i in (0, 1))
+    assert not np.array_equal(drawn, reference)
+    panel.shots("schedules")
+
+    # what is typed wrong is said beside its field; the pictures stay
+    levels.fill("1, 2, 3")
+    expect(levels).to_have_attribute("aria-invalid", "true")
+    assert np.array_equal(pixels(panel.element.locator("img.sdnb-picture").first), drawn)
+    panel.press("Start from the reference")
+    expect(levels).not_to_have_attribute("aria-invalid", "true")
+
+    # latents of that run: the arrow keys scrub, without the kernel
+    panel = Opened(lab, "latents")
+    lab.run_cell("import time; print('asleep'); time.sleep(30)")
+    expect(lab.notebook).to_contain_text("asleep")
+    strip = panel.slider("Film strip of all steps")
+    strip.focus()
+    last = panel.tile(0)
+    for _ in range(3):
+        lab.page.keyboard.press("ArrowLeft")
+    expect(strip).to_have_attribute("aria-valuenow", "3")
+    assert not np.array_equal(panel.tile(0), last)
+    assert panel.element.locator("canvas.sdnb-tile").count() == 20
+    lab.interrupt()
+    lab.wait_until_idle()
+    panel.shots("latents")
+
+    # attention: the run is made again and watched; words are chosen by clicking them
+    panel = Opened(lab, "attention")
+    panel.wait_for("finished")
+    tiles = panel.element.locator("canvas.sdnb-tile")
+    expect(tiles).to_have_count(6)
+    together = panel.element.get_by_label("All steps together")
+    expect(together).to_be_checked()
+    panel.press("meadow")
+    expect(tiles).to_have_count(5)
+    panel.press("meadow")
+    expect(tiles).to_have_count(6)
+    shown = panel.tile(2)
+    panel.slider("Film strip of all steps").focus()
+    lab.page.keyboard.press("Home")
+    expect(together).not_to_be_checked()
+    assert not np.array_equal(panel.tile(2), shown)
+    panel.shots("attention")
+
+    # a page of its own scrubs in a browser without a server
+    lab.run_cell("panel.to_html('attention.html')")
+    lab.wait_until_idle()
+    with browser.new_context(offline=True) as context:
+        page = context.new_page()
+        page.goto((lab.server.notebooks / "attention.html").as_uri())
+        page.get_by_role("slider").focus()
+        page.keyboard.press("ArrowLeft")
+        expect(page.get_by_role("slider")).to_have_attribute(
+            "aria-valuetext", re.compile("^Step 5 of 6")
+        )
+        expect(page.locator("canvas.sdnb-tile")).to_have_count(6)
+    assert blocked == []

@@ -1,0 +1,201 @@
+"""The views of schedules, latents and attention without a browser: plain values, messages."""
+
+import json
+import re
+
+import pytest
+from PIL import Image
+
+from sdnb import i18n
+from sdnb.i18n import set_language
+from sdnb.labs.attention import Attention
+from sdnb.labs.latents import Latents
+from sdnb.labs.schedules import Schedules
+from sdnb.panels.attention import AttentionPanel
+from sdnb.panels.latents import LatentsPanel
+from sdnb.panels.schedules import SchedulesPanel
+from sdnb.picture import Picture
+
+PATIENCE = 60.0
+SMALL = {"prompt": "a <b>red</b> circle", "width": 64, "height": 64, "steps": 3, "seed": 7}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def english():
+    before, i18n._choice = i18n._choice, i18n._Choice()
+    set_language("en")
+    yield
+    i18n._choice = before
+
+
+@pytest.fixture(scope="module")
+def result(pipe):
+    return pipe.run(**SMALL, attention=True)
+
+
+@pytest.fixture(scope="module")
+def schedules(pipe, result):
+    panel = SchedulesPanel(Schedules(pipe))
+    panel.lab.open(result)
+    panel.lab.draw()
+    assert panel.lab.wait(PATIENCE)
+    return panel
+
+
+@pytest.fixture(scope="module")
+def latents(pipe, result):
+    panel = LatentsPanel(Latents(pipe))
+    panel.lab.open(result)
+    assert panel.lab.wait(PATIENCE)
+    return panel
+
+
+@pytest.fixture(scope="module")
+def attention(pipe, result):
+    panel = AttentionPanel(Attention(pipe))
+    panel.lab.open(result)
+    assert panel.lab.wait(PATIENCE)
+    return panel
+
+
+@pytest.fixture(params=["schedules", "latents", "attention"])
+def panel(request):
+    return request.getfixturevalue(request.param)
+
+
+def hear(panel, **message):
+    panel._hear(message, [])
+
+
+def test_an_empty_panel_has_its_fields_and_can_draw(pipe):
+    for panel in (
+        SchedulesPanel(Schedules(pipe)),
+        LatentsPanel(Latents(pipe)),
+        AttentionPanel(Attention(pipe)),
+    ):
+        fields = [field["name"] for field in panel.surface.fields[0]["fields"]]
+        assert {"prompt", "steps", "seed"} <= set(fields)
+        assert "draw" in panel.surface.status["enabled"]
+        assert "run the cell again" in panel.kept_html
+
+
+def test_what_the_page_says_is_typed_and_what_is_wrong_stands_beside_it(panel):
+    hear(panel, do="type", name="cfg_scale", value="much")
+    assert list(panel.surface.errors) == ["cfg_scale"]
+    assert panel.surface.values["cfg_scale"] == "much"
+    hear(panel, do="type", name="cfg_scale", value="4")
+    assert panel.surface.errors == {}
+
+
+def test_a_message_that_nobody_knows_does_nothing(panel):
+    hear(panel, do="__class__")
+    hear(panel, do="type", name="errors", value="x")
+    hear(panel)
+    assert panel.surface.errors == {}
+
+
+def test_the_maps_of_a_view_are_as_many_bytes_as_it_says(latents, attention):
+    for panel in (latents, attention):
+        view = panel.surface.views[-1]
+        tiles = sum(len(row["alts"]) for row in view["rows"])
+        assert len(panel.surface.data) == tiles * view["frames"] * view["width"] * view["height"]
+        assert all(len(row["notes"]) == view["frames"] for row in view["rows"])
+
+
+def test_frames_are_looked_at_closer(latents):
+    sent = []
+    latents.surface.send = lambda message, buffers: sent.append((message, buffers))
+    hear(latents, do="look", index=0)
+    assert latents.lab.wait(PATIENCE)
+    ((message, (jpeg,)),) = sent
+    assert message == {"do": "closeup", "index": 0}
+    assert jpeg.startswith(b"\xff\xd8")
+
+
+def test_words_are_pressed_and_steps_are_laid_together(attention):
+    # given
+    words = attention.surface.values["words"]
+    assert ("red", True) in words
+    assert attention.surface.views[0]["is_together"]
+
+    # when
+    pressed = [[word, word == "red"] for word, _ in words]
+    hear(attention, do="type", name="words", value=pressed)
+    hear(attention, do="type", name="together", value=False)
+
+    # then
+    (view,) = attention.surface.views
+    assert [row["label"] for row in view["rows"]] == ["red"]
+    assert not view["is_together"]
+    hear(attention, do="type", name="words", value=[[word, True] for word, _ in words])
+
+
+def test_levels_are_drawn_and_typed(schedules):
+    # when
+    hear(schedules, do="levels", levels=[9.5, 3, 0.5])
+    drawn = schedules.surface.values["levels"]
+    hear(schedules, do="type", name="levels", value="1, 2")
+
+    # then
+    assert drawn == "9.5, 3, 0.5"
+    assert schedules.surface.values["levels"] == "1, 2"
+    assert "do not fall" in schedules.surface.errors["levels"]
+    assert schedules.surface.views[0]["levels"] == [9.5, 3.0, 0.5]
+    hear(schedules, do="reference")
+    assert schedules.surface.errors == {}
+
+
+def test_what_was_sampled_stands_side_by_side(schedules):
+    pictures = schedules.surface.views[1]["pictures"]
+    assert [each["label"] for each in pictures] == [
+        "Your levels",
+        "Reference",
+        "Difference",
+    ]
+    assert all(each["source"].startswith("data:image/jpeg") for each in pictures)
+    assert pictures[1]["caption"] == "karras · seed 7 · 3 evaluations"
+    assert '--schedule "custom sigmas=' in schedules.surface.clips["cell"]
+
+
+def test_copying_saves_the_picture_that_a_run_began_from(pipe, tmp_path, monkeypatch):
+    # given
+    monkeypatch.chdir(tmp_path)
+    panel = LatentsPanel(Latents(pipe))
+    panel.lab.form.image = Picture.of(Image.new("RGB", (64, 64), "teal"))
+    panel.lab.draw(**{**SMALL, "steps": 1})
+    assert panel.lab.wait(PATIENCE)
+
+    # when
+    hear(panel, do="copied")
+
+    # then
+    (saved,) = tmp_path.iterdir()
+    assert saved.name in panel.surface.clips["cell"]
+    assert saved.name in panel.surface.status["said"]
+
+
+def test_what_was_there_stays_as_html_with_its_text(panel, tmp_path):
+    # when
+    kept = panel.kept_html
+    page = panel.to_html(tmp_path / "page.html").read_text()
+
+    # then
+    assert kept.count("<img alt=") >= 3
+    assert "seed 7" in kept
+    assert "<b>red</b>" not in kept + page.replace("\\u003cb>", "")
+    assert len(kept) < 150_000
+    state = json.loads(re.search(r"page\(document.getElementById\(\"stage\"\), (.*)\);", page)[1])
+    assert state["stage"] == "board"
+    assert state["views"] == json.loads(json.dumps(panel.surface.views))
+    assert not re.search(r"(src|href)=\"https?:", page)
+
+
+def test_another_language_is_spoken_at_once(latents, attention, schedules):
+    set_language("es")
+    titles = [panel.surface.texts["title"] for panel in (latents, attention, schedules)]
+    views = json.dumps([panel.surface.views for panel in (latents, attention, schedules)])
+    set_language("en")
+    assert titles == [
+        *("Latentes de una generación", "Atención a las palabras", "Niveles de ruido a mano")
+    ]
+    assert "Distribuci" in views and "Sus niveles" in views and "como m" in views
