@@ -57,9 +57,7 @@ def plot_scores(scores: "sdnb.comparison.scores.Scores") -> Figure:
     page(
         figure,
         title=tr("compare.distance", goal=goal),
-        alt=". ".join(
-            [tr("compare.distance_alt", goal=goal, names=", ".join(lines)), "; ".join(said)]
-        ),
+        alt=tr("compare.distance_alt", goal=goal, names=", ".join(lines), best="; ".join(said)),
         height=max(460, 150 + 22 * (len(lines) + 2)),
     )
     footnote(figure, [*said, *_left_out(scores)])

@@ -45,13 +45,9 @@ def plot_error_curve(
     figure.add_hline(y=1, line={"color": INK, "width": 1, "dash": "dot"})
     figure.update_xaxes(title_text=tr("plots.t"))
     figure.update_yaxes(title_text=tr("microscope.error"), type="log", dtick=1)
-    ends = [_ends(name, curve, timesteps) for name, curve in errors.items()]
-    page(
-        figure,
-        title=tr("microscope.title"),
-        alt=tr("microscope.alt", count=len(timesteps), ends="; ".join(ends)),
-        height=380,
-    )
+    ends = "; ".join(_ends(name, curve, timesteps) for name, curve in errors.items())
+    alt = tr("microscope.alt", count=len(timesteps), ends=ends)
+    page(figure, title=tr("microscope.title"), alt=alt, height=380)
     return figure
 
 

@@ -32,7 +32,7 @@ NAMES = {"RMSE", "SNR", "PSNR", "CFG"}
 
 
 def literals(module: ast.Module) -> Iterator[str]:
-    """The texts of a module, but for docstrings, errors, and what is compared or looked up."""
+    """The texts of a module, but for docstrings and errors."""
     silent: set[int] = set()
     for node in ast.walk(module):
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
@@ -40,9 +40,9 @@ def literals(module: ast.Module) -> Iterator[str]:
         if isinstance(node, ast.Raise):
             silent |= {id(part) for part in ast.walk(node)}
     for node in ast.walk(module):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            if id(node) not in silent:
-                yield node.value
+        is_text = isinstance(node, ast.Constant) and isinstance(node.value, str)
+        if is_text and id(node) not in silent:
+            yield node.value
 
 
 def shown(module: ast.Module) -> Iterator[str]:
