@@ -25,6 +25,7 @@ pytestmark = pytest.mark.notebook
 TRANSLATED = (
     "01_quickstart",
     "05_samplers",
+    "06_compare",
     "07_inside_a_run",
     "10_checkpoints",
     "11_studio",
