@@ -15,7 +15,11 @@ from sdnb.i18n import language, set_language
 from sdnb.plots.sampler_table import Table
 from sdnb.plots.samplers import plot_convergence, plot_costs
 
-MODULES = sorted(Path(sdnb.plots.__file__).parent.glob("*.py"))
+ENGLISH_SO_FAR = {"latent_space", "text", "vectors"}
+"""Plots whose words are still to be put into the language files."""
+
+PATHS = sorted(Path(sdnb.plots.__file__).parent.glob("*.py"))
+MODULES = [path for path in PATHS if path.stem not in ENGLISH_SO_FAR]
 
 SHOWN = {"title", "title_text", "alt", "name", "text", "label", "prefix", "hovertemplate"}
 SHOWN |= {"ticktext", "subplot_titles", "legend_title_text", "names"}
@@ -83,6 +87,10 @@ def words_in(source: str) -> list[str]:
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
 def test_a_plot_says_nothing_but_what_the_language_files_say(path: Path) -> None:
     assert words_in(path.read_text()) == []
+
+
+def test_what_is_listed_as_english_is_so_still() -> None:
+    assert {path.stem for path in PATHS if words_in(path.read_text())} == ENGLISH_SO_FAR
 
 
 @pytest.mark.parametrize(
