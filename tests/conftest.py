@@ -23,6 +23,15 @@ def history_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         os.environ["SDNB_DATA"] = before
 
 
+@pytest.fixture(scope="session", autouse=True)
+def english(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Speak English whatever the user's locale and settings say, also in kernels."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LC_ALL", "C.UTF-8")
+        patch.setenv("SDNB_CONFIG", str(tmp_path_factory.mktemp("config")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def pipe():
     """Load the embedded model once; pipelines hold no state between runs."""

@@ -1,6 +1,11 @@
-"""The files in binder/ say the same as pyproject.toml and constraints.txt."""
+"""The files in binder/ say the same as pyproject.toml and constraints.txt, and Binder reads them.
+
+What repo2docker would build is read as it prints it, without Docker; the image is not built here.
+"""
 
 import json
+import subprocess
+import sys
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
@@ -41,3 +46,37 @@ def test_binder_settings_ask_for_no_news() -> None:
     settings = json.loads((ROOT / "binder/overrides.json").read_text())
 
     assert settings["@jupyterlab/apputils-extension:notification"]["fetchNews"] == "false"
+
+
+@pytest.fixture(scope="module")
+def dockerfile() -> str:
+    """What repo2docker makes of this repository."""
+    pytest.importorskip("repo2docker")
+    command = [
+        *(sys.executable, "-m", "repo2docker", "--no-build", "--debug"),
+        *("--user-id", "1000", "--user-name", "jovyan", "."),
+    ]
+    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    return said.stdout + said.stderr
+
+
+def test_binder_builds_with_the_python_that_was_tested(dockerfile: str) -> None:
+    version = (ROOT / "binder/runtime.txt").read_text().strip().removeprefix("python-")
+    assert f"conda environment for python={version}" in dockerfile
+
+
+def test_binder_installs_what_changes_seldom_before_it_copies_the_package(dockerfile: str) -> None:
+    """The layer of 1.4 GB stays cached while only the package changes."""
+    steps = [
+        'pip install --no-cache-dir -r "binder/requirements.txt"',
+        "COPY --chown=1000:1000 src/ ${REPO_DIR}/",
+        "RUN ./binder/postBuild",
+    ]
+    places = [dockerfile.index(step) for step in steps]
+    assert places == sorted(places)
+
+
+def test_what_runs_after_the_copy_installs_the_package_alone() -> None:
+    script = (ROOT / "binder/postBuild").read_text()
+    assert "pip install --no-cache-dir --no-deps .\n" in script
+    assert (ROOT / "binder/postBuild").stat().st_mode & 0o111

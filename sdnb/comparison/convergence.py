@@ -61,7 +61,7 @@ class Convergence:
     Parameters
     ----------
     unit : str
-        What an error is measured in.
+        What an error, an RMS distance, is measured in: that of the ``"data"``, or ``"latents"``.
     floor : float
         What the true endpoint itself is uncertain by, in the same unit.
     left_out : tuple of (str, str)
@@ -121,7 +121,7 @@ def measure_convergence(
     problem = _Problem(
         about=Convergence(
             problem=f"exact denoiser of {len(data.weights)} Gaussians in {data.means.shape[1]}-D",
-            unit="RMS distance, data units",
+            unit="data",
             schedule=schedule,
             floor=1e-11,
             curves=(),
@@ -173,7 +173,7 @@ def measure_model_convergence(
     problem = _Problem(
         about=Convergence(
             problem=f"{parts.reference}, cfg {request.cfg_scale:g}: {request.prompt!r}",
-            unit="RMS distance, latent units",
+            unit="latents",
             schedule=str(schedule),
             floor=_distance(fine, rough),
             curves=(),

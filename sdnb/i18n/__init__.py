@@ -1,4 +1,4 @@
-"""The words of panels, in English and Spanish: ``tr("studio.steps")``.
+"""The words of panels and plots, in English and Spanish: ``tr("studio.steps")``.
 
 The words themselves are in ``en.json`` and ``es.json`` beside this file, with the same keys.
 Errors are not among them: they are English, and carry their fields.

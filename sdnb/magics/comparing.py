@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sdnb.errors import InvalidField
+from sdnb.i18n import tr
 from sdnb.magics.axes import read_axes
 from sdnb.magics.command import Call, CommandFlag
 from sdnb.magics.parse import Order
@@ -98,7 +99,7 @@ def show_scores(
     comparison = _last(call)
     from sdnb.magics.drawing import waiting
 
-    with waiting("solving the equation that the cells follow"):
+    with waiting(tr("live.scores")):
         if "best" in flags:
             return comparison.best(evaluations=flags["best"])
         scores = comparison.scores()
@@ -117,7 +118,7 @@ def show_flip_book(call: Call) -> "sdnb.plots.figure.Figure":
     from sdnb.magics.drawing import waiting
     from sdnb.plots.flip_book import plot_flip_book
 
-    with waiting("decoding the pages"):
+    with waiting(tr("live.flip_book")):
         return plot_flip_book(make_flip_book(comparison))
 
 

@@ -18,6 +18,7 @@ from sdnb.comparison.engine import Engine, Lockstep
 from sdnb.comparison.plan import cross, pair
 from sdnb.events import Hooks, StartEvent, StepEvent
 from sdnb.hook_use import HookUse
+from sdnb.i18n import tr
 from sdnb.magics import live_view
 from sdnb.magics.live import Live
 from sdnb.magics.notebook_hooks import join_hooks, split_hooks
@@ -55,7 +56,7 @@ def draw(order: Order, session: Session, names: Names) -> Result:
 def load(session: Session, checkpoint: str | None, show: Callable[[str], None]) -> Pipeline:
     """Return a checkpoint's pipeline; that it has to be loaded is shown."""
     if missing := session.missing(checkpoint):
-        show(live_view.message(f"loading {missing} …"))
+        show(live_view.message(tr("live.loading", checkpoint=missing)))
     return session.pipeline(checkpoint)
 
 
@@ -63,7 +64,7 @@ def load(session: Session, checkpoint: str | None, show: Callable[[str], None]) 
 def waiting(doing: str) -> Iterator[None]:
     """Say what takes a while until it is done."""
     with replaced_output() as show:
-        show(live_view.message(f"{doing} …"))
+        show(live_view.message(doing))
         yield
 
 
@@ -144,7 +145,7 @@ def _drawn(comparison: Comparison) -> str:
 
 def _about(comparison: Comparison) -> str:
     ready = sum(result is not None for result in comparison.results)
-    return f"{ready} of {len(comparison.results)} cells"
+    return tr("live.cells", ready=ready, total=len(comparison.results))
 
 
 def _values(field: str, values: tuple[object, ...], names: Names) -> list[object]:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
+from sdnb.i18n import tr
 from sdnb.magics.command import Call, CommandFlag, misused
 from sdnb.magics.working import at_work, given, last_request
 from sdnb.picture import Picture
@@ -69,7 +70,7 @@ def show_tokens(call: Call) -> "sdnb.comparison.tokens.Split":
     request = last_request(call)
     from sdnb.comparison.tokens import split_text
 
-    with at_work(call, request, "splitting the text") as pipe:
+    with at_work(call, request, tr("live.tokens")) as pipe:
         return split_text(
             pipe,
             text or request.prompt,
@@ -88,7 +89,7 @@ def show_nearest(call: Call) -> "sdnb.plots.figure.Figure":
     from sdnb.plots.vectors import plot_nearest
 
     count, encoder = flags.get("count", 8), flags.get("encoder", 0)
-    with at_work(call, last_request(call), "reading the vocabulary") as pipe:
+    with at_work(call, last_request(call), tr("live.nearest")) as pipe:
         found = nearest_tokens(pipe, word, count=count, encoder=encoder)
     return plot_nearest(found, title=f"Tokens nearest to “{word}”")
 
@@ -101,7 +102,7 @@ def show_vae(call: Call) -> "sdnb.plots.figure.Figure":
 
     own = None if "image" in flags else call.session.last_result().images[0]
     picture = own or flags["image"].open()
-    with at_work(call, last_request(call), "encoding and decoding") as pipe:
+    with at_work(call, last_request(call), tr("live.vae")) as pipe:
         return plot_round_trip(round_trip(pipe, picture))
 
 

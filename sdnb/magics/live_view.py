@@ -6,6 +6,7 @@ from html import escape
 from io import BytesIO
 from typing import TYPE_CHECKING
 
+from sdnb.i18n import tr
 from sdnb.result import SHOWN_WIDTH
 
 if TYPE_CHECKING:
@@ -47,7 +48,8 @@ def progress(done: int, total: int | None, about: str, elapsed: float) -> str:
 def pictures(images: "Sequence[PIL.Image.Image]") -> str:
     """Return the first pictures of a batch, side by side, as light as previews may be."""
     row = "".join(
-        f'<img alt="preview of image {number}" src="{_data_uri(image)}" style="{_PICTURE}">'
+        f'<img alt="{escape(tr("live.preview", number=number))}" src="{_data_uri(image)}"'
+        f' style="{_PICTURE}">'
         for number, image in enumerate(images[:MOST_PICTURES], start=1)
     )
     return f'<div style="{_ROW}">{row}</div>' if row else ""
@@ -59,19 +61,21 @@ def _bar(done: int, total: int | None, text: str) -> str:
     share = 100 if total is None else 100 * done / total
     fill = f'<div style="{_FILL}width:{share:.0f}%"></div>'
     return (
-        f'<div role="progressbar" aria-label="drawing" aria-valuemin="0"{value}'
-        f' aria-valuetext="{escape(text)}" style="{_BAR}">{fill}</div>'
+        f'<div role="progressbar" aria-label="{escape(tr("live.drawing"))}" aria-valuemin="0"'
+        f'{value} aria-valuetext="{escape(text)}" style="{_BAR}">{fill}</div>'
     )
 
 
 def _place(done: int, total: int | None) -> str:
-    return f"step {done}" if total is None else f"step {done} of {total}"
+    if total is None:
+        return tr("live.step", step=done)
+    return tr("live.step_of", step=done, total=total)
 
 
 def _time(done: int, total: int | None, elapsed: float) -> str:
     if total is None:
-        return f"{_duration(elapsed)} so far"
-    return f"{_duration(elapsed / done * (total - done))} left"
+        return tr("live.so_far", time=_duration(elapsed))
+    return tr("live.left", time=_duration(elapsed / done * (total - done)))
 
 
 def _duration(seconds: float) -> str:

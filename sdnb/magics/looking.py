@@ -7,6 +7,7 @@ a subcommand runs.
 from typing import TYPE_CHECKING, cast
 
 from sdnb.errors import InvalidField
+from sdnb.i18n import tr
 from sdnb.magics.command import Call, CommandFlag
 from sdnb.magics.working import at_work, decoding, given, request_of
 from sdnb.picture import FromImage, Picture
@@ -104,7 +105,7 @@ def show_film(call: Call) -> "sdnb.plots.figure.Figure":
     from sdnb.plots.latents import plot_film
 
     count, index = flags.get("frames", FRAMES), flags.get("index", 0)
-    with decoding(call, result, "decoding the film") as decoder:
+    with decoding(call, result, tr("live.film")) as decoder:
         return plot_film(film(decoder, result, count=count, index=index))
 
 
@@ -116,10 +117,11 @@ def show_latents(call: Call) -> "sdnb.plots.figure.Figure":
     from sdnb.plots.latents import plot_channels
 
     if "step" not in flags:
-        return plot_channels(clean(result, index)[0], title="Clean latents")
+        return plot_channels(clean(result, index)[0], title=tr("latents.clean"))
     step = flags["step"]
     latents, sigma = state(result, step, index)
-    return plot_channels(latents[0], title=f"Latents after {step} steps, σ {sigma:.3g}")
+    title = tr("latents.after_step", step=step, sigma=f"{sigma:.3g}")
+    return plot_channels(latents[0], title=title)
 
 
 def show_attention(call: Call) -> "sdnb.plots.figure.Figure":
@@ -180,7 +182,7 @@ def show_inspection(call: Call) -> "sdnb.comparison.microscope.Inspection":
     from sdnb.start import Opening
 
     request = request_of(call)
-    with at_work(call, request, "asking the network") as pipe:
+    with at_work(call, request, tr("live.inspect")) as pipe:
         if result is None:
             begun = request.changed(start=FromImage(flags["image"]))
             subject = Opening(pipe.components, begun, (begun.seed or 0,)).clean

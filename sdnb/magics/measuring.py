@@ -7,6 +7,7 @@ when a subcommand runs.
 from typing import TYPE_CHECKING
 
 from sdnb.errors import UnknownName
+from sdnb.i18n import tr
 from sdnb.magics.command import Call, CommandFlag, read_counts, read_names
 from sdnb.magics.working import at_work, given, request_of
 from sdnb.picture import Picture
@@ -113,7 +114,7 @@ def show_schedules(call: Call) -> "sdnb.plots.figure.Figure":
 
     names, steps = flags.get("names"), flags.get("steps", 20)
     picture = flags["image"].open() if "image" in flags else _scene()
-    with at_work(call, request_of(call), "drawing schedules") as pipe:
+    with at_work(call, request_of(call), tr("live.schedules")) as pipe:
         clock = pipe.components.noise_schedule
         curves = describe_schedules(names, steps, noise_schedule=clock)
         return plot_schedules(curves, describe_noise(clock, noise_picture(pipe, picture)))
@@ -129,7 +130,7 @@ def show_samplers(call: Call) -> "sdnb.plots.sampler_table.Table":
     table = Table(describe_samplers(names))
     if "measure" in flags:
         request = request_of(call).changed(steps=flags.get("steps", 10))
-        with at_work(call, request, "measuring samplers") as pipe:
+        with at_work(call, request, tr("live.samplers")) as pipe:
             costs = measure_costs(pipe, request, names, repeats=flags.get("repeats", 3))
         table = Table(table.facts, costs)
     return table.by(flags["sort"]) if "sort" in flags else table
@@ -150,7 +151,7 @@ def show_convergence(call: Call) -> "sdnb.plots.figure.Figure":
         schedule = str(request.schedule)
         studies.append(measure_convergence(names, steps, schedule=schedule))
     if problem != "analytic":
-        with at_work(call, request, f"measuring {', '.join(names)}") as pipe:
+        with at_work(call, request, tr("live.convergence", names=", ".join(names))) as pipe:
             studies.append(measure_model_convergence(pipe, request, names, steps))
     return plot_convergence(*studies)
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
+from sdnb.i18n import tr
 from sdnb.magics.command import Call, CommandFlag, read_flags
 from sdnb.request import GenerationRequest
 
@@ -46,8 +47,8 @@ def at_work(
     with replaced_output() as show:
         pipe = load(session, checkpoint, show)
         if before not in (None, session.loaded):
-            say(f"{session.loaded} was loaded in the place of {before}.")
-        show(message(f"{doing} …"))
+            say(tr("live.replaced", checkpoint=session.loaded, before=before))
+        show(message(doing))
         yield cast("sdnb.pipeline.Pipeline", pipe)  # the session knows what a run needs of it
 
 

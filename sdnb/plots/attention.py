@@ -9,6 +9,7 @@ from PIL.Image import Image
 from plotly.colors import get_colorscale
 from torch import Tensor
 
+from sdnb.i18n import tr
 from sdnb.plots.figure import Figure
 from sdnb.plots.sheet import PAGE, Sheet
 from sdnb.plots.theme import page, rounded
@@ -43,21 +44,20 @@ def plot_word_maps(picture: Image, maps: Mapping[str, Float[Tensor, "h w"]]) -> 
             **_scale(is_named=index == 0),
             zsmooth="best",
             opacity=VEIL,
-            hovertemplate="%{z:.2f} of the maximum<extra>%{meta}</extra>",
+            hovertemplate=f"{_hover()}<extra>%{{meta}}</extra>",
             meta=escape(word, quote=False),
         )
     captions = [
-        f"<b>{escape(word, quote=False)}</b><br>at most {_percent(shares)}"
-        for word, shares in maps.items()
+        f"<b>{escape(word, quote=False)}</b><br>{_at_most(shares)}" for word, shares in maps.items()
     ]
     sheet.write(figure, captions)
     under = pale(picture)
     figure.update_layout(images=[sheet.picture(index, under) for index in range(len(maps))])
-    highest = ", ".join(f"{word} at most {_percent(shares)}" for word, shares in maps.items())
+    highest = ", ".join(f"{word} {_at_most(shares)}" for word, shares in maps.items())
     sheet.page(
         figure,
-        title="Which places attend to each word",
-        alt=f"Attention over the picture, for each word: {highest}",
+        title=tr("attention.maps"),
+        alt=tr("attention.maps_alt", words=highest),
     )
     return figure
 
@@ -86,7 +86,7 @@ def plot_word_steps(
             y=[index * down + line for line in range(height)],
             z=[_side_by_side(film[:, line], _gap(width)) for line in range(height)],
             **_scale(is_named=index == 0),
-            hovertemplate="%{z:.2f} of the maximum<extra>%{meta}</extra>",
+            hovertemplate=f"{_hover()}<extra>%{{meta}}</extra>",
             meta=escape(word, quote=False),
         )
     bare: dict[str, Any] = {
@@ -96,7 +96,7 @@ def plot_word_steps(
         "constrain": "domain",
     }
     figure.update_xaxes(
-        title_text="step (index)",
+        title_text=tr("attention.step"),
         tickvals=[index * across + (width - 1) / 2 for index in range(count)],
         ticktext=[str(step) for step in steps],
         constraintoward="left",
@@ -105,7 +105,7 @@ def plot_word_steps(
     figure.update_yaxes(
         tickvals=[index * down + (height - 1) / 2 for index in range(len(words))],
         ticktext=[
-            f"{escape(word, quote=False)}<br>at most {_percent(shares)}"
+            f"{escape(word, quote=False)}<br>{_at_most(shares)}"
             for word, shares in zip(words, maps, strict=True)
         ],
         range=[len(words) * down - _gap(height) - 0.5, -0.5],
@@ -116,8 +116,8 @@ def plot_word_steps(
     cell = min(_WIDEST, PAGE / count)
     page(
         figure,
-        title="Which places attend to each word, step by step",
-        alt=f"Attention to the words {', '.join(words)} in the steps {', '.join(map(str, steps))}",
+        title=tr("attention.steps"),
+        alt=tr("attention.steps_alt", words=", ".join(words), steps=", ".join(map(str, steps))),
         height=round(len(words) * cell * down / across) + 120,
     )
     return figure
@@ -138,8 +138,12 @@ def _to_peak(shares: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
     return scaled
 
 
-def _percent(shares: Float[Tensor, "*shape"]) -> str:
-    return f"{float(shares.max()):.1%}"
+def _hover() -> str:
+    return tr("attention.of_maximum", share="%{z:.2f}")
+
+
+def _at_most(shares: Float[Tensor, "*shape"]) -> str:
+    return tr("attention.plot_at_most", share=f"{float(shares.max()):.1%}")
 
 
 def _gap(cells: int) -> int:
@@ -158,5 +162,5 @@ def _scale(*, is_named: bool) -> dict[str, object]:
         "zmax": 1.0,
         "colorscale": COLOURS,
         "showscale": is_named,
-        "colorbar": {"title": {"text": "share of<br>maximum"}, "thickness": 12},
+        "colorbar": {"title": {"text": tr("attention.scale")}, "thickness": 12},
     }

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from sdnb.errors import InvalidField
+from sdnb.i18n import tr
 from sdnb.plots.figure import Figure
 from sdnb.plots.theme import INK, footnote, page, rounded, run_marks
 
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
 
 BUDGETS = (10, 20, 40)
 """Evaluations for which the best cell is told."""
-
-_FRONT = "Pareto front"
 
 
 def plot_scores(scores: "sdnb.comparison.scores.Scores") -> Figure:
@@ -48,18 +47,17 @@ def plot_scores(scores: "sdnb.comparison.scores.Scores") -> Figure:
         figure.add_hline(y=floor, line={"color": INK, "width": 1, "dash": "dot"})
     best = {budget: row for budget in BUDGETS if (row := scores.nearest(budget)) is not None}
     _add_stars(figure, list(best.values()))
-    said = [_sentence(budget, row) for budget, row in best.items()]
+    goal, said = _goal(scores), [_sentence(budget, row) for budget, row in best.items()]
     figure.update_xaxes(
         type="log",
-        title_text="evaluations of the model (count)",
+        title_text=tr("plots.evaluations"),
         tickvals=[digit * 10**power for power in range(6) for digit in (1, 2, 5)],
     )
-    figure.update_yaxes(type="log", dtick=1, title_text="error (latent RMSE)")
+    figure.update_yaxes(type="log", dtick=1, title_text=tr("compare.error"))
     page(
         figure,
-        title=f"Distance to {scores.goal}",
-        alt=f"Distance to {scores.goal} against evaluations: {', '.join(lines)}. "
-        + "; ".join(said),
+        title=tr("compare.distance", goal=goal),
+        alt=tr("compare.distance_alt", goal=goal, names=", ".join(lines), best="; ".join(said)),
         height=max(460, 150 + 22 * (len(lines) + 2)),
     )
     footnote(figure, [*said, *_left_out(scores)])
@@ -88,20 +86,24 @@ def plot_differences(differences: "sdnb.comparison.differences.Differences") -> 
     ticks = [tick for tick in (100, 30, 10, 3, 1, 0.3, 0.1, 0.03) if end * 2 < tick]
     figure.update_xaxes(
         type="log",
-        title_text="σ (noise level)",
+        title_text=tr("plots.sigma"),
         autorange="reversed",
         tickvals=[*ticks, end],
         ticktext=[*(f"{tick:g}" for tick in ticks), "0"],
     )
-    figure.update_yaxes(title_text="distance (latent RMSE / √(1 + σ²))", rangemode="tozero")
+    figure.update_yaxes(title_text=tr("compare.scaled_distance"), rangemode="tozero")
+    goal, ends = differences.reference, ", ".join(map(_end_in_words, differences.cells))
     page(
         figure,
-        title=f"Distance to {differences.reference}, step by step",
-        alt=f"Distance to {differences.reference} over the noise level: "
-        + ", ".join(f"{each.name} ends at {each.rmse[-1]:.3g}" for each in differences.cells),
+        title=tr("compare.by_step", goal=goal),
+        alt=tr("compare.by_step_alt", goal=goal, ends=ends),
         height=max(420, 150 + 22 * len(differences.cells)),
     )
     return figure
+
+
+def _end_in_words(each: "sdnb.comparison.differences.Difference") -> str:
+    return tr("compare.ends_at", name=each.name, rmse=f"{each.rmse[-1]:.3g}")
 
 
 def _end(differences: "sdnb.comparison.differences.Differences") -> float:
@@ -125,6 +127,15 @@ def _add_distances(
             hovertemplate="<b>%{fullData.name}</b>, σ %{customdata}: %{y:.3g}<extra></extra>",
             showlegend=True,
         )
+
+
+def _goal(scores: "sdnb.comparison.scores.Scores") -> str:
+    """Return what distances are measured to: a cell's name, or solutions and how sure they are."""
+    floors = {row.floor for row in scores if row.floor is not None}
+    if not floors:
+        return scores.goal
+    key = "compare.solution" if len(floors) == 1 else "compare.solutions"
+    return tr(key, floor=f"{max(floors):.2g}")
 
 
 def _lines(
@@ -170,7 +181,7 @@ def _add_front(figure: Figure, scores: "sdnb.comparison.scores.Scores") -> None:
     figure.add_scatter(
         x=[row.evaluations for row in scores.front],
         y=rounded([row.latent_rmse or 0.0 for row in scores.front], 4),
-        name=_FRONT,
+        name=tr("compare.front"),
         mode="lines",
         line={"color": INK, "width": 1, "shape": "hv"},
         hoverinfo="skip",
@@ -181,7 +192,7 @@ def _add_stars(figure: Figure, rows: "Sequence[sdnb.comparison.scores.Score]") -
     figure.add_scatter(
         x=[row.evaluations for row in rows],
         y=rounded([row.latent_rmse or 0.0 for row in rows], 4),
-        name="best",
+        name=tr("compare.best"),
         mode="markers",
         marker={"color": INK, "symbol": "star", "size": 15},
         hoverinfo="skip",
@@ -189,14 +200,20 @@ def _add_stars(figure: Figure, rows: "Sequence[sdnb.comparison.scores.Score]") -
 
 
 def _told(row: "sdnb.comparison.scores.Score") -> str:
-    said = f"<b>{row.name}</b><br>{row.evaluations} evaluations: RMSE {row.latent_rmse:.3g}"
-    return f"{said}<br>not ranked: {row.left_out}" if row.left_out else said
+    rmse = f"{row.latent_rmse:.3g}"
+    said = f"<b>{row.name}</b><br>{tr('compare.told', evaluations=row.evaluations, rmse=rmse)}"
+    if not row.left_out:
+        return said
+    return f"{said}<br>{tr('compare.not_ranked', reason=row.left_out)}"
 
 
 def _sentence(budget: int, row: "sdnb.comparison.scores.Score") -> str:
-    return (
-        f"best with at most {budget} evaluations: {row.name} (RMSE {row.latent_rmse:.3g} "
-        f"with {row.evaluations})"
+    return tr(
+        "compare.best_with",
+        budget=budget,
+        name=row.name,
+        rmse=f"{row.latent_rmse:.3g}",
+        evaluations=row.evaluations,
     )
 
 
@@ -206,4 +223,4 @@ def _left_out(scores: "sdnb.comparison.scores.Scores") -> Iterator[str]:
         if row.left_out:
             reasons.setdefault(row.left_out, {})[_line_name(row)] = None
     for reason, names in reasons.items():
-        yield f"not ranked, {reason}: {'; '.join(names)}"
+        yield tr("compare.left_out", reason=reason, names="; ".join(names))

@@ -13,6 +13,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from sdnb.errors import InvalidField
+from sdnb.i18n import tr
 from sdnb.plots.static import to_svg
 
 PLOTLY = "application/vnd.plotly.v1+json"
@@ -34,7 +35,7 @@ class Figure(go.Figure):  # type: ignore[misc]  # plotly has no types
     def alt(self) -> str:
         """What the figure shows, in words."""
         meta, title = self.layout.meta or {}, self.layout.title.text
-        return str(meta.get("alt") or title or "a plot")
+        return str(meta.get("alt") or title or tr("plots.nameless"))
 
     # IPython's display protocol: it passes what it wants included and excluded.
     def _repr_mimebundle_(self, *_wishes: Any, **_more: Any) -> dict[str, Any]:

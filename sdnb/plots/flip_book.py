@@ -18,6 +18,7 @@ import PIL.Image
 from PIL import ImageDraw
 
 from sdnb.errors import InvalidField
+from sdnb.i18n import tr
 from sdnb.plots.figure import Figure
 from sdnb.plots.theme import GRID, INK, page
 
@@ -69,8 +70,8 @@ def plot_flip_book(book: "sdnb.comparison.flip_book.FlipBook") -> Figure:
     named = "; ".join(f"{name}: {', '.join(labels)}" for name, labels in axes if name)
     page(
         figure,
-        title="Pictures to page through",
-        alt=f"Pictures of {len(book.pages[0])} runs to page through by {named or 'step'}",
+        title=tr("flip_book.title"),
+        alt=tr("flip_book.alt", count=len(book.pages[0]), axes=named or tr("flip_book.step")),
         height=_HEIGHT + _SLIDER * len(figure.layout.sliders),
     )
     return figure
@@ -190,7 +191,7 @@ def _sliders(moments: Sequence[str], axes: Sequence[Named], grid: _Grid) -> list
     for place, (name, labels) in enumerate(axes):
         if len(labels) > 1:
             stops = [_stop(label, place, index, grid) for index, label in enumerate(labels)]
-            everything = [_stop("all", place, None, grid)] if place > 1 else []
+            everything = [_stop(tr("flip_book.all"), place, None, grid)] if place > 1 else []
             found.append(_slider(name, [*everything, *stops]))
     shown = [
         {

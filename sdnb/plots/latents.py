@@ -1,6 +1,7 @@
 """Latents on their way: the film of a run, its channels, their distribution, their path."""
 
 from collections.abc import Sequence
+from html import escape
 from math import exp, pi, sqrt
 from typing import TYPE_CHECKING
 
@@ -8,6 +9,7 @@ from jaxtyping import Float
 from plotly.subplots import make_subplots
 from torch import Tensor
 
+from sdnb.i18n import tr
 from sdnb.plots.figure import Figure
 from sdnb.plots.sheet import Sheet
 from sdnb.plots.theme import PALETTE, page, rounded, run_marks
@@ -25,29 +27,43 @@ def plot_film(frames: "Sequence[sdnb.comparison.latents.Frame]") -> Figure:
     width, height = frames[0].image.size
     sheet = Sheet.of(len(frames), ratio=height / width, lines=2)
     figure = Figure()
-    sheet.write(figure, [f"step {frame.step}<br>σ {frame.sigma:.3g}" for frame in frames])
+    captions = [
+        tr("latents.frame", step=frame.step, sigma=f"{frame.sigma:.3g}") for frame in frames
+    ]
+    sheet.write(figure, captions)
     pictures = [sheet.picture(index, frame.image) for index, frame in enumerate(frames)]
     figure.update_layout(images=pictures)
     first, last = frames[0], frames[-1]
     sheet.page(
         figure,
-        title="The model's estimate of the clean picture, step by step",
-        alt=f"{len(frames)} pictures of a run, from step {first.step} at sigma {first.sigma:.3g} "
-        f"to step {last.step} at sigma {last.sigma:.3g}",
+        title=tr("latents.film"),
+        alt=tr(
+            "latents.film_alt",
+            count=len(frames),
+            first=first.step,
+            begin=f"{first.sigma:.3g}",
+            last=last.step,
+            end=f"{last.sigma:.3g}",
+        ),
     )
     return figure
 
 
-def plot_channels(latents: Float[Tensor, "C h w"], *, title: str = "Latents") -> Figure:
+def plot_channels(
+    latents: Float[Tensor, "C h w"], *, title: str = "", names: Sequence[str] = ()
+) -> Figure:
     """Draw each channel of an image's latents as a picture, on one scale around 0.
 
-    Under each: mean and standard deviation.
+    Under each: its name, else its number; mean and standard deviation.
     """
     channels, height, width = latents.shape
+    title = title or tr("latents.plot_title")
+    names = names or [tr("latents.plot_channel", index=index) for index in range(channels)]
     sheet = Sheet.of(channels, ratio=height / width, lines=2)
     limit = float(f"{float(latents.abs().max()):.2g}") or 1.0
     figure = Figure()
-    for index, channel in enumerate(latents):
+    shown = [escape(name, quote=False) for name in names]
+    for index, (name, channel) in enumerate(zip(shown, latents, strict=True)):
         xs, ys = sheet.cells(index, width, height)
         figure.add_heatmap(
             x=xs,
@@ -57,15 +73,16 @@ def plot_channels(latents: Float[Tensor, "C h w"], *, title: str = "Latents") ->
             zmax=limit,
             colorscale=DIVERGING,
             showscale=index == 0,
-            colorbar={"title": {"text": "value"}, "thickness": 12},
-            hovertemplate=f"channel {index}: %{{z:.3g}}<extra></extra>",
+            colorbar={"title": {"text": tr("latents.value")}, "thickness": 12},
+            hovertemplate="%{meta}: %{z:.3g}<extra></extra>",
+            meta=name,
         )
     captions = [
-        f"channel {index}<br>{spread_text(float(channel.mean()), float(channel.std()))}"
-        for index, channel in enumerate(latents)
+        f"{name}<br>{spread_text(float(channel.mean()), float(channel.std()))}"
+        for name, channel in zip(shown, latents, strict=True)
     ]
     sheet.write(figure, captions)
-    sheet.page(figure, title=title, alt=f"{title}: {channels} channels as pictures")
+    sheet.page(figure, title=title, alt=tr("latents.channels_alt", title=title, count=channels))
     return figure
 
 
@@ -84,12 +101,12 @@ def plot_histograms(histograms: "Sequence[sdnb.comparison.latents.Histogram]") -
     for column, each in enumerate(histograms, 1):
         _add_histogram(figure, each, column)
     figure.update_annotations(font_size=12)
-    figure.update_yaxes(title_text="density (share per deviation)", row=1, col=1)
+    figure.update_yaxes(title_text=tr("latents.plot_density"), row=1, col=1)
     levels = ", ".join(f"{each.sigma:.3g}" for each in histograms)
     page(
         figure,
-        title="Latents, scaled to what the network is shown, beside the unit Gaussian",
-        alt=f"Histograms of scaled latents at sigma {levels}, each with the unit Gaussian",
+        title=tr("latents.histograms"),
+        alt=tr("latents.histograms_alt", levels=levels),
         height=320,
     )
     figure.update_layout(bargap=0)
@@ -101,7 +118,7 @@ def _add_histogram(figure: Figure, each: "sdnb.comparison.latents.Histogram", co
     figure.add_bar(
         x=centres,
         y=rounded(each.density, 3),
-        name="latents",
+        name=tr("latents.values"),
         marker_color=PALETTE[5],
         hovertemplate="%{x:.2f}: %{y:.3f}<extra></extra>",
         showlegend=column == 1,
@@ -111,7 +128,7 @@ def _add_histogram(figure: Figure, each: "sdnb.comparison.latents.Histogram", co
     figure.add_scatter(
         x=centres,
         y=rounded([exp(-(x**2) / 2) / sqrt(2 * pi) for x in centres], 3),
-        name="unit Gaussian",
+        name=tr("latents.gaussian"),
         mode="lines",
         line={"color": PALETTE[1], "width": 2},
         hoverinfo="skip",
@@ -129,6 +146,7 @@ def plot_trajectories(projection: "sdnb.comparison.latents.Projection") -> Figur
     """
     figure = Figure()
     names = [each.name for each in projection.trajectories]
+    place = tr("latents.place", step="%{customdata[0]}", sigma="%{customdata[1]}")
     for path, mark in zip(projection.trajectories, run_marks(names), strict=True):
         xs, ys = zip(*path.points, strict=True)
         last = len(path.points) - 1
@@ -146,17 +164,16 @@ def plot_trajectories(projection: "sdnb.comparison.latents.Projection") -> Figur
                 "opacity": 1,
             },
             customdata=[[step, float(f"{s:.4g}")] for step, s in enumerate(path.sigmas)],
-            hovertemplate="<b>%{fullData.name}</b>, step %{customdata[0]}, "
-            "σ %{customdata[1]}<extra></extra>",
+            hovertemplate=f"<b>%{{fullData.name}}</b>, {place}<extra></extra>",
             showlegend=True,
         )
-    first, second = (f"{100 * share:.0f} % of the variance" for share in projection.shares)
-    figure.update_xaxes(title_text=f"first axis ({first})")
-    figure.update_yaxes(title_text=f"second axis ({second})", scaleanchor="x")
+    first, second = (f"{100 * share:.0f}" for share in projection.shares)
+    figure.update_xaxes(title_text=tr("latents.first_axis", share=first))
+    figure.update_yaxes(title_text=tr("latents.second_axis", share=second), scaleanchor="x")
     page(
         figure,
-        title="Paths of the latents on two axes, from noise (ring) to picture (star)",
-        alt=f"Paths of the latents on two axes: {', '.join(names)}",
+        title=tr("latents.paths"),
+        alt=tr("latents.paths_alt", names=", ".join(names)),
         height=480,
     )
     return figure

@@ -6,6 +6,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from sdnb.errors import InvalidField
+from sdnb.i18n import tr
 from sdnb.plots.figure import Figure
 from sdnb.plots.theme import INK, page, place_mark, rounded
 
@@ -28,7 +29,7 @@ def plot_error_curve(
         Where there is no curve, or one that has not an error for each timestep.
     """
     _check(timesteps, errors)
-    figure = Figure()
+    figure, point = Figure(), tr("microscope.point", t="%{x:.0f}", error="%{y:.3g}")
     for place, (name, curve) in enumerate(errors.items()):
         mark = place_mark(place)
         figure.add_scatter(
@@ -39,23 +40,27 @@ def plot_error_curve(
             line=mark.line,
             marker=mark.marker,
             showlegend=True,
-            hovertemplate="<b>%{fullData.name}</b>, t %{x:.0f}: error %{y:.3g}<extra></extra>",
+            hovertemplate=f"<b>%{{fullData.name}}</b>, {point}<extra></extra>",
         )
     figure.add_hline(y=1, line={"color": INK, "width": 1, "dash": "dot"})
-    figure.update_xaxes(title_text="t (training steps)")
-    figure.update_yaxes(title_text="mean squared error (noise = 1)", type="log", dtick=1)
-    first, last = timesteps[0], timesteps[-1]
-    ends = [
-        f"{name}: {float(curve[0]):.2g} at t {first:.0f}, {float(curve[-1]):.2g} at t {last:.0f}"
-        for name, curve in errors.items()
-    ]
-    page(
-        figure,
-        title="Error of the predicted noise",
-        alt=f"Error of the predicted noise over {len(timesteps)} timesteps. {'; '.join(ends)}",
-        height=380,
-    )
+    figure.update_xaxes(title_text=tr("plots.t"))
+    figure.update_yaxes(title_text=tr("microscope.error"), type="log", dtick=1)
+    ends = "; ".join(_ends(name, curve, timesteps) for name, curve in errors.items())
+    alt = tr("microscope.alt", count=len(timesteps), ends=ends)
+    page(figure, title=tr("microscope.title"), alt=alt, height=380)
     return figure
+
+
+def _ends(name: str, curve: Float[Tensor, " N"], timesteps: Sequence[float]) -> str:
+    """Say where a curve begins and ends."""
+    return tr(
+        "microscope.ends",
+        name=name,
+        first=f"{float(curve[0]):.2g}",
+        begin=f"{timesteps[0]:.0f}",
+        last=f"{float(curve[-1]):.2g}",
+        end=f"{timesteps[-1]:.0f}",
+    )
 
 
 def _check(timesteps: Sequence[float], errors: Mapping[str, Float[Tensor, " _"]]) -> None:

@@ -8,6 +8,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from sdnb.errors import UnknownName
+from sdnb.i18n import tr
 from sdnb.plots.theme import sampler_mark
 
 if TYPE_CHECKING:
@@ -22,49 +23,37 @@ Cell = int | float | str | None
 
 @dataclass(frozen=True)
 class Column:
-    """A column: what `Table.by` calls it, its heading, and what the heading means."""
+    """A column: what `Table.by` calls it, and what stands in it."""
 
     key: str
-    heading: str
-    help: str
     cell: Callable[[Any, Any], Cell]  # of a sampler's facts and its cost, or None
+
+    @property
+    def heading(self) -> str:
+        """Its name, in the language that is set."""
+        return tr(f"sampler_table.{self.key}")
+
+    @property
+    def help(self) -> str:
+        """What the heading means."""
+        return tr(f"sampler_table.{self.key}_help")
 
 
 COLUMNS = (
-    Column("sampler", "sampler", "what a request calls it", lambda facts, _: facts.name),
-    Column("family", "family", "the method it belongs to", lambda facts, _: facts.family),
-    Column("order", "order", "of convergence, as measured", lambda facts, _: facts.order),
-    Column("nominal", "nominal", "order its paper states", lambda facts, _: facts.nominal_order),
-    Column(
-        "evaluations",
-        "evaluations a step",
-        "how often a step asks the model, counted",
-        lambda facts, _: "chooses" if facts.evaluations is None else facts.evaluations,
-    ),
-    Column(
-        "noise",
-        "noise",
-        "whether it draws noise inside the loop",
-        lambda facts, _: "yes" if facts.stochastic else "no",
-    ),
-    Column("history", "history", "answers it remembers", lambda facts, _: facts.history),
-    Column("paper", "paper", "the first it names", lambda facts, _: facts.paper),
+    Column("sampler", lambda facts, _: facts.name),
+    Column("family", lambda facts, _: facts.family),
+    Column("order", lambda facts, _: facts.order),
+    Column("nominal", lambda facts, _: facts.nominal_order),
+    Column("evaluations", lambda facts, _: _asked(facts.evaluations)),
+    Column("noise", lambda facts, _: _yes_or_no(facts.stochastic)),
+    Column("history", lambda facts, _: facts.history),
+    Column("paper", lambda facts, _: facts.paper),
 )
 COST_COLUMNS = (
-    Column("counted", "evaluations", "of the measured run", lambda _, cost: cost.evaluations),
-    Column(
-        "relative",
-        "evaluations ÷ DDIM",
-        "DDIM's at the same steps is 1",
-        lambda _, cost: round(cost.evaluations_ratio, 2),
-    ),
-    Column(
-        "time",
-        "time ÷ DDIM",
-        "DDIM's at the same steps is 1",
-        lambda _, cost: round(cost.time_ratio, 2),
-    ),
-    Column("seconds", "seconds", "median", lambda _, cost: round(cost.seconds, 3)),
+    Column("counted", lambda _, cost: cost.evaluations),
+    Column("relative", lambda _, cost: round(cost.evaluations_ratio, 2)),
+    Column("time", lambda _, cost: round(cost.time_ratio, 2)),
+    Column("seconds", lambda _, cost: round(cost.seconds, 3)),
 )
 
 
@@ -139,6 +128,14 @@ class Table:
             f' style="{_style(column)};white-space:nowrap">{_shown(column.key, cell)}</td>'
             for column, cell in zip(self.columns, row, strict=True)
         )
+
+
+def _asked(evaluations: float | None) -> Cell:
+    return tr("sampler_table.chooses") if evaluations is None else evaluations
+
+
+def _yes_or_no(answer: bool) -> str:
+    return tr("sampler_table.yes") if answer else tr("sampler_table.no")
 
 
 def _style(column: Column) -> str:

@@ -5,17 +5,13 @@ from typing import TYPE_CHECKING
 
 from plotly.subplots import make_subplots
 
+from sdnb.i18n import tr
 from sdnb.plots.figure import Figure
 from sdnb.plots.theme import GRID, INK, PALETTE, footnote, page, rounded, sampler_mark
 
 if TYPE_CHECKING:
     import sdnb.comparison.convergence
     import sdnb.comparison.samplers
-
-_HOVER = (
-    "<b>%{fullData.name}</b><br>%{x} evaluations in %{customdata} steps: error %{y:.3g}"
-    "<extra></extra>"
-)
 
 
 def plot_convergence(*studies: "sdnb.comparison.convergence.Convergence") -> Figure:
@@ -38,12 +34,12 @@ def plot_convergence(*studies: "sdnb.comparison.convergence.Convergence") -> Fig
         for curve in study.curves:
             _add_errors(figure, curve, _legend_name(curve.sampler, studies), column)
         _name_axes(figure, study, column)
-    heading = "fitted order" + (", left | right" if len(studies) > 1 else "")
-    figure.update_layout(legend_title_text=heading)
+    heading = "samplers.fitted" if len(studies) == 1 else "samplers.fitted_both"
+    figure.update_layout(legend_title_text=tr(heading))
     page(
         figure,
-        title="Error against the number of evaluations",
-        alt=f"Error of samplers against their evaluations: {', '.join(names)}",
+        title=tr("samplers.convergence"),
+        alt=tr("samplers.convergence_alt", names=", ".join(names)),
         height=max(460, 150 + 22 * len(names)),
     )
     _show_each_once(figure)
@@ -56,8 +52,8 @@ def plot_costs(costs: "Sequence[sdnb.comparison.samplers.Cost]") -> Figure:
     figure = Figure()
     names = [cost.sampler for cost in costs]
     bars = {
-        "evaluations": [cost.evaluations_ratio for cost in costs],
-        "time": [cost.time_ratio for cost in costs],
+        tr("samplers.evaluations"): [cost.evaluations_ratio for cost in costs],
+        tr("samplers.time"): [cost.time_ratio for cost in costs],
     }
     for (name, values), colour in zip(bars.items(), PALETTE[:2], strict=True):
         figure.add_bar(
@@ -69,25 +65,30 @@ def plot_costs(costs: "Sequence[sdnb.comparison.samplers.Cost]") -> Figure:
             text=[f"{value:.2f}" for value in values],
             textposition="outside",
             cliponaxis=False,
-            hovertemplate=f"<b>%{{y}}</b>: {name} %{{x:.3g}} × DDIM's<extra></extra>",
+            hovertemplate=f"<b>%{{y}}</b>: {_bar(name)}<extra></extra>",
         )
     figure.add_vline(x=1, line={"color": INK, "width": 1, "dash": "dot"})
-    figure.update_xaxes(title_text="relative to DDIM (DDIM = 1)", rangemode="tozero")
-    figure.update_yaxes(title_text="sampler (name)", autorange="reversed")
+    figure.update_xaxes(title_text=tr("samplers.relative"), rangemode="tozero")
+    figure.update_yaxes(title_text=tr("samplers.name"), autorange="reversed")
     steps = costs[0].steps if costs else 0
     page(
         figure,
-        title=f"Cost of {steps} steps",
-        alt=f"Evaluations and time relative to DDIM: {', '.join(names)}",
+        title=tr("samplers.costs", steps=steps),
+        alt=tr("samplers.costs_alt", names=", ".join(names)),
         height=150 + 38 * len(costs),
     )
     return figure
+
+
+def _bar(name: str) -> str:
+    return tr("samplers.bar", name=name, value="%{x:.3g}")
 
 
 def _add_errors(
     figure: Figure, curve: "sdnb.comparison.convergence.ErrorCurve", name: str, column: int
 ) -> None:
     mark = sampler_mark(curve.sampler)
+    point = tr("samplers.point", evaluations="%{x}", steps="%{customdata}", error="%{y:.3g}")
     figure.add_scatter(
         x=list(curve.evaluations),
         y=rounded(curve.errors),
@@ -96,7 +97,7 @@ def _add_errors(
         line=mark.line,
         marker=mark.marker,
         customdata=list(curve.steps),
-        hovertemplate=_HOVER,
+        hovertemplate=f"<b>%{{fullData.name}}</b><br>{point}<extra></extra>",
         legendgroup=curve.sampler,
         row=1,
         col=column,
@@ -118,7 +119,7 @@ def _add_guides(
             y=rounded([top, top * (end / first) ** -order]),
             mode="lines+text",
             line={"color": GRID, "width": 5},
-            text=["", f"order {order}"],
+            text=["", tr("samplers.order", order=order)],
             textposition="bottom left",
             textfont={"size": 10},
             hoverinfo="skip",
@@ -134,12 +135,13 @@ def _add_guides(
 def _name_axes(figure: Figure, study: "sdnb.comparison.convergence.Convergence", col: int) -> None:
     figure.update_xaxes(
         type="log",
-        title_text="evaluations of the model (count)",
+        title_text=tr("plots.evaluations"),
         tickvals=[digit * 10**power for power in range(6) for digit in (1, 2, 5)],
         row=1,
         col=col,
     )
-    figure.update_yaxes(type="log", dtick=1, title_text=f"error ({study.unit})", row=1, col=col)
+    error = tr(f"samplers.error_{study.unit}")
+    figure.update_yaxes(type="log", dtick=1, title_text=error, row=1, col=col)
 
 
 def _legend_name(sampler: str, studies: "Sequence[sdnb.comparison.convergence.Convergence]") -> str:
@@ -166,7 +168,10 @@ def _say_what_is_left_out(
         reasons.setdefault(reason, []).append(name)
     footnote(
         figure,
-        (f"left out, {reason}: {', '.join(names)}" for reason, names in reasons.items()),
+        (
+            tr("samplers.left_out", reason=reason, names=", ".join(names))
+            for reason, names in reasons.items()
+        ),
     )
 
 

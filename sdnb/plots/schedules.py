@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from plotly.subplots import make_subplots
 
+from sdnb.i18n import tr
 from sdnb.plots.figure import Figure
 from sdnb.plots.sheet import data_url
 from sdnb.plots.theme import INK, PALETTE, SHADE, page, rounded, schedule_mark
@@ -14,9 +15,11 @@ from sdnb.plots.theme import INK, PALETTE, SHADE, page, rounded, schedule_mark
 if TYPE_CHECKING:
     import sdnb.comparison.schedules
 
-_HOVER = "<b>%{fullData.name}</b>, step %{x}<br>"
 _LEVEL = "σ %{customdata[0]:.4g} · t %{customdata[1]:.4g} · SNR %{customdata[2]:.3g}<extra></extra>"
 _HEIGHTS = (0.3, 0.3, 0.22, 0.18)
+_TITLES = ("plot_level", "timestep", "snr", "stride", "left", "snr_by_timestep", "shown")
+"""Of the panels, from left to right and down, without their ``schedules.``."""
+
 _LONGEST = 250
 """Points of a line over training's timesteps: more are not seen."""
 
@@ -31,16 +34,14 @@ def plot_schedules(
     model was trained on.
     """
     rows = 4 if noise.pictures else 3
-    titles = ["noise level", "training timestep", "signal to noise", "step size"]
-    titles += ["what is left of the picture", "signal to noise, by timestep"]
-    titles += ["what the network is shown, decoded"] if noise.pictures else []
+    shown = _TITLES if noise.pictures else _TITLES[:-1]
     figure = Figure(
         make_subplots(
             rows=rows,
             cols=2,
             specs=[[{}, {}]] * 3 + [[{"colspan": 2}, None]] * (rows - 3),
             row_heights=list(_HEIGHTS[:rows]),
-            subplot_titles=titles,
+            subplot_titles=[tr(f"schedules.{name}") for name in shown],
             vertical_spacing=0.085,
             horizontal_spacing=0.11,
         )
@@ -55,8 +56,8 @@ def plot_schedules(
     names = ", ".join(curve.name for curve in curves)
     page(
         figure,
-        title="Noise levels of sampling, and of training",
-        alt=f"Sigma schedules over the sampler's steps: {names}; the model's noise schedule",
+        title=tr("schedules.plot_title"),
+        alt=tr("schedules.plot_alt", names=names),
         height=300 * rows - 60,
     )
     return figure
@@ -69,7 +70,7 @@ def _add_curve(figure: Figure, curve: "sdnb.comparison.schedules.ScheduleCurve")
         [float(f"{part:.4g}") for part in (sigma, t, sigma**-2)]
         for sigma, t in zip(levels, curve.timesteps, strict=False)
     ]
-    mark = schedule_mark(curve.name)
+    mark, place = schedule_mark(curve.name), tr("schedules.place", step="%{x}")
     values = {
         (1, 1): rounded(levels),
         (1, 2): rounded(curve.timesteps[:-1]),
@@ -85,7 +86,7 @@ def _add_curve(figure: Figure, curve: "sdnb.comparison.schedules.ScheduleCurve")
             line=mark.line,
             marker={**mark.marker, "size": 5},
             customdata=about,
-            hovertemplate=_HOVER + _LEVEL,
+            hovertemplate=f"<b>%{{fullData.name}}</b>, {place}<br>{_LEVEL}",
             legendgroup=curve.name,
             showlegend=(row, col) == (1, 1),
             row=row,
@@ -96,20 +97,20 @@ def _add_curve(figure: Figure, curve: "sdnb.comparison.schedules.ScheduleCurve")
 def _name_axes(figure: Figure) -> None:
     for row in (1, 2):
         for col in (1, 2):
-            figure.update_xaxes(title_text="sampler step (count)", row=row, col=col)
+            figure.update_xaxes(title_text=tr("schedules.steps"), row=row, col=col)
     logarithmic: dict[str, object] = {"type": "log", "dtick": 1}
     named: dict[tuple[int, int], tuple[str, dict[str, object]]] = {
-        (1, 1): ("σ (standard deviations)", logarithmic),
-        (1, 2): ("t (training steps)", {}),
-        (2, 1): ("ln SNR (nats)", {}),
-        (2, 2): ("σ − next σ (standard deviations)", logarithmic),
-        (3, 1): ("ᾱ (share of variance)", {}),
-        (3, 2): ("SNR (ratio of variances)", logarithmic),
+        (1, 1): ("schedules.plot_sigma", logarithmic),
+        (1, 2): ("plots.t", {}),
+        (2, 1): ("schedules.ln_snr", {}),
+        (2, 2): ("schedules.sigma_stride", logarithmic),
+        (3, 1): ("schedules.alpha", {}),
+        (3, 2): ("schedules.snr_ratio", logarithmic),
     }
-    for (row, col), (title, options) in named.items():
-        figure.update_yaxes(title_text=title, row=row, col=col, **options)
+    for (row, col), (key, options) in named.items():
+        figure.update_yaxes(title_text=tr(key), row=row, col=col, **options)
     for col in (1, 2):
-        figure.update_xaxes(title_text="t (training steps)", row=3, col=col)
+        figure.update_xaxes(title_text=tr("plots.t"), row=3, col=col)
 
 
 def _mark_range(figure: Figure, noise: "sdnb.comparison.schedules.NoiseCurve") -> None:
@@ -168,7 +169,7 @@ def _add_pictures(figure: Figure, noise: "sdnb.comparison.schedules.NoiseCurve")
     )
     labels = [f"{each.t}<br>σ {each.sigma:.2f}" for each in noise.pictures]
     figure.update_xaxes(
-        title_text="t (training steps), noise level σ (standard deviations)",
+        title_text=tr("schedules.t_and_sigma"),
         range=[0, total],
         tickvals=[each.t for each in noise.pictures],
         ticktext=labels,

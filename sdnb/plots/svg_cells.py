@@ -11,6 +11,7 @@ from typing import Any
 from PIL import Image
 from plotly.colors import get_colorscale, sample_colorscale, unlabel_rgb
 
+from sdnb.i18n import tr
 from sdnb.plots.svg_axes import Axis, Panel, Plotted, number_text
 from sdnb.plots.svg_text import Number, element, plain, text
 
@@ -166,7 +167,8 @@ def table(trace: Plotted, box: Box, ink: str) -> Iterator[str]:
         for row, value in enumerate(column[:shown]):
             yield text(x, top + 37 + 22 * row, _joined(value))
     if shown < count:
-        yield text(left + 4, top + 37 + 22 * shown, f"… {count - shown} rows more")
+        more = tr("plots.more_rows", count=count - shown)
+        yield text(left + 4, top + 37 + 22 * shown, more)
     line = top + 21
     yield element("line", x1=left, x2=left + width, y1=line, y2=line, stroke=ink)
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from sdnb.i18n import tr
 from sdnb.plots import svg_bars, svg_cells
 from sdnb.plots.svg_axes import Axis, Panel, Plotted, fit
 from sdnb.plots.svg_text import Number, width_of
@@ -93,7 +94,7 @@ class Layout:
         """What the figure shows, in words."""
         meta = self._own.get("meta")
         said = meta.get("alt") if isinstance(meta, dict) else None
-        return str(said or self.title.get("text") or "a plot")
+        return str(said or self.title.get("text") or tr("plots.nameless"))
 
     def panel(self, trace: Plotted) -> Panel:
         """Return the axes of a trace."""

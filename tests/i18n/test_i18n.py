@@ -1,6 +1,8 @@
-"""The words of panels: complete in every language, chosen by hand or by the locale."""
+"""The words of panels and plots: complete in every language, chosen by hand or by the locale."""
 
+import json
 import re
+from importlib.resources import files
 
 import pytest
 
@@ -30,6 +32,15 @@ def test_every_language_has_the_same_keys_and_places(name):
         assert set(re.findall(r"{\w+}", text)) == set(re.findall(r"{\w+}", english[key])), key
 
 
+@pytest.mark.parametrize("name", LANGUAGES)
+def test_no_key_stands_twice(name):
+    text = files("sdnb.i18n").joinpath(f"{name}.json").read_text(encoding="utf-8")
+
+    keys = [key for key, _ in json.loads(text, object_pairs_hook=list)]
+
+    assert [key for key in set(keys) if keys.count(key) > 1] == []
+
+
 def test_spanish_is_not_english():
     # given
     english, spanish = words("en"), words("es")
@@ -50,6 +61,10 @@ def test_spanish_is_not_english():
         "latents.eps_uncond",
         "latents.difference",
         "schedules.nats",
+        "microscope.point",
+        "sampler_table.no",
+        "sampler_table.nominal",
+        "schedules.ln_snr",
     }
 
 

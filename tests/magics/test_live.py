@@ -7,6 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from sdnb import i18n
+from sdnb.i18n import set_language
 from sdnb.labs.preview_budget import SHARE
 from sdnb.magics import live_view
 from sdnb.magics.live import INTERVAL, Live
@@ -202,6 +204,19 @@ def test_a_run_without_a_known_end_has_no_value() -> None:
 )
 def test_the_time_left_is_no_more_exact_than_it_can_be(elapsed: float, text: str) -> None:
     assert text in live_view.progress(1, 11, "", elapsed)
+
+
+def test_what_is_shown_on_the_way_is_said_in_the_language_that_is_set(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # given
+    monkeypatch.setattr(i18n, "_choice", i18n._Choice())
+    set_language("es")
+    # when
+    page, preview = Reader(live_view.progress(5, 20, "sigma 1.2", 2.0)), live_view.pictures([RED])
+    # then
+    assert page.text == "paso 5 de 20 · sigma 1.2 · faltan 6.0 s"
+    assert 'alt="vista previa de la imagen 1"' in preview
 
 
 def test_a_big_batch_shows_its_first_pictures() -> None:

@@ -15,7 +15,11 @@ from sdnb.plots.figure import PLOTLY
 
 pytestmark = pytest.mark.notebook
 
-NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
+ROOT = Path(__file__).parents[2]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+
+WITHOUT_EXERCISES = {"11_studio"}  # it shows a panel
+EXERCISED = [path for path in NOTEBOOKS if path.stem not in WITHOUT_EXERCISES]
 
 MOST_MB = 1500
 """What a notebook may take where 2 GB are given, as on Binder."""
@@ -79,6 +83,27 @@ def test_the_saved_notebook_shows_its_pictures_with_alt_text(path: Path) -> None
     assert all(re.search(ALT, tag) for tag in tags)
     assert unseen(notebook) == []
     assert path.stat().st_size <= MOST_BYTES
+
+
+@pytest.mark.parametrize("path", EXERCISED, ids=lambda path: path.stem)
+def test_each_lesson_ends_with_exercises_whose_solutions_are_folded(path: Path) -> None:
+    cells = nbformat.read(path, as_version=4).cells
+    folded = [
+        number
+        for number, cell in enumerate(cells)
+        if cell.cell_type == "code" and cell.metadata.get("jupyter", {}).get("source_hidden")
+    ]
+
+    assert 3 <= len(folded) <= 5
+    assert all(cells[number - 1].cell_type == "markdown" for number in folded)
+    assert any("## Exercises" in cell.source for cell in cells)
+
+
+def test_the_readme_names_every_lesson() -> None:
+    readme = (ROOT / "README.md").read_text()
+    lessons = [*NOTEBOOKS, *(ROOT / "notebooks/es").glob("*.ipynb")]
+
+    assert [path.stem for path in lessons if f"({path.relative_to(ROOT)})" not in readme] == []
 
 
 def test_a_cell_that_never_ran_and_a_plot_without_a_picture_are_found() -> None:

@@ -52,7 +52,7 @@ def study() -> Convergence:
     ]
     return Convergence(
         problem="a <toy> & more",
-        unit="RMS distance, data units",
+        unit="data",
         schedule="karras",
         floor=1e-3,
         curves=tuple(curves),
