@@ -10,7 +10,6 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from hashlib import file_digest
 from math import sqrt
 from pathlib import Path
 from typing import Any
@@ -109,13 +108,6 @@ def locate_lora(reference: str) -> Path:
             fix="download it in that format",
         )
     return found
-
-
-def hash_tensors(path: Path) -> str:
-    """Return the SHA-256 of a safetensors file's tensors: of what follows its header."""
-    with _said_clearly(path), path.open("rb") as file:
-        file.seek(8 + int.from_bytes(file.read(8), "little"))
-        return file_digest(file, "sha256").hexdigest()
 
 
 def read_lora(path: Path, networks: Networks) -> dict[Layer, Factors]:
