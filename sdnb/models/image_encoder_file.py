@@ -68,7 +68,7 @@ def read_image_encoder(path: Path, like: Network) -> Network:
 
     Raises `LoadError`, naming the file, for one that is broken or of an unknown kind.
     """
-    with said_clearly(path), open_weights(path) as weights:
+    with said_clearly(path, "image encoder"), open_weights(path) as weights:
         with torch.device("meta"):
             kind: Any = CLIPVisionModelWithProjection
             network = kind(_config(weights))
