@@ -45,14 +45,13 @@ def find_image_encoder(adapter: Path, width: int, *, reads_summary: bool) -> Pat
     That is the first whose vectors have ``width`` values, near the adapter's file (beside it, or
     in a folder beside its own) or in a model folder. Raises `LoadError` where there is none.
     """
-    others = []
+    name, others = SUMMARY if reads_summary else PATCH, []
     for path in _files(adapter):
-        found = _widths(path)
-        if found is None:
-            continue
-        if found[reads_summary] == width:
+        found = _width(path, name)
+        if found == width:
             return path
-        others.append(f"{path} ({found[reads_summary]})")
+        if found is not None:
+            others.append(f"{path} ({found})")
     what = "summary" if reads_summary else "patches"
     raise LoadError(
         "the image encoder that this IP-Adapter sees with was not found.",
@@ -86,14 +85,13 @@ def _files(adapter: Path) -> Iterator[Path]:
         yield from sorted(folder.rglob("*.safetensors"))
 
 
-def _widths(path: Path) -> tuple[int, int] | None:
-    """Return the values of a patch and of a summary; None where a file is no image encoder."""
+def _width(path: Path, name: str) -> int | None:
+    """Return how many vectors a tensor makes; None where a file has it not."""
     try:
         with open_weights(path) as weights:
-            shapes = weights.shapes
+            return next(iter(weights.shapes.get(name, ())), None)
     except LoadError:
         return None
-    return (shapes[PATCH][0], shapes[SUMMARY][0]) if {PATCH, SUMMARY} <= shapes.keys() else None
 
 
 def _config(weights: Weights) -> CLIPVisionConfig:

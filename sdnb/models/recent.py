@@ -15,9 +15,12 @@ class Recent(Generic[Key, Kept]):
         self._kept: dict[Key, Kept] = {}
 
     def of(self, key: Key, make: Callable[[], Kept]) -> Kept:
-        """Return what is kept under a key, or else make it."""
-        found = self._kept.pop(key) if key in self._kept else make()
+        """Return what is kept under a key, or else make room for it, and it."""
+        if key in self._kept:
+            found = self._kept.pop(key)
+        else:
+            while len(self._kept) >= self._limit:
+                del self._kept[next(iter(self._kept))]
+            found = make()
         self._kept[key] = found
-        for old in [*self._kept][: -self._limit]:
-            del self._kept[old]
         return found
