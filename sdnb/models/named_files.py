@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 
 from sdnb.control import Control
 from sdnb.embedding import Embedding
-from sdnb.errors import LoadError
+from sdnb.errors import LoadError, reason_of
 from sdnb.ip_adapter import IPAdapter
 from sdnb.lora import Lora
 from sdnb.models.hashing import hash_checkpoint
@@ -81,7 +81,7 @@ class NamedFiles(Generic[Named, Read]):
             sha256 = self._take_hash(path)
         except OSError as error:
             raise LoadError(
-                f"this {self._noun} cannot be read: {error.strerror or error}.",
+                f"this {self._noun} cannot be read: {reason_of(error, path)}.",
                 given=str(path),
                 allowed="a file that may be read",
                 fix="look at its permissions, or copy it again",
