@@ -4,7 +4,7 @@ What an IP-Adapter is and how it is read, is in `sdnb.models.ip_adapter`.
 """
 
 from dataclasses import dataclass
-from typing import no_type_check
+from typing import Any, no_type_check
 
 from sdnb.steering import Steering
 
@@ -15,6 +15,12 @@ class IPAdapter(Steering):
     """A picture whose content and style are drawn after, beside the prompt.
 
     The network sees the square in its middle.
+
+    Parameters
+    ----------
+    image_encoder : str
+        SHA-256 of the file that it sees with; empty until a run has found it. Another encoder is
+        refused then.
     """
 
     NOUN = "an IP-Adapter"
@@ -22,3 +28,9 @@ class IPAdapter(Steering):
     KEY = "ip_adapter"
     FLAG = "--ip-adapter photo.png:ip-adapter_sd15:0.6"
     FIELD = "ip_adapters"
+
+    image_encoder: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values; the picture in base64."""
+        return {**super().to_json(), "image_encoder": self.image_encoder}

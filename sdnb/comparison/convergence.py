@@ -162,7 +162,7 @@ def measure_model_convergence(
     clock, denoiser = parts.noise_schedule, as_denoiser(pipe, request)
 
     def start(sigma: float) -> State:
-        return starting_latents(parts, request, sigma)
+        return starting_latents(pipe, request, sigma)
 
     def solve(schedule: Choice, name: str, steps: int) -> State:
         levels = _levels(schedule, clock, steps)

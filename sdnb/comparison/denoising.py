@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, partial
 from itertools import chain
+from typing import TypeVar
 
 import torch
 from jaxtyping import Float
@@ -18,9 +19,12 @@ from sdnb.prompt import edited
 from sdnb.request import GenerationRequest
 from sdnb.shapes import Latents, State
 from sdnb.start import Opening
+from sdnb.steering import Steering
 
 Both = Callable[[State, float], tuple[State, State]]
 """``(x, sigma)`` -> ``(denoised, denoised_uncond)``."""
+
+Steered = TypeVar("Steered", bound=Steering)
 
 
 def ask_network(
@@ -42,19 +46,20 @@ def ask_network(
     -------
     callable
         ``(x [B, C, h, w], sigma)`` -> ``eps`` [B, C, h, w] by the name of its branch. Each
-        question waits for its turn while another thread computes.
+        question waits for its turn while another thread computes, and so do the files before.
     """
     parts = pipe.components
-    loras = parts.adapters.resolved(like.loras)
-    controls = tuple(each for each in parts.controlnets.resolved(like.controls) if each.weight)
     texts = chain.from_iterable(prompts.values())
-    embeddings = parts.embeddings.resolved(like.embeddings, texts, like.syntax)
-    adapters = tuple(each for each in parts.ip_adapters.resolved(like.ip_adapters) if each.weight)
-    with pipe.turn(), parts.adapters.in_text(loras):
-        branches = {
-            name: encode_text(parts, texts, like.clip_skip, like.syntax, embeddings)
-            for name, texts in prompts.items()
-        }
+    with pipe.turn():
+        loras = parts.adapters.resolved(like.loras)
+        embeddings = parts.embeddings.resolved(like.embeddings, texts, like.syntax)
+        controls = _heard(parts.controlnets.resolved(like.controls))
+        adapters = _heard(parts.ip_adapters.resolved(like.ip_adapters))
+        with parts.adapters.in_text(loras):
+            branches = {
+                name: encode_text(parts, texts, like.clip_skip, like.syntax, embeddings)
+                for name, texts in prompts.items()
+            }
     denoiser, all_repainted = Denoiser(parts), cache(partial(_all_repainted, parts))
 
     def ask(x: Latents, sigma: float) -> Answer:
@@ -76,6 +81,10 @@ def ask_network(
     if loras:
         parts.adapters.serve(ask)
     return ask
+
+
+def _heard(steering: tuple[Steered, ...]) -> tuple[Steered, ...]:
+    return tuple(each for each in steering if each.weight)
 
 
 def _all_repainted(parts: Components, shape: torch.Size) -> Float[Tensor, "B _ h w"] | None:
@@ -124,7 +133,8 @@ class Counted:
         return self._denoiser(x, sigma)
 
 
-def starting_latents(parts: Components, request: GenerationRequest, sigma: float) -> Latents:
+def starting_latents(pipe: Pipeline, request: GenerationRequest, sigma: float) -> Latents:
     """Return the latents that the request's run starts from at level ``sigma``."""
     seeds = batch_seeds(request.seed or 0, request.batch_size)
-    return Opening(parts, request, seeds).noised(sigma)
+    with pipe.turn():  # a picture to start from is encoded
+        return Opening(pipe.components, request, seeds).noised(sigma)

@@ -148,16 +148,16 @@ class _Timed:
     """Run a sampler by name on one problem; give its evaluations and seconds."""
 
     def __init__(self, pipe: Pipeline, request: GenerationRequest) -> None:
-        self._parts, self._request = pipe.components, request
-        self._clock = pipe.components.noise_schedule
+        self._pipe, self._request = pipe, request
         self._ask = as_denoiser(pipe, request)
 
     def __call__(self, name: str) -> _Took:
-        levels = plan_levels(self._parts, self._request.changed(sampler=name))
-        x = starting_latents(self._parts, self._request, levels[0])
+        parts = self._pipe.components
+        levels = plan_levels(parts, self._request.changed(sampler=name))
+        x = starting_latents(self._pipe, self._request, levels[0])
         denoiser = Counted(self._ask)
         began = perf_counter()
-        end = sample(denoiser, x, levels, name, noise_schedule=self._clock)
+        end = sample(denoiser, x, levels, name, noise_schedule=parts.noise_schedule)
         end.cpu()  # a device may still be computing
         return _Took(denoiser.asked, perf_counter() - began)
 

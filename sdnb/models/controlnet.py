@@ -4,8 +4,7 @@ Source: Zhang et al. 2023 (arXiv:2302.05543). Files are read in `sdnb.models.con
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,9 +13,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from sdnb.control import Control
-from sdnb.errors import LoadError
 from sdnb.models.controlnet_file import Network, locate_controlnet, read_controlnet
-from sdnb.models.hashing import hash_checkpoint
+from sdnb.models.named_files import NamedFiles
+from sdnb.models.recent import Recent
 from sdnb.picture import Picture
 from sdnb.shapes import Latents
 
@@ -27,14 +26,18 @@ PICTURES = 16
 """How many pictures stay on the device: those used last."""
 
 
+Pixels = Float[Tensor, "1 3 H W"]
+
+
 class ControlNets:
     """What steers one checkpoint's U-Net."""
 
     def __init__(self, unet: Network, factor: int) -> None:
-        self._unet = unet
         self._factor = factor
-        self._networks: dict[tuple[str, str], Network] = {}
-        self._pictures: dict[tuple[str, torch.Size], Float[Tensor, "1 3 H W"]] = {}
+        self._networks = NamedFiles[Control, Network](
+            "ControlNet", locate_controlnet, partial(read_controlnet, unet=unet), limit=NETWORKS
+        )
+        self._pictures = Recent[tuple[str, torch.Size], Pixels](PICTURES)
 
     def resolved(self, controls: Sequence[Control]) -> tuple[Control, ...]:
         """Read the ControlNets of some controls, and return these with their hashes.
@@ -42,7 +45,7 @@ class ControlNets:
         Raises `LoadError` for one that is missing, broken or made for other networks, and for
         one that is not the file any more that its hash was taken of.
         """
-        return tuple(self._resolved(control) for control in controls)
+        return tuple(map(self._networks.resolved, controls))
 
     def residuals(
         self,
@@ -58,7 +61,7 @@ class ControlNets:
         if not controls:
             return {}
         answers = [
-            self._network(control)(
+            self._networks.of(control)(
                 x,
                 t,
                 controlnet_cond=self._shown(control.picture, x),
@@ -76,41 +79,11 @@ class ControlNets:
 
     def _shown(self, picture: Picture, x: Latents) -> Float[Tensor, "B 3 H W"]:
         """Return the picture at the size of the run, in 0 … 1, for each row."""
-        key = picture.sha256, x.shape[-2:]
-        pixels = self._pictures.pop(key, None)
-        if pixels is None:
-            height, width = (side * self._factor for side in x.shape[-2:])
+        height, width = (side * self._factor for side in x.shape[-2:])
+
+        def resized() -> Pixels:
             image = np.array(picture.open().resize((width, height)))
-            pixels = torch.from_numpy(image).permute(2, 0, 1)[None].to(x) / 255
-        self._pictures[key] = pixels
-        for old in [*self._pictures][:-PICTURES]:
-            self._pictures.pop(old, None)
+            return torch.from_numpy(image).permute(2, 0, 1)[None].to(x) / 255
+
+        pixels = self._pictures.of((picture.sha256, x.shape[-2:]), resized)
         return pixels.expand(len(x), -1, -1, -1)
-
-    def _resolved(self, control: Control) -> Control:
-        resolved = replace(control, sha256=_located(control)[1])
-        self._network(resolved)
-        return resolved
-
-    def _network(self, control: Control) -> Network:
-        key = control.reference, control.sha256
-        network = self._networks.pop(key, None)
-        if network is None:  # or others have taken its place
-            network = read_controlnet(_located(control)[0], self._unet)
-        self._networks[key] = network
-        for old in [*self._networks][:-NETWORKS]:
-            self._networks.pop(old, None)
-        return network
-
-
-def _located(control: Control) -> tuple[Path, str]:
-    path = locate_controlnet(control.reference)
-    sha256 = hash_checkpoint(path)
-    if control.sha256 not in ("", sha256):
-        raise LoadError(
-            "this ControlNet is another file than the one that the request was drawn with.",
-            given=f"{path}: {sha256[:12]}",
-            allowed=f"the file with the hash {control.sha256[:12]}",
-            fix='put that file there, or take this one: dataclasses.replace(control, sha256="")',
-        )
-    return path, sha256

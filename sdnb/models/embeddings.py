@@ -6,7 +6,7 @@ prompts call them is in `sdnb.embedding`.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -16,14 +16,13 @@ from torch import Tensor
 
 from sdnb.conditioning import Token
 from sdnb.embedding import Embedding, find_mentions
-from sdnb.errors import LoadError
 from sdnb.models.embedding_file import (
     Vectors,
     list_embeddings,
     locate_embedding,
     read_embedding,
 )
-from sdnb.models.hashing import hash_checkpoint
+from sdnb.models.named_files import NamedFiles
 from sdnb.prompt import every_text, read_runs
 
 Learned = Mapping[str, Vectors]
@@ -45,9 +44,12 @@ class Embeddings:
     """
 
     def __init__(self, widths: Mapping[str, int], *, allow_pickle: bool = False) -> None:
-        self._widths = widths
-        self._allow_pickle = allow_pickle
-        self._files: dict[str, Mapping[str, Vectors]] = {}
+        self._files = NamedFiles[Embedding, Mapping[str, Vectors]](
+            "embedding",
+            lambda reference: locate_embedding(reference, list_embeddings()),
+            partial(read_embedding, widths=widths, allow_pickle=allow_pickle),
+            limit=FILES,
+        )
 
     def resolved(
         self, given: Sequence[Embedding], prompts: Iterable[str], syntax: str
@@ -74,44 +76,18 @@ class Embeddings:
         named = dict.fromkeys(known.get(name) or Embedding(name) for name in names)
         if named and here is None:
             here = list_embeddings()
-        return tuple(self._resolved(each, here or {}) for each in named)
+        return tuple(
+            self._files.resolved(each, locate_embedding(each.reference, here or {}))
+            for each in named
+        )
 
     def learned(self, embeddings: Sequence[Embedding], encoder: str) -> Learned:
         """Return the vectors of resolved embeddings for one text encoder."""
-        vectors = {each: self._read(each)[encoder] for each in embeddings}
+        vectors = {each: self._files.of(each)[encoder] for each in embeddings}
         return {
             **{each.name: vectors[each] for each in embeddings},
             **{each.reference: vectors[each] for each in embeddings},
         }
-
-    def _resolved(self, embedding: Embedding, here: Mapping[str, Path]) -> Embedding:
-        path, sha256 = _located(embedding, here)
-        resolved = replace(embedding, sha256=sha256)
-        self._read(resolved, path)
-        return resolved
-
-    def _read(self, embedding: Embedding, path: Path | None = None) -> Mapping[str, Vectors]:
-        vectors = self._files.pop(embedding.sha256, None)
-        if vectors is None:  # or others have taken its place
-            path = path or _located(embedding, list_embeddings())[0]
-            vectors = read_embedding(path, self._widths, allow_pickle=self._allow_pickle)
-        self._files[embedding.sha256] = vectors
-        for old in [*self._files][:-FILES]:
-            self._files.pop(old, None)
-        return vectors
-
-
-def _located(embedding: Embedding, here: Mapping[str, Path]) -> tuple[Path, str]:
-    path = locate_embedding(embedding.reference, here)
-    sha256 = hash_checkpoint(path)
-    if embedding.sha256 not in ("", sha256):
-        raise LoadError(
-            "this embedding is another file than the one that the request was drawn with.",
-            given=f"{path}: {sha256[:12]}",
-            allowed=f"the file with the hash {embedding.sha256[:12]}",
-            fix=f"put that file there, or take this one: embeddings=({embedding.reference!r},)",
-        )
-    return path, sha256
 
 
 @contextmanager

@@ -29,6 +29,16 @@ def hash_checkpoint(path: Path) -> str:
     return sha256("".join(lines).encode()).hexdigest()
 
 
+def hash_tensors(path: Path) -> str:
+    """Return the SHA-256 of a safetensors file's tensors: of what follows its header.
+
+    So A1111 and kohya's tools count it: notes in the header may change.
+    """
+    with path.open("rb") as file:
+        header = 8 + int.from_bytes(file.read(8), "little")
+    return _hash(path, skipped=min(header, path.stat().st_size))
+
+
 def may_be_equal(one: Path, other: Path) -> bool:
     """Whether two checkpoints may have one hash, as far as their sizes tell: nothing is read."""
     return _sizes(one) == _sizes(other)
@@ -36,8 +46,7 @@ def may_be_equal(one: Path, other: Path) -> bool:
 
 def known_hash(path: Path) -> str | None:
     """Return a file's hash if it was taken before; None else."""
-    key = _key(path)
-    return _taken.get(key) or _kept().get(key)
+    return _known(_key(path))
 
 
 def cache_path() -> Path:
@@ -60,11 +69,17 @@ def _sizes(path: Path) -> dict[str, int]:
     return {file.relative_to(path).as_posix(): file.stat().st_size for file in _read_in(path)}
 
 
-def _hash(file: Path) -> str:
-    if (known := known_hash(file)) is not None:
+def _known(key: str) -> str | None:
+    return _taken.get(key) or _kept().get(key)
+
+
+def _hash(file: Path, skipped: int = 0) -> str:
+    """Take the hash of a file without its first bytes."""
+    key = _key(file) + (f" {skipped}" if skipped else "")
+    if (known := _known(key)) is not None:
         return known
-    key = _key(file)
     with file.open("rb") as stream:
+        stream.seek(skipped)
         digest = file_digest(stream, "sha256").hexdigest()
     _taken[key] = digest
     _keep({**_kept(), key: digest})

@@ -6,6 +6,7 @@ Source: Ye et al. 2023 (arXiv:2308.06721). Files are read in `sdnb.models.ip_ada
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,11 @@ from torch import Tensor
 from sdnb.errors import LoadError
 from sdnb.ip_adapter import IPAdapter
 from sdnb.models.hashing import hash_checkpoint
-from sdnb.models.image_encoder import Found, ImageEncoder, find_image_encoder
+from sdnb.models.image_encoder import ImageEncoder
+from sdnb.models.image_encoder_file import find_image_encoder
 from sdnb.models.ip_adapter_file import Network, Worn, locate_ip_adapter, read_ip_adapter
-from sdnb.picture import Picture
+from sdnb.models.named_files import NamedFiles
+from sdnb.models.recent import Recent
 from sdnb.shapes import Embeds
 
 FILES = 2
@@ -39,10 +42,11 @@ class IPAdapters:
     def __init__(self, unet: Network, *, is_small: bool) -> None:
         self._unet = unet
         self._is_small = is_small
-        self._files: dict[str, Worn] = {}
-        self._found: dict[str, Found] = {}  # reference -> what it sees with, as last resolved
-        self._encoders: dict[Found, ImageEncoder] = {}
-        self._seen: dict[tuple[str, str, Found], tuple[Seen, Seen]] = {}
+        self._files = NamedFiles[IPAdapter, Worn](
+            "IP-Adapter", locate_ip_adapter, partial(read_ip_adapter, unet=unet), limit=FILES
+        )
+        self._encoders = Recent[str, ImageEncoder](1)  # of some gigabytes each
+        self._seen = Recent[tuple[str, str, str], tuple[Seen, Seen]](PICTURES)
 
     def resolved(self, given: Sequence[IPAdapter]) -> tuple[IPAdapter, ...]:
         """Read IP-Adapters and what they see with, and return them with their hashes.
@@ -86,7 +90,7 @@ class IPAdapters:
             yield
             return
         layers = dict(self._unet.named_modules())
-        own = {path: layers[path].processor for path in self._file(adapters[0]).keys_values}
+        own = {path: layers[path].processor for path in self._files.of(adapters[0]).keys_values}
         try:
             for path, processor in self._joined(adapters).items():
                 layers[path].set_processor(processor)
@@ -96,7 +100,7 @@ class IPAdapters:
 
     def _joined(self, adapters: Sequence[IPAdapter]) -> dict[str, Network]:
         """Return each layer's attention to the pictures of all adapters, by their weights."""
-        files = [self._file(adapter) for adapter in adapters]
+        files = [self._files.of(adapter) for adapter in adapters]
         return {
             path: files[0].attention(
                 [file.keys_values[path] for file in files], [each.weight for each in adapters]
@@ -107,45 +111,40 @@ class IPAdapters:
     @torch.no_grad()
     def _vectors(self, adapter: IPAdapter) -> tuple[Seen, Seen]:
         """Return what the network reads of a picture, and of none."""
-        found = self._found[adapter.reference]
-        key = adapter.picture.sha256, adapter.sha256, found
-        seen = self._seen.pop(key, None)
-        if seen is None:
-            seen = self._look(adapter.picture, self._file(adapter), self._encoder(found))
-        self._seen[key] = seen
-        for old in [*self._seen][:-PICTURES]:
-            self._seen.pop(old, None)
-        return seen
+        key = adapter.picture.sha256, adapter.sha256, adapter.image_encoder
+        return self._seen.of(key, lambda: self._look(adapter))
 
-    def _look(self, picture: Picture, file: Worn, encoder: ImageEncoder) -> tuple[Seen, Seen]:
+    def _look(self, adapter: IPAdapter) -> tuple[Seen, Seen]:
+        file = self._files.of(adapter)
+        encoder = self._encoders.of(adapter.image_encoder, lambda: self._encoder(adapter))
         look = encoder.summaries if file.reads_summary else encoder.patches
-        picture_seen, nothing = look(picture)
-        return file.project(picture_seen)[:, None], file.project(nothing)[:, None]
+        seen, nothing = look(adapter.picture)
+        return file.project(seen)[:, None], file.project(nothing)[:, None]
 
-    def _encoder(self, found: Found) -> ImageEncoder:
-        if found not in self._encoders:
-            self._encoders.clear()  # of some gigabytes each
-            self._encoders[found] = ImageEncoder.read(found.folder, self._unet)
-        return self._encoders[found]
+    def _encoder(self, adapter: IPAdapter) -> ImageEncoder:
+        return ImageEncoder.read(self._found(adapter)[0], self._unet)
 
     def _resolved(self, adapter: IPAdapter) -> IPAdapter:
-        path, sha256 = _located(adapter)
-        resolved = replace(adapter, sha256=sha256)
-        file = self._file(resolved)
-        self._found[adapter.reference] = find_image_encoder(
-            path, file.width, reads_summary=file.reads_summary
-        )
+        resolved = self._files.resolved(adapter)
+        resolved = replace(resolved, image_encoder=self._found(resolved)[1])
         self._vectors(resolved)
         return resolved
 
-    def _file(self, adapter: IPAdapter) -> Worn:
-        file = self._files.pop(adapter.sha256, None)
-        if file is None:  # or others have taken its place
-            file = read_ip_adapter(_located(adapter)[0], self._unet)
-        self._files[adapter.sha256] = file
-        for old in [*self._files][:-FILES]:
-            self._files.pop(old, None)
-        return file
+    def _found(self, adapter: IPAdapter) -> tuple[Path, str]:
+        """Return the image encoder's file and its hash, which is the adapter's if it has one."""
+        file = self._files.of(adapter)
+        path = find_image_encoder(
+            locate_ip_adapter(adapter.reference), file.width, reads_summary=file.reads_summary
+        )
+        sha256 = hash_checkpoint(path)
+        if adapter.image_encoder not in ("", sha256):
+            raise LoadError(
+                "this image encoder is another than the one that the request was drawn with.",
+                given=f"{path}: {sha256[:12]}",
+                allowed=f"the file with the hash {adapter.image_encoder[:12]}",
+                fix="put that file there; to draw with this one, name the IP-Adapter anew",
+            )
+        return path, sha256
 
 
 # diffusers' layers and processors
@@ -156,16 +155,3 @@ def _put_back(layers: Mapping[str, Any], own: Mapping[str, Any]) -> None:
     except BaseException:  # an interrupt must not leave a part of it on
         _put_back(layers, own)
         raise
-
-
-def _located(adapter: IPAdapter) -> tuple[Path, str]:
-    path = locate_ip_adapter(adapter.reference)
-    sha256 = hash_checkpoint(path)
-    if adapter.sha256 not in ("", sha256):
-        raise LoadError(
-            "this IP-Adapter is another file than the one that the request was drawn with.",
-            given=f"{path}: {sha256[:12]}",
-            allowed=f"the file with the hash {adapter.sha256[:12]}",
-            fix='put that file there, or take this one: dataclasses.replace(adapter, sha256="")',
-        )
-    return path, sha256

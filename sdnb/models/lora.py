@@ -8,17 +8,18 @@ weights are left alone: others stand in their place meanwhile. Files are read in
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
+from functools import partial
 from weakref import ref
 
 import torch
 from torch import nn
 
-from sdnb.errors import LoadError
 from sdnb.lora import Lora
-from sdnb.models.lora_file import Factors, hash_tensors, locate_lora, read_lora
+from sdnb.models.hashing import hash_tensors
+from sdnb.models.lora_file import Factors, locate_lora, read_lora
 from sdnb.models.lora_names import Layer, Network, Networks
+from sdnb.models.named_files import NamedFiles
 
 FILES = 8
 """How many LoRAs stay in memory: those used last."""
@@ -41,8 +42,13 @@ class Adapters:
 
     def __init__(self, networks: Networks) -> None:
         self._networks = networks
-        self._hashes: dict[tuple[Path, int, int], str] = {}
-        self._files: dict[str, Mapping[Layer, Factors]] = {}
+        self._files = NamedFiles[Lora, Mapping[Layer, Factors]](
+            "LoRA",
+            locate_lora,
+            partial(read_lora, networks=networks),
+            limit=FILES,
+            take_hash=hash_tensors,
+        )
         self._merged: dict[tuple[tuple[str, ...], Shares], _Merged] = {}
         self._wearers: set[ref[object]] = set()
 
@@ -66,7 +72,7 @@ class Adapters:
         Raises `LoadError` for one that is missing, broken or made for other networks, and for
         one that is not the file any more that its hash was taken of.
         """
-        return tuple(self._resolved(lora) for lora in loras)
+        return tuple(map(self._files.resolved, loras))
 
     def in_unet(self, loras: Sequence[Lora]) -> AbstractContextManager[None]:
         """Let the U-Net wear resolved LoRAs inside a block."""
@@ -96,45 +102,12 @@ class Adapters:
     def _merge(self, networks: tuple[str, ...], shares: Shares) -> "_Merged":
         changes: dict[Layer, list[tuple[Factors, float]]] = defaultdict(list)
         for lora, share in shares:
-            for layer, factors in self._factors(lora).items():
+            for layer, factors in self._files.of(lora).items():
                 if layer[0] in networks:
                     changes[layer].append((factors, share))
         modules = [self._networks[network].get_submodule(path) for network, path in changes]
         layers = zip(modules, changes.values(), strict=True)
         return _Merged(tuple(_Layer.of(module, each) for module, each in layers))
-
-    def _factors(self, lora: Lora) -> Mapping[Layer, Factors]:
-        factors = self._files.pop(lora.sha256, None)
-        if factors is None:  # or others have taken its place
-            factors = read_lora(self._located(lora)[0], self._networks)
-        self._files[lora.sha256] = factors
-        for old in [*self._files][:-FILES]:
-            self._files.pop(old, None)
-        return factors
-
-    def _resolved(self, lora: Lora) -> Lora:
-        resolved = replace(lora, sha256=self._located(lora)[1])
-        self._factors(resolved)
-        return resolved
-
-    def _located(self, lora: Lora) -> tuple[Path, str]:
-        path = locate_lora(lora.reference)
-        sha256 = self._hash(path)
-        if lora.sha256 not in ("", sha256):
-            raise LoadError(
-                "this LoRA is another file than the one that the request was drawn with.",
-                given=f"{path}: {sha256[:12]}",
-                allowed=f"the file whose tensors have the hash {lora.sha256[:12]}",
-                fix=f"put that file there, or take this one: loras=({str(lora)!r},)",
-            )
-        return path, sha256
-
-    def _hash(self, path: Path) -> str:
-        about = path.stat()
-        known = path.resolve(), about.st_mtime_ns, about.st_size
-        if known not in self._hashes:
-            self._hashes[known] = hash_tensors(path)
-        return self._hashes[known]
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,22 +7,20 @@ A file is read as a whole or refused as a whole. What its names mean is in
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from hashlib import file_digest
 from math import sqrt
 from pathlib import Path
 from typing import Any
 
 import torch
 from jaxtyping import Float
-from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from sdnb.errors import LoadError, reason_of
+from sdnb.errors import LoadError
 from sdnb.models.lora_names import Layer, Networks, name_layers
 from sdnb.models.model_folders import places_of
+from sdnb.models.weights import open_weights, said_clearly
 
 SHIPPED = Path(__file__).parent / "tiny_parts"
 """Folder of the embedded model's own LoRAs, which are called by their bare names."""
@@ -40,19 +38,6 @@ _ROLES = {
 
 _FAMILIES = {768: "Stable Diffusion 1", 1024: "Stable Diffusion 2", 2048: "Stable Diffusion XL"}
 """Width of the text that a U-Net reads -> the family it belongs to."""
-
-
-# what tensors and settings raise that are not what their names promise
-_BROKEN = (
-    SafetensorError,
-    OSError,
-    ValueError,
-    TypeError,
-    AttributeError,
-    RuntimeError,
-    ArithmeticError,
-    re.error,
-)
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,26 +96,20 @@ def locate_lora(reference: str) -> Path:
     return found
 
 
-def hash_tensors(path: Path) -> str:
-    """Return the SHA-256 of a safetensors file's tensors: of what follows its header."""
-    with _said_clearly(path), path.open("rb") as file:
-        file.seek(8 + int.from_bytes(file.read(8), "little"))
-        return file_digest(file, "sha256").hexdigest()
-
-
 def read_lora(path: Path, networks: Networks) -> dict[Layer, Factors]:
     """Read the changes that a file makes to the layers of some networks.
 
     Raises `LoadError`, naming the file, for one that is broken, that holds something else than a
     LoRA, and that was made for other networks.
     """
-    with _said_clearly(path), safe_open(path, "pt") as file:
-        metadata = file.metadata() or {}
-        parts = _parted(path, file.keys())
+    with said_clearly(path, "LoRA"), open_weights(path) as weights:
+        parts = _parted(path, weights.shapes)
         layers = _layers(path, parts, networks)
         factors = {
             layers[name]: _factors(
-                {role: file.get_tensor(key) for role, key in keys.items()}, layers[name], metadata
+                {role: weights.read(key) for role, key in keys.items()},
+                layers[name],
+                weights.metadata,
             )
             for name, keys in parts.items()
         }
@@ -138,22 +117,7 @@ def read_lora(path: Path, networks: Networks) -> dict[Layer, Factors]:
     return factors
 
 
-@contextmanager
-def _said_clearly(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except LoadError:
-        raise
-    except _BROKEN as error:
-        raise LoadError(
-            f"this LoRA cannot be read: {reason_of(error, path)}",
-            given=str(path),
-            allowed="a whole .safetensors file",
-            fix="download or copy it again",
-        ) from error
-
-
-def _parted(path: Path, keys: list[str]) -> dict[str, dict[str, str]]:
+def _parted(path: Path, keys: Iterable[str]) -> dict[str, dict[str, str]]:
     """Gather a file's tensors by the layer they name: what each is -> its own name."""
     parts: dict[str, dict[str, str]] = defaultdict(dict)
     others = []

@@ -4,6 +4,7 @@ Only safetensors are read. A pickle can run whatever its maker wanted; it is rea
 asked for, and then nothing but tensors comes out of it.
 """
 
+import re
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -28,6 +29,7 @@ WITHIN = ("state_dict", "string_to_param")
 BROKEN = (
     SafetensorError,
     OSError,
+    re.error,
     ArithmeticError,
     AttributeError,
     LookupError,
@@ -67,17 +69,17 @@ def open_weights(path: Path, *, allow_pickle: bool = False) -> Iterator[Weights]
 
 
 @contextmanager
-def said_clearly(path: Path) -> Iterator[None]:
-    """Turn what libraries raise at a broken checkpoint into a `LoadError` that names it."""
+def said_clearly(path: Path, noun: str = "checkpoint") -> Iterator[None]:
+    """Turn what libraries raise at a broken checkpoint, or other ``noun``, into a `LoadError`."""
     try:
         yield
     except LoadError:
         raise
     except BROKEN as error:
         raise LoadError(
-            f"a part of the checkpoint is missing or broken: {reason_of(error, path)}",
+            f"a part of this {noun} is missing or broken: {reason_of(error, path)}",
             given=str(path),
-            allowed="a checkpoint of Stable Diffusion, whole, in safetensors",
+            allowed=f"a whole {noun}, in safetensors",
             fix="download or copy it again",
         ) from error
 

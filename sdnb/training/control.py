@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Float, Int, UInt8
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from sdnb.pipeline import load
@@ -53,6 +53,8 @@ class ControlRecipe:
         The file to write.
     model : Path
         Folder of the model that the ControlNet is for.
+    start : Path, optional
+        A file that was written before, of either kind, to go on from; None: from the U-Net.
     budget : float
         Minutes of training; drawing and encoding the scenes are not counted.
     scenes : int
@@ -62,6 +64,7 @@ class ControlRecipe:
     kind: str
     out: Path
     model: Path = TINY
+    start: Path | None = None
     device: str = "cpu"
     budget: float = 30.0
     seed: int = 0
@@ -147,6 +150,7 @@ def train_control(recipe: ControlRecipe) -> Iterator[TrainEvent]:
     plan = TrainPlan(
         clock=by_seconds(60 * recipe.budget),
         peak_lr=recipe.lr,
+        warmup=20,
         workers=_workers(recipe),
     )
     saved = 0.0
@@ -175,6 +179,8 @@ def begin_control(recipe: ControlRecipe) -> tuple[TrainState[SteeredDiffusion], 
     )
     with seeded(recipe.seed):
         model = SteeredDiffusion(load_diffusion(recipe.model).to(recipe.device))
+    if recipe.start is not None:
+        model.controlnet.load_state_dict(load_file(recipe.start))
     return TrainState.begin(model), control_loss(model, data, seen)
 
 
@@ -212,6 +218,7 @@ def main() -> None:
     parser.add_argument("kind", choices=tuple(KINDS), help="what the ControlNet sees")
     parser.add_argument("--out", type=Path, required=True, help="the .safetensors file to write")
     parser.add_argument("--model", type=Path, default=TINY, help="folder of the model it is for")
+    parser.add_argument("--start", type=Path, help="a file of either kind, to go on from")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--budget", type=float, default=30.0, help="minutes of training")
     parser.add_argument("--seed", type=int, default=0)

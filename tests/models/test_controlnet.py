@@ -143,7 +143,7 @@ def test_a_second_pass_is_steered_at_its_own_size(pipe, control):
 
     # when
     steered = draw(pipe, control, hires=hires)
-    sizes = {tuple(size) for _, size in pipe.components.controlnets._pictures}
+    sizes = {tuple(size) for _, size in pipe.components.controlnets._pictures._kept}
 
     # then
     assert steered.shape == first.shape

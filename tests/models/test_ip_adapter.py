@@ -13,6 +13,8 @@ from transformers import CLIPImageProcessorPil, CLIPVisionConfig, CLIPVisionMode
 import sdnb
 from sdnb.errors import InvalidField, LoadError
 from sdnb.ip_adapter import IPAdapter
+from sdnb.models.hashing import hash_checkpoint
+from sdnb.models.image_encoder_file import read_image_encoder
 from sdnb.registry import SCHEDULES
 from sdnb.request import GenerationRequest
 from tests.models.controlnets import picture, random_controlnet, save_diffusers
@@ -21,22 +23,35 @@ from tests.models.families.checkpoints import BUILDS, make
 PROMPT, NEGATIVE, STEPS = "an astronaut riding a horse", "blurry", 4
 KINDS = {"sd1": StableDiffusionPipeline, "sdxl": StableDiffusionXLPipeline}
 SIDE, HIDDEN, PROJECTED = 32, 48, 40
+ENCODER = "image_encoder/model.safetensors"
 
 
-def image_encoder():
+def image_encoder(**changes):
     with torch.random.fork_rng():
         torch.manual_seed(7)
-        config = CLIPVisionConfig(
-            hidden_size=HIDDEN,
-            intermediate_size=96,
-            num_hidden_layers=3,
-            num_attention_heads=4,
-            image_size=SIDE,
-            patch_size=8,
-            projection_dim=PROJECTED,
-            initializer_factor=3.0,
-        )
-        return CLIPVisionModelWithProjection(config).eval()
+        config = {
+            "hidden_size": HIDDEN,
+            "intermediate_size": 96,
+            "num_hidden_layers": 3,
+            "num_attention_heads": 4,
+            "image_size": SIDE,
+            "patch_size": 8,
+            "projection_dim": PROJECTED,
+            "initializer_factor": 3.0,
+        }
+        return CLIPVisionModelWithProjection(CLIPVisionConfig(**config | changes)).eval()
+
+
+PUBLISHED = {
+    "ViT-L": {"hidden_size": 1024, "hidden_act": "quick_gelu"},
+    "ViT-H": {"hidden_size": 1280, "hidden_act": "gelu"},
+    "ViT-bigG": {"hidden_size": 1664, "hidden_act": "gelu"},
+}
+
+
+def published(name):
+    """Make an image encoder of true width, with one layer that is thin inside."""
+    return image_encoder(num_hidden_layers=1, num_attention_heads=16, **PUBLISHED[name])
 
 
 def tensors_of(unet, kind, seed=0):
@@ -237,9 +252,53 @@ def test_the_request_keeps_the_picture_and_the_hash(places, pipes):
     # then
     assert again == result.request
     assert len(again.ip_adapters[0].sha256) == 64
+    assert again.ip_adapters[0].image_encoder == hash_checkpoint(places / ENCODER)
     assert torch.equal(pipes["sd1"].run(again).latents, result.latents)
     with pytest.raises(LoadError, match="another file"):
         drawn(pipes["sd1"], replace(again.ip_adapters[0], sha256="ab" * 32))
+    with pytest.raises(LoadError, match="image encoder is another"):
+        drawn(pipes["sd1"], replace(again.ip_adapters[0], image_encoder="ab" * 32))
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_a_single_file_of_an_image_encoder_is_told_by_its_tensors(pipes, tmp_path, name):
+    # given
+    theirs = published(name)
+    tensors = {key: each.contiguous() for key, each in theirs.state_dict().items()}
+    save_file({**tensors, "logit_scale": torch.ones(1)}, tmp_path / "CLIP.safetensors")
+    pixels = torch.rand(1, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
+
+    # when
+    ours = read_image_encoder(tmp_path / "CLIP.safetensors", pipes["sd1"].components.unet)
+
+    # then
+    torch.testing.assert_close(ours(pixels).image_embeds, theirs(pixels).image_embeds)
+
+
+@pytest.mark.parametrize("is_near", [True, False])
+def test_image_encoders_are_found_where_comfyui_has_them(
+    places, pipes, tmp_path, monkeypatch, is_near
+):
+    # given: the same encoder in its own folder, and as one file beside one that does not fit
+    own, models = tmp_path / "own", tmp_path / "models"
+    published("ViT-L").save_pretrained(own / "image_encoder")
+    for folder in (models / "clip_vision" / "SD1.5", models / "ipadapter", tmp_path / "a" / "b"):
+        folder.mkdir(parents=True)
+    (models / "clip_vision" / "A.safetensors").write_text("no weights")
+    image_encoder(projection_dim=8).save_pretrained(models / "clip_vision" / "other")
+    copy(own / "image_encoder" / "model.safetensors", models / "clip_vision" / "SD1.5")
+    away = models / "ipadapter" if is_near else tmp_path / "a" / "b"
+    for folder in (own, away):
+        copy(places / "sd1-plain.safetensors", folder)
+    if not is_near:
+        monkeypatch.setenv("SDNB_MODELS", str(models))
+
+    # when
+    beside, far = (drawn(pipes["sd1"], adapter(folder), steps=1) for folder in (own, away))
+
+    # then
+    assert torch.equal(beside.latents, far.latents)
+    assert beside.request.ip_adapters[0].image_encoder == far.request.ip_adapters[0].image_encoder
 
 
 def test_another_image_encoder_sees_another_picture(places, pipes, tmp_path):

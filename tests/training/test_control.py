@@ -1,4 +1,5 @@
 import sys
+from dataclasses import replace
 
 import pytest
 import torch
@@ -65,6 +66,19 @@ def test_only_the_controlnet_learns(recipe):
     # then
     assert learning == {"controlnet"}
     assert own == []
+
+
+def test_training_goes_on_from_what_was_saved_of_another_kind(recipe, asked):
+    # given
+    before = SteeredDiffusion(load_diffusion(recipe.model))
+    torch.nn.init.normal_(before.controlnet.controlnet_mid_block.weight, std=0.3)
+    save_control(recipe.out, TrainState.begin(before), "edge")
+
+    # when
+    state, _ = begin_control(replace(recipe, start=recipe.out))
+
+    # then
+    torch.testing.assert_close(state.average(*asked)[0], before(*asked)[0], atol=5e-3, rtol=0)
 
 
 def test_training_descends_the_loss_of_what_is_seen(recipe):

@@ -1,0 +1,124 @@
+"""Files of CLIP's image encoders: found near an IP-Adapter, and read as networks.
+
+They lie in folders ``image_encoder``, as they were published with IP-Adapters, or as single files
+in a ``clip_vision``, as ComfyUI has them. Which encoder a file is, its tensors tell.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import torch
+from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
+
+from sdnb.errors import LoadError
+from sdnb.models.families.family import Shapes
+from sdnb.models.model_folders import model_folders
+from sdnb.models.original_names import Source
+from sdnb.models.weights import Weights, fill, open_weights, said_clearly
+
+FOLDERS = ("image_encoder", "clip_vision")
+"""What the folders of image encoders are called."""
+
+ACTIVATIONS = MappingProxyType({1024: "quick_gelu", 1280: "gelu", 1664: "gelu"})
+"""Width of an encoder's layers -> their activation: CLIP's ViT-L, OpenCLIP's ViT-H and ViT-bigG.
+
+Source: Radford et al. 2021 (arXiv:2103.00020); Cherti et al. 2022 (arXiv:2212.07143).
+"""
+
+HEADS = 16
+"""Of each layer, in all three."""
+
+PATCH = "vision_model.embeddings.patch_embedding.weight"
+PLACES = "vision_model.embeddings.position_embedding.weight"
+LAYER = "vision_model.encoder.layers.{}.mlp.fc1.weight"
+SUMMARY = "visual_projection.weight"
+
+# transformers' networks and their configurations are only partly typed
+Network = Any
+
+
+def find_image_encoder(adapter: Path, width: int, *, reads_summary: bool) -> Path:
+    """Return the file of the image encoder that an IP-Adapter was trained with.
+
+    That is the first whose vectors have ``width`` values, near the adapter's file (beside it, or
+    in a folder beside its own) or in a model folder. Raises `LoadError` where there is none.
+    """
+    name, others = SUMMARY if reads_summary else PATCH, []
+    for path in _files(adapter):
+        found = _width(path, name)
+        if found == width:
+            return path
+        if found is not None:
+            others.append(f"{path} ({found})")
+    what = "summary" if reads_summary else "patches"
+    raise LoadError(
+        "the image encoder that this IP-Adapter sees with was not found.",
+        given=f"{adapter}; " + (f"these are others: {', '.join(others)}" if others else "none"),
+        allowed=f"an image encoder whose {what} have {width} values",
+        fix=f"put its folder, named {FOLDERS[0]}, beside the adapter's file; or its .safetensors "
+        f"file into a folder {FOLDERS[1]} beside the adapter's, or of a model folder",
+    )
+
+
+def read_image_encoder(path: Path, like: Network) -> Network:
+    """Read an image encoder in the dtype of another network, on its device.
+
+    Raises `LoadError`, naming the file, for one that is broken or of an unknown kind.
+    """
+    with said_clearly(path, "image encoder"), open_weights(path) as weights:
+        with torch.device("meta"):
+            kind: Any = CLIPVisionModelWithProjection
+            network = kind(_config(weights))
+        return fill(network, weights, Source, like.dtype).to(like.device)
+
+
+def _files(adapter: Path) -> Iterator[Path]:
+    beside = adapter.parent
+    folders = [beside / name for name in FOLDERS]
+    folders += [each for name in FOLDERS for each in sorted(beside.parent.glob(f"*/{name}"))]
+    folders += [beside.parent / name for name in FOLDERS]
+    for place in model_folders():
+        folders += [each for name in FOLDERS for each in sorted(place.rglob(name))]
+    for folder in dict.fromkeys(folders):
+        yield from sorted(folder.rglob("*.safetensors"))
+
+
+def _width(path: Path, name: str) -> int | None:
+    """Return how many vectors a tensor makes; None where a file has it not."""
+    try:
+        with open_weights(path) as weights:
+            return next(iter(weights.shapes.get(name, ())), None)
+    except LoadError:
+        return None
+
+
+def _config(weights: Weights) -> CLIPVisionConfig:
+    """Return the configuration that lies beside the weights, or what the tensors tell."""
+    beside = weights.path.with_name("config.json")
+    if beside.is_file():
+        return CLIPVisionConfig.from_pretrained(beside.parent, local_files_only=True)
+    return CLIPVisionConfig(**_told_by(weights.shapes, weights.path))
+
+
+def _told_by(shapes: Shapes, path: Path) -> dict[str, Any]:
+    width, _, patch, _ = shapes[PATCH]
+    if width not in ACTIVATIONS:
+        raise LoadError(
+            "this image encoder is of a kind that its tensors do not tell.",
+            given=f"{path}: layers of {width}",
+            allowed="ViT-L (1024), ViT-H (1280) and ViT-bigG (1664); others with a config.json",
+            fix=f"put it into a folder {FOLDERS[0]}, with the config.json of its publisher",
+        )
+    side = round((shapes[PLACES][0] - 1) ** 0.5)  # one place is the summary's
+    return {
+        "hidden_size": width,
+        "intermediate_size": shapes[LAYER.format(0)][0],
+        "num_hidden_layers": sum(LAYER.format(number) in shapes for number in range(len(shapes))),
+        "num_attention_heads": HEADS,
+        "hidden_act": ACTIVATIONS[width],
+        "patch_size": patch,
+        "image_size": side * patch,
+        "projection_dim": shapes[SUMMARY][0],
+    }
