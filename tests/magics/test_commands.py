@@ -5,8 +5,8 @@ from PIL import Image
 
 from sdnb import i18n
 from sdnb.errors import InvalidField, SdnbError, UnknownName
+from sdnb.flags import FLAGS
 from sdnb.magics.commands import COMMANDS
-from sdnb.magics.flags import FLAGS
 from sdnb.magics.session import load_pipeline
 from sdnb.magics.settings import settings_path
 from sdnb.picture import Inpaint

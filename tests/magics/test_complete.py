@@ -3,9 +3,9 @@ import sys
 import pytest
 from IPython.core.completer import provisionalcompleter
 
+from sdnb.flags import FLAGS
 from sdnb.magics.commands import COMMANDS
 from sdnb.magics.complete import proposals, rest_of_magic
-from sdnb.magics.flags import FLAGS
 from sdnb.registry import SAMPLERS, SCHEDULES
 from tests.magics.conftest import Notebook
 
