@@ -101,7 +101,7 @@ class HeldRun:
         latest = self._family.latest
         made = 0 if latest is None else latest.trace.steps
         made = made if self._run is None else self._run.index
-        if made:
+        if made > self._family.first:
             self.rewind(made - 1)
         else:
             self.hold()
@@ -255,11 +255,12 @@ class HeldRun:
         reach = 0 if latest is None else latest.trace.steps + latest.interrupted
         if run is not None and run.index > self._first:
             reach = run.index + 1
-        if not 0 <= step < reach:
+        first = self._family.first
+        if not first <= step < reach:
             raise InvalidField(
                 "there is no such step to go back to.",
                 given=step,
-                allowed=f"0 … {reach - 1}" if reach else "none: no step is made",
+                allowed=f"{first} … {reach - 1}" if reach else "none: no step is made",
                 fix="generate first",
             )
 
@@ -278,7 +279,8 @@ class HeldRun:
         return found
 
     def _show_film(self, trace: Trace, decoded: Mapping[int, Image], *, begin: int) -> None:
-        film = film_of(trace, self._sketch, decoded, begin=begin)
+        first = self._family.first
+        film = film_of(trace, self._sketch, decoded, begin=begin, first=first)
         self._filmed = trace if film is not None else None
         self._frames = dict(decoded)
         self._tell(film=film)

@@ -56,14 +56,16 @@ class Film:
         Which frames were decoded; the others are sketches.
     begin : int
         Frames before it were made by the run it branched from.
-    reach : int
-        After how many steps, at most, a run can be held: all but the last of a whole one.
+    first, reach : int
+        After how many steps a run can be held, at least and at most: all but the last of a whole
+        one, and none that a run made which is gone.
     """
 
     frames: tuple["Image", ...]
     sigmas: tuple[float, ...]
     exact: frozenset[int] = frozenset()
     begin: int = 0
+    first: int = 0
     reach: int = 0
 
     def with_frame(self, index: int, image: "Image") -> "Film":
@@ -74,7 +76,7 @@ class Film:
 
 
 def film_of(
-    trace: Trace, sketch: Sketch, decoded: Mapping[int, "Image"], *, begin: int = 0
+    trace: Trace, sketch: Sketch, decoded: Mapping[int, "Image"], *, begin: int = 0, first: int = 0
 ) -> Film | None:
     """Draw a film of the first image of a batch; None before there is anything to draw.
 
@@ -82,6 +84,8 @@ def film_of(
     ----------
     decoded : mapping of int to PIL image
         Frames that were decoded, by their index.
+    begin, first : int
+        As the film's.
     """
     frames = sketch.draw(trace.denoised[:, 0]) if trace.steps else []
     if not frames:
@@ -90,6 +94,7 @@ def film_of(
         frames=tuple(frames),
         sigmas=trace.sigmas[: trace.steps],
         begin=begin,
+        first=first,
         reach=trace.steps - (trace.sigmas[-1] == 0),
     )
     for index, image in decoded.items():

@@ -150,7 +150,8 @@ class StudioPanel(Panel):
         step = lab.result.trace.steps if is_whole else step
         enabled = ["generate", "step", "resume" if is_held else "pause" * (lab.phase == "running")]
         enabled += ["stop"] * (lab.phase in ("running", "paused"))
-        enabled += ["step_back"] * (step > 0 and lab.phase != "running")
+        first = 0 if lab.film is None else lab.film.first
+        enabled += ["step_back"] * (step > first and lab.phase != "running")
         enabled += ["copy", "save", "use"] * (lab.result is not None)
         other = ("pause", "resume") if is_held else ("resume", "pause")
         alert = self._alert or ("" if lab.failure is None else error_text(lab.failure))
@@ -248,6 +249,7 @@ class StudioPanel(Panel):
                 "sigmas": list(film.sigmas),
                 "exact": sorted(film.exact),
                 "begin": film.begin,
+                "first": film.first,
                 "reach": film.reach,
             },
         )

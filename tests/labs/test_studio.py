@@ -149,6 +149,35 @@ def test_a_branch_can_be_rewound_before_its_own_beginning(studio, whole):
     assert torch.equal(studio.result.latents, whole.latents)
 
 
+def test_a_branch_that_is_opened_alone_offers_no_step_before_its_beginning(studio, whole, pipe):
+    # given: the run it comes from is not at hand
+    branch = pipe.branch(whole, 3, cfg_scale=8).finish()
+    studio.open(branch)
+    assert studio.wait(PATIENCE)
+    reach = studio.film.first, studio.film.reach
+
+    # when
+    studio.rewind(2)
+    with pytest.raises(InvalidField, match="no such step"):
+        studio.wait(PATIENCE)
+    studio.rewind(3)
+    for _ in range(2):
+        studio.step_back()
+    assert studio.wait(PATIENCE)
+
+    # then
+    assert reach == (3, 5)
+    assert (studio.phase, studio.progress.step) == ("paused", 3)
+
+
+def test_a_branch_of_a_run_at_hand_offers_all_its_steps(studio):
+    studio.generate(**SMALL)
+    studio.wait(PATIENCE)
+    studio.branch(3, cfg_scale=8)
+    studio.wait(PATIENCE)
+    assert (studio.film.begin, studio.film.first) == (3, 0)
+
+
 def test_a_held_run_branches_where_it_is(studio, pipe, whole):
     # given
     held_at(studio, 2)
