@@ -23,7 +23,7 @@ from sdnb.files import save_new
 from sdnb.labs.form import PICTURES, READ, Form
 from sdnb.labs.held_run import HeldRun
 from sdnb.labs.prompt_facts import PromptFacts, read_prompt
-from sdnb.labs.worker import Worker
+from sdnb.labs.worker import Worker, wrapped
 from sdnb.past import FIXED
 from sdnb.picture import Picture
 from sdnb.pipeline import Pipeline
@@ -250,7 +250,7 @@ class Studio(HasTraits):
 
     def _failed(self, error: Exception) -> None:
         """Say what failed; a run that can go on is held, else the last good picture is shown."""
-        self.failure = error if isinstance(error, SdnbError) else _wrapped(error)
+        self.failure = wrapped(error)
         self._held.recover()
 
     def _follow(self, result: Result) -> None:
@@ -264,9 +264,3 @@ class Studio(HasTraits):
 def _sized(request: GenerationRequest, pipe: Pipeline) -> GenerationRequest:
     size = pipe.components.size
     return request.changed(width=request.width or size, height=request.height or size)
-
-
-def _wrapped(error: Exception) -> SdnbError:
-    wrapped = SdnbError(f"{type(error).__name__}: {error}")
-    wrapped.__cause__ = error
-    return wrapped

@@ -10,10 +10,21 @@ from collections.abc import Callable
 from threading import Event, Lock, Thread, current_thread
 from time import monotonic
 
+from sdnb.errors import SdnbError
+
 Task = Callable[[], None]
 
 TICK = 0.05
 """Seconds between two looks of whoever waits: an interrupt of the kernel gets through."""
+
+
+def wrapped(error: Exception) -> SdnbError:
+    """Return what a task raised as an error of sdnb."""
+    if isinstance(error, SdnbError):
+        return error
+    told = SdnbError(f"{type(error).__name__}: {error}")
+    told.__cause__ = error
+    return told
 
 
 class Worker:
