@@ -1,6 +1,7 @@
 """The rows of a panel in which axes are typed, valid or not: what they say, what is wrong where."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from sdnb.comparison.axes import Axes, completed_axes, read_axes
 from sdnb.errors import InvalidField, SdnbError
@@ -10,6 +11,25 @@ from sdnb.request import GenerationRequest
 
 ROWS = 3
 """How many axes there is room for."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What was typed for a comparison.
+
+    Parameters
+    ----------
+    request : GenerationRequest
+        What all cells have in common, with the seed that was drawn.
+    rows : tuple of str
+        The axes as they were typed.
+    axes : tuple of (str, tuple)
+        As they were read.
+    """
+
+    request: GenerationRequest
+    rows: tuple[str, ...]
+    axes: Axes
 
 
 def read_rows(rows: Sequence[str]) -> tuple[Axes, dict[str, SdnbError]]:

@@ -25,11 +25,12 @@ from sdnb.comparison.flip_book import make_flip_book
 from sdnb.comparison.gathered import gather
 from sdnb.comparison.plan import Plan, cross
 from sdnb.comparison.solution import EVALUATIONS
-from sdnb.errors import InvalidField, SdnbError, UnknownName
-from sdnb.labs.axis_texts import ROWS, read_rows
-from sdnb.labs.form import PICTURES, READ, Form
+from sdnb.errors import InvalidField, SdnbError
+from sdnb.labs.axis_texts import ROWS, Asked, read_rows
+from sdnb.labs.form import Form
+from sdnb.labs.prompt_facts import PromptFacts, read_prompt
 from sdnb.labs.seen_cells import CellWatch
-from sdnb.labs.worker import Worker, wrapped
+from sdnb.labs.worker import Worker, described
 from sdnb.pipeline import Pipeline
 from sdnb.request import GenerationRequest
 from sdnb.result import Result
@@ -69,6 +70,8 @@ class CompareLab(HasTraits):
         What there is to see.
     comparison : Comparison or None
         The one that is shown.
+    asked : Asked or None
+        What was typed for it; None where it came from elsewhere.
     book : FlipBook or None
         Its steps, once `flip` has decoded them.
     scores : Scores or None
@@ -99,39 +102,39 @@ class CompareLab(HasTraits):
         self.form = Form()
         self.form.fill(request or GenerationRequest())
         self.form.observe(self._check, "errors")
+        self._clock = clock
         self._watch = CellWatch(pipe.components.latent.factor, clock)
+        self._began = (0.0, 0)  # when the steps that are made now were begun, and after how many
         self._worker = Worker(self._failed)
+        self.asked: Asked | None = None
         self._gathered: list[Result] = []  # what the comparison that is shown was gathered of
 
-    def fill(self, *axes: str, **fields: object) -> None:
+    def fill(self, *rows: str, **fields: object) -> None:
         """Compare what is typed; nothing happens where `errors` says why.
 
         Parameters
         ----------
-        *axes
+        *rows
             Typed first, if there are any: ``"sampler=ddim,heun"``.
         **fields
             Typed into the form first.
         """
-        if axes:
-            self.axes = (*axes, *("",) * ROWS)[:ROWS]
-        for name, value in fields.items():
-            UnknownName.check("field of the form", name, (*READ, *PICTURES))
-            setattr(self.form, name, value)
+        if rows:
+            self.axes = (*rows, *("",) * ROWS)[:ROWS]
+        self.form.type(fields)
         self.failure = None
-        if (plan := self.plan()) is not None:
-            self._compute("running", partial(self._begin, plan))
-
-    def plan(self) -> Plan | None:
-        """Return the cells that are typed; None where `errors` says why there are none."""
         request, (axes, errors) = self.form.request(), read_rows(self.axes)
         if request is None or errors:
-            return None
+            return
         try:
-            return cross(request, dict(axes))
+            plan = cross(request, dict(axes))
         except SdnbError as error:  # values that do not go together
             self.failure = error
-            return None
+            return
+        seeded = request.changed(seed=plan.cells[0].request.seed)
+        typed = tuple(row for row in self.axes if row.partition("=")[2])
+        asked = Asked(request=seeded, rows=typed, axes=axes)
+        self._compute("running", partial(self._begin, plan, asked))
 
     def stop(self) -> None:
         """End what is computed; what is finished stays, and `resume` goes on with the rest."""
@@ -168,9 +171,22 @@ class CompareLab(HasTraits):
             raise InvalidField("this cell is not computed yet.", fix="wait, or resume")
         return outcome
 
+    @property
+    def seconds_left(self) -> float | None:
+        """What the rest of the steps takes, at the pace so far; None before it is known."""
+        began, before = self._began
+        made, asked = self.progress
+        if self.phase != "running" or made <= before:
+            return None
+        return (self._clock() - began) / (made - before) * (asked - made)
+
     def save(self, path: str = "pictures/comparison.png") -> list[Path]:
         """Save the grid as a picture that carries every request."""
         return self._shown().save(path)
+
+    def read(self, prompt: str) -> PromptFacts:
+        """Count the tokens of a prompt, and find the words that the checkpoint does not know."""
+        return read_prompt(self.pipe.components, prompt)
 
     def wait(self, seconds: float | None = None) -> bool:
         """Wait until nothing is computed; return whether it is so, or raise what failed.
@@ -181,10 +197,6 @@ class CompareLab(HasTraits):
         if is_done and self.failure is not None:
             raise self.failure
         return is_done
-
-    def close(self) -> None:
-        """End what is computed, for good: no thread is left."""
-        self.stop()
 
     def _shown(self) -> Comparison:
         if self.comparison is None:
@@ -200,18 +212,19 @@ class CompareLab(HasTraits):
         self.phase = phase
         self._ask(task)
 
-    def _begin(self, plan: Plan) -> None:
-        self._gathered = []
-        self._take(Comparison(plan, Lockstep(self.pipe)))
+    def _begin(self, plan: Plan, asked: Asked) -> None:
+        self._take(Comparison(plan, Lockstep(self.pipe)), asked)
         self._advance()
 
-    def _take(self, comparison: Comparison) -> None:
+    def _take(self, comparison: Comparison, asked: Asked | None = None) -> None:
+        self.asked, self._gathered = asked, []
         with self.hold_trait_notifications():
             self.comparison, self.book, self.scores = comparison, None, None
             self._look()
 
     def _advance(self) -> None:
         comparison = self._shown()
+        self._began = self._clock(), comparison.steps[0]
         self.phase = "running"
         with self.hold_trait_notifications():
             self.book = self.scores = None  # they were of fewer cells
@@ -220,7 +233,8 @@ class CompareLab(HasTraits):
 
     def _see(self) -> None:
         if self._watch.is_due:
-            self._look()
+            with self._watch.timed():
+                self._look()
 
     def _go_through(self, rounds: Rounds, seen: Callable[[], None]) -> bool:
         """Compute round by round; return whether to the end: something else may be wanted."""
@@ -246,14 +260,13 @@ class CompareLab(HasTraits):
         self._rest()
 
     def _show(self, comparison: Comparison) -> None:
-        self._gathered = []
         self._take(comparison)
         self._rest()
 
     def _add(self, result: Result) -> None:
-        if all(each is not result for each in self._gathered):
-            self._gathered.append(result)
-        self._take(gather(self.pipe, self._gathered))
+        others = [each for each in self._gathered if each is not result]
+        self._take(gather(self.pipe, [*others, result]))
+        self._gathered = [*others, result]
         self._rest()
 
     def _look(self) -> None:
@@ -273,7 +286,7 @@ class CompareLab(HasTraits):
 
     def _failed(self, error: Exception) -> None:
         """Say what failed; what is finished stays."""
-        self.failure = wrapped(error)
+        self.failure = described(error)
         self._rest()
 
     @observe("axes")

@@ -64,6 +64,11 @@ class HeldRun:
             return self._run.request
         return None if self._family.latest is None else self._family.latest.request
 
+    def exchange(self, pipe: Pipeline) -> None:
+        """Draw with another pipeline from the next run on."""
+        self._pipe, self._sketch = pipe, Sketch(pipe.components.latent.factor)
+        self._cost = None, None
+
     def begin(self, request: GenerationRequest) -> None:
         """Take a new run in the place of what is held."""
         run = self._pipe.start(request)
@@ -279,8 +284,7 @@ class HeldRun:
         return found
 
     def _show_film(self, trace: Trace, decoded: Mapping[int, Image], *, begin: int) -> None:
-        first = self._family.first
-        film = film_of(trace, self._sketch, decoded, begin=begin, first=first)
+        film = film_of(trace, self._sketch, decoded, begin=begin, first=self._family.first)
         self._filmed = trace if film is not None else None
         self._frames = dict(decoded)
         self._tell(film=film)

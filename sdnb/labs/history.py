@@ -1,8 +1,8 @@
 """The history, page by page: searched, looked at, pinned, deleted; nothing is drawn here.
 
-    lab = HistoryLab()
-    lab.text = "red circle"
-    lab.entries[0]
+lab = HistoryLab()
+lab.text = "red circle"
+lab.entries[0]
 """
 
 from traitlets import Any as AnyTrait
@@ -77,27 +77,31 @@ class HistoryLab(HasTraits):
         self.failure = None
         self.chosen = self._history.open(number)
 
+    def entry(self) -> Entry:
+        """Return the chosen entry; raises `InvalidField` where there is none."""
+        if self.chosen is None:
+            raise InvalidField("no entry is chosen.", fix="choose one first")
+        chosen: Entry = self.chosen
+        return chosen
+
     def pin(self) -> None:
         """Keep the chosen entry whatever the size of the history, or no longer."""
-        entry = self._one()
+        entry = self.entry()
         self._history.pin(entry.number, not entry.is_pinned)
         self.choose(entry.number)
         self._read()
 
     def delete(self) -> None:
         """Forget the chosen entry and delete its pictures, pinned or not."""
-        entry = self._one()
+        entry = self.entry()
         try:
             self._history.delete(entry.number)
         finally:  # it may be forgotten, and a file of it be there still
             self.chosen = None
             self._read()
 
-    def _one(self) -> Entry:
-        if self.chosen is None:
-            raise InvalidField("no entry is chosen.", fix="choose one first")
-        chosen: Entry = self.chosen
-        return chosen
+    def stop(self) -> None:
+        """Nothing is computed, so nothing is to be ended: as other labs."""
 
     @observe("text", "sampler")
     def _asked(self, _change: object) -> None:

@@ -3,7 +3,8 @@
 A look costs what it costs; how often there is one follows from that, see `CellWatch.is_due`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from math import inf
 from typing import TYPE_CHECKING
@@ -64,17 +65,22 @@ class CellWatch:
         """Whether a look now keeps within a page's patience, and a tenth of the time."""
         return self._clock() - self._looked >= max(INTERVAL, self._cost / SHARE)
 
+    @contextmanager
+    def timed(self) -> Iterator[None]:
+        """Count a block as a look: what it costs decides when the next one is due."""
+        began = self._clock()
+        yield
+        self._looked = self._clock()
+        self._cost = self._looked - began
+
     def look(self, comparison: Comparison) -> tuple[SeenCell, ...]:
         """Return all cells as they are now; those at work are sketched where that is possible."""
-        began, cells = self._clock(), comparison.plan.cells
+        cells = comparison.plan.cells
         at_work = {cells[number].work: run for number, run in comparison.engine.runs.items()}
-        seen = tuple(
+        return tuple(
             self._seen(name, comparison.outcome(number), at_work.get(cells[number].work))
             for number, name in enumerate(comparison.plan.names)
         )
-        self._looked = self._clock()
-        self._cost = self._looked - began
-        return seen
 
     def _seen(self, name: str, outcome: Outcome, run: Run | None) -> SeenCell:
         if isinstance(outcome, Result):

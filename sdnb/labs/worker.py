@@ -18,15 +18,6 @@ TICK = 0.05
 """Seconds between two looks of whoever waits: an interrupt of the kernel gets through."""
 
 
-def wrapped(error: Exception) -> SdnbError:
-    """Return what a task raised as an error of sdnb."""
-    if isinstance(error, SdnbError):
-        return error
-    told = SdnbError(f"{type(error).__name__}: {error}")
-    told.__cause__ = error
-    return told
-
-
 class Worker:
     """At most one thread at a time.
 
@@ -104,3 +95,12 @@ class Worker:
                 return self._tasks.popleft()
             self._start()
             return None
+
+
+def described(error: Exception) -> SdnbError:
+    """Return an error as one of sdnb's, whatever a task raised."""
+    if isinstance(error, SdnbError):
+        return error
+    wrapped = SdnbError(f"{type(error).__name__}: {error}")
+    wrapped.__cause__ = error
+    return wrapped

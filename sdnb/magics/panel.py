@@ -1,7 +1,9 @@
 """``%sd panel`` and ``sdnb.panel``: open a panel under the cell, and keep its picture there."""
 
+from collections.abc import Callable
+from functools import partial
 from importlib import import_module
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 from uuid import uuid4
 
 from IPython.core.interactiveshell import InteractiveShell
@@ -16,8 +18,15 @@ if TYPE_CHECKING:
     import sdnb.pipeline
     import sdnb.result
 
-PANELS = {"studio": ("Studio", "StudioPanel")}
+PANELS = {
+    "studio": ("Studio", "StudioPanel"),
+    "compare": ("CompareLab", "ComparePanel"),
+    "history": ("HistoryLab", "HistoryPanel"),
+}
 """Name of the panel, and of the modules of its lab and its view -> their classes."""
+
+WITHOUT_PIPELINE = ("history",)
+"""Panels that draw nothing: no checkpoint is loaded for them."""
 
 
 def open_panel(call: Call) -> None:
@@ -48,27 +57,48 @@ def panel(name: str = "studio") -> "sdnb.panels.panel.Panel":
 
 
 def make(name: str = "studio", *, session: Session) -> "sdnb.panels.panel.Panel":
-    """Return a panel on the session's pipeline, with what was drawn last, or the defaults."""
+    """Return a panel of the session, with what was drawn last, or the defaults."""
     UnknownName.check("panel", name, PANELS)
     lab_class, view_class = PANELS[name]
+    make_lab = getattr(import_module(f"sdnb.labs.{name}"), lab_class)
+    if name == "studio":
+        make_lab = partial(make_lab, load=session.pipeline)
+    lab = make_lab() if name in WITHOUT_PIPELINE else _on_pipeline(make_lab, session)
+    made = getattr(import_module(f"sdnb.panels.{name}"), view_class)(
+        lab, lambda: session.defaults.request
+    )
+    made.on_close(lab.stop)
+    made.on_open(partial(_opened, session))
+    session.panels[name] = made
+    return cast("sdnb.panels.panel.Panel", made)
+
+
+# A lab of any panel: what each of them has is asked for by name.
+def _on_pipeline(make_lab: Callable[..., Any], session: Session) -> Any:
+    """Return a lab on the session's pipeline; what it draws is the session's last."""
     from sdnb.magics.drawing import load, replaced_output
     from sdnb.magics.remembering import keep_result
 
     request = session.defaults.request
     with replaced_output() as say:
         pipe = cast("sdnb.pipeline.Pipeline", load(session, request.checkpoint, say))
-        lab = getattr(import_module(f"sdnb.labs.{name}"), lab_class)(
-            pipe, request.changed(checkpoint=None)
-        )
-        view = getattr(import_module(f"sdnb.panels.{name}"), view_class)(
-            lab, lambda: session.defaults.request
-        )
+    lab = make_lab(pipe, request.changed(checkpoint=None))
     last = session.result
-    if last is not None and _can_be_held(last, pipe):
-        lab.open(last)
-        lab.wait()
-    lab.observe(lambda change: session.keep(keep_result(change["new"], session)), "result")
-    return cast("sdnb.panels.panel.Panel", view)
+    if lab.has_trait("result"):
+        if last is not None and _can_be_held(last, pipe):
+            lab.open(last)
+            lab.wait()
+        lab.observe(lambda change: session.keep(keep_result(change["new"], session)), "result")
+    return lab
+
+
+def _opened(session: Session, name: str, what: object) -> "sdnb.panels.panel.Panel":
+    """Hand something to the newest panel of a name that is open, or to a new one."""
+    panel = session.panels.get(name)
+    if panel is None or panel.is_closed:
+        panel = make(name, session=session)
+    panel.take(what)
+    return panel
 
 
 def _can_be_held(result: "sdnb.result.Result", pipe: "sdnb.pipeline.Pipeline") -> bool:
@@ -78,6 +108,7 @@ def _can_be_held(result: "sdnb.result.Result", pipe: "sdnb.pipeline.Pipeline") -
 
 def show(made: "sdnb.panels.panel.Panel") -> None:
     """Show a panel in two outputs: where it lives, and what stays of it in the saved notebook."""
+    made.is_shown = True
     words = f"<sdnb panel: {made.name}>"
     place = {"text/html": made.place_html, "text/plain": words}
     display(place, raw=True)  # type: ignore[no-untyped-call]  # IPython's

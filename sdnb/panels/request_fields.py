@@ -1,6 +1,6 @@
 """The fields of a request on a page: which there are, what stands in them, what is said of them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,7 @@ FIELDS: dict[str, dict[str, object]] = {
     "cfg_scale": {"kind": "number", "span": 3, "step": 0.5},
     "sampler": {"kind": "choice", "has_options": True},
     "schedule": {"kind": "choice", "has_options": True},
+    "checkpoint": {"kind": "choice"},
     "seed": {"kind": "number", "span": 6, "min": 0, "step": 1},
     "after": {"kind": "choice", "span": 6},
     "image": {"kind": "picture"},
@@ -33,23 +34,40 @@ FIELDS: dict[str, dict[str, object]] = {
 GROUPS = {
     "": (
         *("prompt", "negative_prompt", "width", "height", "steps", "cfg_scale"),
-        *("sampler", "schedule", "seed", "after"),
+        *("sampler", "schedule", "checkpoint", "seed", "after"),
     ),
     "start": ("image", "mask", "denoise"),
     "style": ("loras",),
 }
 
 
-def described_fields() -> list[dict[str, object]]:
-    """Return groups of fields as `Surface.fields` takes them."""
-    return [
-        {
-            "name": name,
-            "label": tr(f"studio.{name}") if name else "",
-            "fields": [_described(each) for each in fields],
-        }
-        for name, fields in GROUPS.items()
-    ]
+def described_fields(checkpoints: Sequence[str]) -> list[dict[str, object]]:
+    """Return groups of fields as `Surface.fields` takes them; ``checkpoints`` are offered."""
+    groups = [described_group(name, fields) for name, fields in GROUPS.items()]
+    for field in groups[0]["fields"]:
+        if field["name"] == "checkpoint":
+            field["options"] = [(each, each) for each in checkpoints]
+    return groups
+
+
+def described_group(
+    name: str, fields: Sequence[str], more: Sequence[dict[str, object]] = ()
+) -> dict[str, object]:
+    """Return a group of fields, and ``more`` of them; one without a name is always open."""
+    label = tr(f"studio.{name}") if name else ""
+    described = [*map(described_field, fields), *more]
+    return {"name": name, "label": label, "fields": described}
+
+
+def described_field(name: str) -> dict[str, object]:
+    """Return a field of the request as `Surface.fields` takes it."""
+    names = {"sampler": SAMPLERS.names(), "schedule": SCHEDULES.names()}.get(name, ())
+    options = [(each, each) for each in names]
+    if name == "after":
+        options = [(each, tr(f"studio.after_{each}")) for each in AFTER]
+    hint = tr(f"studio.{name}_hint") if name in ("seed", "loras") else None
+    said = {"label": tr(f"studio.{name}"), "hint": hint, "options": options}
+    return {"name": name, **said, **FIELDS[name]}
 
 
 def field_values(form: "sdnb.labs.form.Form") -> dict[str, object]:
@@ -85,13 +103,3 @@ def field_notes(
 @lru_cache(maxsize=8)  # asked for with each key that is typed
 def _thumbnail(picture: Picture) -> str:
     return data_url(jpeg(picture.open(), widest=128))
-
-
-def _described(name: str) -> dict[str, object]:
-    names = {"sampler": SAMPLERS.names(), "schedule": SCHEDULES.names()}.get(name, ())
-    options = [(each, each) for each in names]
-    if name == "after":
-        options = [(each, tr(f"studio.after_{each}")) for each in AFTER]
-    hint = tr(f"studio.{name}_hint") if name in ("seed", "loras") else None
-    said = {"label": tr(f"studio.{name}"), "hint": hint, "options": options}
-    return {"name": name, **said, **FIELDS[name]}

@@ -11,7 +11,10 @@ _FRONT = Path(__file__).with_name("front")
 
 SCRIPT = "\n".join(
     (_FRONT / f"{name}.js").read_text(encoding="utf-8")
-    for name in ("dom", "form", "strip", "stage", "surface")
+    for name in (
+        *("dom", "form", "strip", "controls", "stage"),
+        *("board", "frames", "cells", "gallery", "surface"),
+    )
 )
 """One module of JavaScript."""
 
@@ -25,6 +28,8 @@ class Surface(AnyWidget):
     ----------
     place : str
         Class of the element in an output where the surface appears.
+    stage : str
+        What stands beside the form: ``"studio"``, a run that is held, or ``"board"``, views.
     texts : dict
         Words that the page itself needs, by key.
     fields, actions, keeps : list
@@ -39,14 +44,19 @@ class Surface(AnyWidget):
         A JPEG, and what it is; ``about`` comes with each picture.
     strip, film : bytes, dict
         All steps as one JPEG, and how to cut it.
+    views, data : list, bytes
+        What a board shows: each with its ``kind`` and ``name``; and the bytes of its maps.
     clips : dict
         Texts to copy.
+    guests : list of str
+        Places of other panels that this one opened, below it.
     """
 
     _esm = SCRIPT
     _css = STYLE
 
     place = Unicode().tag(sync=True)
+    stage = Unicode("studio").tag(sync=True)
     texts = Dict().tag(sync=True)
     fields: "List[object]" = List().tag(sync=True)
     actions: "List[object]" = List().tag(sync=True)
@@ -60,7 +70,10 @@ class Surface(AnyWidget):
     about = Dict().tag(sync=True)
     strip = Bytes().tag(sync=True)
     film = Dict().tag(sync=True)
+    views: "List[object]" = List().tag(sync=True)
+    data = Bytes().tag(sync=True)
     clips = Dict().tag(sync=True)
+    guests: "List[object]" = List().tag(sync=True)
 
     def hear(self, told: Callable[[dict[str, Any], list[memoryview]], None]) -> None:
         """Call a function with each message of the page, also while a cell runs."""

@@ -20,7 +20,7 @@ PATIENCE = 60.0
 def lab(pipe):
     lab = CompareLab(pipe)
     yield lab
-    lab.close()
+    lab.stop()
     lab._worker.wait(PATIENCE)
 
 
@@ -74,7 +74,8 @@ def test_a_field_is_compared_in_one_row(lab):
 def test_a_row_without_values_is_no_axis_yet(lab):
     lab.axes = ("steps=", "", "sampler=euler")
     assert lab.errors == {}
-    assert [axis.name for axis in lab.plan().axes] == ["sampler"]
+    filled(lab, *lab.axes, steps=1)
+    assert [axis.name for axis in lab.comparison.plan.axes] == ["sampler"]
 
 
 def test_what_is_wrong_in_the_form_is_said_beside_its_field(lab):

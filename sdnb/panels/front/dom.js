@@ -18,14 +18,17 @@ function fill(words, values) {
   return words.replace(/{(\w+)}/g, (place, name) => (name in values ? values[name] : place));
 }
 
+function shape(tag, attributes = {}, ...children) {
+  const node = document.createElementNS(SVG, tag);
+  for (const [name, value] of Object.entries(attributes))
+    if (value !== null && value !== undefined) node.setAttribute(name, value);
+  node.append(...children);
+  return node;
+}
+
 function icon(path) {
-  const svg = document.createElementNS(SVG, "svg");
-  const shape = document.createElementNS(SVG, "path");
-  svg.setAttribute("viewBox", "0 0 16 16");
-  svg.setAttribute("aria-hidden", "true");
-  shape.setAttribute("d", path);
-  svg.append(shape);
-  return svg;
+  const outer = { viewBox: "0 0 16 16", "aria-hidden": "true" };
+  return shape("svg", outer, shape("path", { d: path }));
 }
 
 const ICONS = {

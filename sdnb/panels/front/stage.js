@@ -17,34 +17,46 @@ class Stage {
     this.empty = make("div", { class: "sdnb-empty" });
     this.box = make("div", { class: "sdnb-box" }, this.empty, this.image, this.frame);
     this.caption = make("div", { class: "sdnb-caption" });
-    this.bar = make("div", { class: "sdnb-bar", role: "progressbar", "aria-valuemin": 0 });
-    this.bar.append(make("div", {}));
-    this.headline = make("div", { class: "sdnb-headline", role: "status", "aria-live": "polite" });
-    this.figures = make("div", { class: "sdnb-figures" });
-    this.alert = make("div", { class: "sdnb-alert", role: "alert" });
+    this.report = new Report();
     this.actions = make("div", { class: "sdnb-actions", role: "group" });
     this.moments = make("div", { class: "sdnb-actions", role: "group" });
     this.changes = make("div", { class: "sdnb-note sdnb-changes" });
-    this.keeps = make("div", { class: "sdnb-actions sdnb-keeps", role: "group" });
-    this.said = make("div", { class: "sdnb-note", role: "status" });
-    const line = make("div", { class: "sdnb-line" }, this.headline, this.figures);
-    const picture = make("div", { class: "sdnb-view" }, this.box, this.caption, line, this.bar);
+    this.keeps = new Keeps(model, send);
+    const { line, bar, alert } = this.report;
+    const picture = make("div", { class: "sdnb-view" }, this.box, this.caption, line, bar);
     this.film = make("div", {}, this.strip.element, this.moments, this.changes);
-    this.element = make("div", { class: "sdnb-stage" }, picture, this.actions, this.alert);
-    this.offered = make("div", {});
-    this.element.append(this.film, this.keeps, this.said, this.offered);
+    this.element = make("div", { class: "sdnb-stage" }, picture, this.actions, alert);
+    this.element.append(this.film, this.keeps.buttons, this.keeps.said, this.keeps.offered);
+  }
+
+  get listeners() {
+    return {
+      "change:status": () => this.status(),
+      "change:picture": () => this.picture(),
+      "change:about": () => this.about(),
+      "change:film": () => this.newFilm(),
+    };
+  }
+
+  // All there is to see, on a page that was just opened.
+  show() {
+    this.picture();
+    this.newFilm();
+  }
+
+  // A page without a kernel: nothing can be done.
+  settle() {
+    for (const part of [this.actions, this.moments, this.keeps.buttons]) part.remove();
   }
 
   describe() {
     const texts = this.model.get("texts");
     this.actions.setAttribute("aria-label", texts.actions);
     this.moments.setAttribute("aria-label", texts.moments);
-    this.keeps.setAttribute("aria-label", texts.keeps);
-    this.bar.setAttribute("aria-label", texts.progress);
     this.empty.textContent = texts.empty;
-    const button = (action) => this.button(action);
+    const button = (action) => actionButton(action, (...what) => this.press(...what));
     this.actions.replaceChildren(...this.model.get("actions").map(button));
-    this.keeps.replaceChildren(...this.model.get("keeps").map(button));
+    this.keeps.describe((...what) => this.press(...what));
     const moments = [
       { do: "rewind", label: "", at: true },
       { do: "branch", label: "", at: true },
@@ -54,25 +66,13 @@ class Stage {
     this.strip.say();
   }
 
-  button(action) {
-    const text = make("span", {}, action.label);
-    const button = make(
-      "button",
-      { type: "button", class: `sdnb-button sdnb-${action.kind || "plain"}`, "data-do": action.do },
-      icon(ICONS[action.icon || action.do] || ""),
-      text
-    );
-    button.addEventListener("click", () => {
-      if (button.getAttribute("aria-disabled") === "true") return;
-      this.offered.replaceChildren();
-      if (action.copies) this.copy(action.copies, button);
-      else if (action.at) this.go(action.do, this.strip.index);
-      else {
-        this.strip.leave();
-        this.send({ do: button.dataset.do });
-      }
-    });
-    return button;
+  press(button, action) {
+    this.keeps.offered.replaceChildren();
+    if (action.at) this.go(action.do, this.strip.index);
+    else {
+      this.strip.leave();
+      this.send({ do: button.dataset.do });
+    }
   }
 
   go(what, index) {
@@ -88,60 +88,19 @@ class Stage {
     return is_there && this.model.get("status").phase !== "running";
   }
 
-  async copy(what, button) {
-    const text = this.model.get("clips")[what];
-    this.send({ do: "copied" });
-    try {
-      await navigator.clipboard.writeText(text);
-      this.said.textContent = this.model.get("texts").copied;
-    } catch {
-      this.offer(text, button); // no clipboard here: the text, selected
-    }
-  }
-
-  offer(text, button) {
-    const area = make("textarea", { rows: 4, readonly: true, class: "sdnb-offer" }, text);
-    area.setAttribute("aria-label", button.textContent);
-    this.offered.replaceChildren(area);
-    area.focus();
-    area.select();
-  }
-
   status() {
     const status = this.model.get("status");
     const texts = this.model.get("texts");
-    if (this.headline.textContent !== status.headline) this.headline.textContent = status.headline;
-    this.figures.textContent = status.figures;
-    this.alert.textContent = status.alert || "";
-    this.alert.hidden = !status.alert;
-    const { step = 0, total = null } = status;
-    this.bar.setAttribute("aria-valuetext", `${status.headline} ${status.figures}`);
-    if (total) {
-      this.bar.setAttribute("aria-valuemax", total);
-      this.bar.setAttribute("aria-valuenow", step);
-    } else for (const name of ["max", "now"]) this.bar.removeAttribute(`aria-value${name}`);
-    this.bar.firstChild.style.width = `${total ? (100 * step) / total : step ? 100 : 0}%`;
-    for (const button of this.element.querySelectorAll("button[data-do]")) {
-      const renamed = (status.renamed || {})[button.dataset.do] || null;
-      const is_on = (status.enabled || []).includes(button.dataset.do);
-      if (renamed) {
-        button.dataset.do = renamed.do;
-        button.lastChild.textContent = renamed.label;
-        button.firstChild.replaceWith(icon(ICONS[renamed.do]));
-      }
-      this.enable(button, is_on || (renamed && status.enabled.includes(renamed.do)));
-    }
+    this.report.say(status, texts.progress);
+    enableAll(this.element, status);
+    const { step = 0 } = status;
     this.changes.textContent = status.changes || "";
-    if (status.said !== this.lastSaid) this.said.textContent = this.lastSaid = status.said || "";
+    this.keeps.say(status);
     if (status.phase === "running" && this.element.dataset.phase !== "running") this.strip.leave();
     this.element.dataset.phase = status.phase;
     if (status.phase !== "running" && step !== this.lastStep) this.strip.follow(step);
     this.lastStep = step;
     this.momentsOf(texts);
-  }
-
-  enable(button, is_on) {
-    button.setAttribute("aria-disabled", is_on ? "false" : "true");
   }
 
   momentsOf(texts) {
@@ -151,8 +110,8 @@ class Stage {
     const is_on = this.canGo(this.strip.count ? this.strip.index : null);
     rewind.lastChild.textContent = fill(texts.rewind_to, { step: step ?? "–" });
     branch.lastChild.textContent = fill(texts.branch_from, { step: step ?? "–" });
-    this.enable(rewind, is_on);
-    this.enable(branch, is_on);
+    enable(rewind, is_on);
+    enable(branch, is_on);
   }
 
   // The last good picture stays until there is another.
