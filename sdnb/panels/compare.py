@@ -169,7 +169,7 @@ class ComparePanel(Panel):
                 "step": made,
                 "total": asked or None,
                 "alert": self._alert or ("" if lab.failure is None else error_text(lab.failure)),
-                "said": self._said,
+                "said": self._said or tr("compare.hint") * (lab.comparison is None),
                 "enabled": enabled,
                 "renamed": {other[0]: _action(other[1])},
             }

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 WIDEST = 192
 """Pixels of a picture's longer side in the grid, at most."""
 
+WIDTH = 560
+"""Pixels of the plot's width: about what it has room for, so that its words can be read."""
+
 ROOM = 2**22
 """Pixels of all pictures on one sheet, about, at most."""
 
@@ -67,6 +70,7 @@ def cells_view(
 def plot_view(scores: "sdnb.comparison.scores.Scores") -> dict[str, object]:
     """Return error against evaluations as a view of a board."""
     figure = plot_scores(scores)
+    figure.update_layout(width=WIDTH)
     source = data_url(to_svg(figure).encode(), "svg+xml")
     return {"kind": "still", "name": "errors", "source": source, "alt": figure.alt}
 

@@ -42,11 +42,12 @@ class HistoryPanel(Panel):
         self._alert = ""
         self._is_asking = False
         self.surface.stage, self.surface.main = "board", "search"
-        acts = {name: getattr(lab, name) for name in ("search", "newer", "older", "pin", "delete")}
+        acts = {name: getattr(lab, name) for name in ("search", "newer", "older", "pin")}
         self.does = {name: partial(self._act, act) for name, act in acts.items()} | {
             "type": self._type,
             "choose": lambda message, _: self._act(lambda: lab.choose(int(str(message["number"])))),
             "ask": lambda *_: self._ask(),
+            "delete": lambda *_: self._delete(),
             "no": lambda *_: self._act(lambda: None),
             "recall": partial(self._act, self._recall),
             "copied": lambda *_: None,
@@ -107,6 +108,10 @@ class HistoryPanel(Panel):
     def _ask(self) -> None:
         self._is_asking = bool(self.lab.entry())
         self._show()
+
+    def _delete(self) -> None:
+        if self._is_asking:
+            self._act(self.lab.delete)
 
     def _recall(self) -> None:
         self.open("studio", self.lab.entry().request)

@@ -17,6 +17,9 @@ from sdnb.files import save_new
 from sdnb.i18n import language, on_change, tr
 from sdnb.panels.surface import SCRIPT, STYLE, Surface
 
+LONGEST = 160
+"""Characters of what is allowed that have room beside a field."""
+
 Message = dict[str, object]
 
 
@@ -160,9 +163,12 @@ class Panel:
 
 
 def error_text(error: SdnbError) -> str:
-    """Return an error for its place beside a field: one or two sentences."""
+    """Return an error for its place beside a field: one or two sentences.
+
+    A long list of what is allowed is left out where the nearest is named.
+    """
     parts = [error.what]
-    if error.allowed:
+    if error.allowed and (len(error.allowed) <= LONGEST or not error.fix):
         parts.append(tr("panel.allowed", allowed=error.allowed))
     if error.fix:
         parts.append(tr("panel.fix", fix=error.fix))

@@ -45,7 +45,7 @@ class Gallery {
     );
     button.addEventListener("click", () => this.board.send({ do: "choose", number }));
     this.buttons.set(number, button);
-    return make("li", {}, button);
+    return make("li", { class: "sdnb-item" }, button);
   }
 }
 
