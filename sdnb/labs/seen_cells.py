@@ -58,20 +58,23 @@ class CellWatch:
         self._factor, self._clock = factor, clock
         self._sketches: dict[object, Sketch] = {}  # by checkpoint and shape of the latents
         self._learned: set[str] = set()  # ids of results
-        self._looked, self._cost = -inf, 0.0
+        self._looked = -inf
+        self._cost: float | None = None  # of the cheapest look; the first one also learns
 
     @property
     def is_due(self) -> bool:
         """Whether a look now keeps within a page's patience, and a tenth of the time."""
-        return self._clock() - self._looked >= max(INTERVAL, self._cost / SHARE)
+        return self._clock() - self._looked >= max(INTERVAL, (self._cost or 0.0) / SHARE)
 
     @contextmanager
     def timed(self) -> Iterator[None]:
         """Count a block as a look: what it costs decides when the next one is due."""
-        began = self._clock()
+        began, before = self._clock(), self._looked
         yield
         self._looked = self._clock()
-        self._cost = self._looked - began
+        if before > -inf:
+            spent = self._looked - began
+            self._cost = spent if self._cost is None else min(spent, self._cost)
 
     def look(self, comparison: Comparison) -> tuple[SeenCell, ...]:
         """Return all cells as they are now; those at work are sketched where that is possible."""

@@ -14,6 +14,7 @@ from sdnb.flags import FLAGS
 from sdnb.magics.command import CommandFlag
 from sdnb.magics.commands import COMMANDS
 from sdnb.magics.notebook_hooks import functions_in
+from sdnb.magics.panel import PANELS
 from sdnb.magics.setting import OWN
 from sdnb.registry import HOOKS, SAMPLERS, SCHEDULES
 
@@ -86,6 +87,8 @@ def _candidates(word: str, before: list[str], names: Mapping[str, object]) -> It
         return _of_command(COMMANDS[before[0]].flags, word, before[-1])
     if before and before[-1] in FLAGS:
         return _values(before[-1], word, names)
+    if before == ["panel"]:
+        return PANELS
     if before[:1] == ["help"]:
         return [*COMMANDS, *FLAGS, *SAMPLERS.names(), *SCHEDULES.names(), *HOOKS.names()]
     if (before and not word) or word.startswith("-"):

@@ -3,6 +3,7 @@
 What it does: `sdnb.labs.history`.
 """
 
+from collections.abc import Callable
 from functools import partial
 from html import escape
 from typing import TYPE_CHECKING
@@ -99,7 +100,7 @@ class HistoryPanel(Panel):
         if message["name"] in FIELDS:
             self._act(partial(setattr, self.lab, str(message["name"]), str(message["value"])))
 
-    def _act(self, act: "partial[None]", *_: object) -> None:
+    def _act(self, act: Callable[[], None], *_: object) -> None:
         self._alert, self._is_asking = "", False
         act()
         self._show()

@@ -85,7 +85,7 @@ def test_a_grid_fills_is_paged_through_and_a_cell_opens_in_the_studio(
     values.fill("euler,hein")
     expect(grid.get_by_role("alert").filter(has_text="Axis 1: there is no sampler")).to_be_visible()
     values.fill("euler,dpmpp_2m,heun")
-    grid.get_by_label("Values of axis 2").fill("2,4,200")
+    grid.get_by_label("Values of axis 2").fill("2,4,900")
     grid.get_by_label("Prompt", exact=True).fill("a large blue house on a meadow")
 
     # 3x3 cells: the short runs end, Stop keeps them, the long ones are left as they are

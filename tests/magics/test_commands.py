@@ -1,4 +1,5 @@
 from pathlib import Path
+from threading import Event
 
 import pytest
 from PIL import Image
@@ -260,6 +261,60 @@ def test_what_a_panel_draws_is_kept_with_where_it_branched_from(real: Notebook) 
     assert (whole.id, whole.parent) == (first.id, None)
     assert (branch.prompt, branch.parent) == ("a blue circle", (first.id, 1))
     panel.surface.close()
+
+
+def test_a_cell_of_a_comparison_opens_in_the_studio_that_is_open_or_in_a_new_one(
+    real: Notebook,
+) -> None:
+    # given
+    compare = real.run("import sdnb; compare = sdnb.panel('compare'); compare")
+    compare.lab.fill("steps=1,2", prompt="a red circle")
+    assert compare.lab.wait(60.0)
+
+    # when
+    compare._hear({"do": "open", "cell": 0}, [])
+    studio = real.session.panels["studio"]
+    assert studio.lab.wait(60.0)
+    compare._hear({"do": "open", "cell": 1}, [])
+    assert studio.lab.wait(60.0)
+
+    # then
+    assert compare.surface.guests == [studio.surface.place]
+    assert real.session.panels["studio"] is studio
+    assert studio.lab.result is compare.lab.comparison.results[1]
+    studio._hear({"do": "collect"}, [])
+    assert compare.lab.wait(60.0)
+    assert compare.lab.comparison.results == [studio.lab.result]
+    for panel in (studio, compare):
+        panel.close()
+
+
+def test_a_panel_whose_output_was_cleared_is_closed_and_ends_its_run(real: Notebook) -> None:
+    # given
+    panel = real.run("import sdnb; panel = sdnb.panel('studio'); panel")
+    begun = Event()
+    panel.lab.observe(lambda _: begun.set(), "progress")
+    panel.lab.generate(prompt="a red circle", steps=900)
+    assert begun.wait(60.0)
+
+    # when
+    panel._hear({"do": "cleared"}, [])
+
+    # then: it ends long before its last step, and its thread with it
+    assert panel.lab.wait(60.0)
+    assert panel.is_closed
+    assert panel.lab.phase == "stopped"
+    assert not panel.lab._worker.is_busy
+    assert real.run("%sd panel studio") is None
+    assert real.session.panels["studio"] is not panel
+    real.session.panels["studio"].close()
+
+
+def test_the_history_opens_without_a_checkpoint(notebook: Notebook) -> None:
+    panel = notebook.run("import sdnb; panel = sdnb.panel('history'); panel")
+    assert notebook.pipelines == []
+    assert "studio, compare, history" in notebook.run("%sd help panel").text
+    panel.close()
 
 
 @pytest.mark.parametrize("line", ["%sd panel studoi", "%sd panel studio twice"])

@@ -130,3 +130,8 @@ def test_options_are_not_what_loads_torch(monkeypatch: pytest.MonkeyPatch) -> No
 @pytest.mark.parametrize("text", ["%sdx ", "%sd", "print('%sd ')", "x == %sd ", "%%sd "])
 def test_other_lines_are_left_alone(text: str) -> None:
     assert rest_of_magic(text, is_first_line=False) is None
+
+
+def test_panels_are_proposed_by_name() -> None:
+    assert proposals("panel ", {})[0] == "studio"
+    assert proposals("panel com", {}) == ["compare"]

@@ -106,6 +106,7 @@ def test_moments_are_said_in_the_language_that_is_set(filled):
     assert filled.lab.wait(PATIENCE)
     english = view(filled, "cells")["moments"]
     set_language("es")
+    filled.say()
 
     # then
     assert english[-1] == "picture"
