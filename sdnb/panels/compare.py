@@ -47,6 +47,7 @@ class ComparePanel(Panel):
         self.lab = lab
         self._defaults = defaults  # what a cell means that is copied
         self._unseen = Unseen()
+        self._number = 0
         self._alert = self._said = ""
         self.surface.stage, self.surface.main = "board", "fill"
         acts = {name: getattr(lab, name) for name in (*ACTIONS, "resume")}
@@ -196,7 +197,10 @@ class ComparePanel(Panel):
         if lab.comparison is None or (lab.phase == "running" and not self._unseen.has_room):
             return
         data, frames = sheet_of(lab.cells, lab.book)
-        views = [cells_view(lab.comparison, lab.cells, lab.book, frames)]
+        self._number += 1  # other pictures are news, with the same words too
+        views = [
+            {**cells_view(lab.comparison, lab.cells, lab.book, frames), "number": self._number}
+        ]
         if lab.scores is not None:
             views.append(plot_view(lab.scores))
         if data != self.surface.data:
