@@ -16,6 +16,7 @@ class Gallery {
     this.words = words;
     for (const [number, button] of this.buttons)
       button.setAttribute("aria-pressed", number === view.chosen ? "true" : "false");
+    enableAll(this.pages, this.board.model.get("status"));
   }
 
   describe(view) {
