@@ -178,7 +178,7 @@ class CompareLab(HasTraits):
         made, asked = self.progress
         if self.phase != "running" or made <= before:
             return None
-        return (self._clock() - began) / (made - before) * (asked - made)
+        return float((self._clock() - began) / (made - before) * (asked - made))
 
     def save(self, path: str = "pictures/comparison.png") -> list[Path]:
         """Save the grid as a picture that carries every request."""

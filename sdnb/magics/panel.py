@@ -77,7 +77,7 @@ def make(name: str = "studio", *, session: Session) -> "sdnb.panels.panel.Panel"
 def _on_pipeline(make_lab: Callable[..., Any], session: Session) -> Any:
     """Return a lab on the session's pipeline; what it draws is the session's last."""
     from sdnb.magics.drawing import load, replaced_output
-    from sdnb.magics.remembering import keep_result
+    from sdnb.magics.remembering import keep_cells, keep_result
 
     request = session.defaults.request
     with replaced_output() as say:
@@ -89,6 +89,9 @@ def _on_pipeline(make_lab: Callable[..., Any], session: Session) -> Any:
             lab.open(last)
             lab.wait()
         lab.observe(lambda change: session.keep(keep_result(change["new"], session)), "result")
+    if lab.has_trait("comparison"):
+        lab.observe(lambda change: keep_cells(change["new"], session), "comparison")
+        lab.observe(lambda change: session.keep_comparison(change["new"]), "comparison")
     return lab
 
 

@@ -199,6 +199,10 @@ class Session:
         self.result = self.latest = result
         self._drawn[result.id] = result
 
+    def keep_comparison(self, comparison: "sdnb.comparison.compare.Comparison") -> None:
+        """Take what a panel compares as the last comparison: for scores, flip and save."""
+        self.comparison = self.latest = comparison
+
     @property
     def results(self) -> "tuple[sdnb.result.Result, ...]":
         """What was drawn and is still held somewhere, in order; the session itself holds one."""

@@ -35,11 +35,10 @@ ROOM = 2**22
 MANY = 30
 """With more cells than these, a saved notebook keeps smaller pictures of them."""
 
-Cells = "Sequence[sdnb.labs.seen_cells.SeenCell]"
-
 
 def sheet_of(
-    cells: Cells, book: "sdnb.comparison.flip_book.FlipBook | None"
+    cells: "Sequence[sdnb.labs.seen_cells.SeenCell]",
+    book: "sdnb.comparison.flip_book.FlipBook | None",
 ) -> tuple[bytes, dict[str, object]]:
     """Lay all pictures on one sheet, moment by moment; returns it, and how to cut it."""
     pages = [[cell.image for cell in cells]] if book is None else [*map(_pictures, book.pages)]
@@ -50,7 +49,7 @@ def sheet_of(
 
 def cells_view(
     comparison: "sdnb.comparison.compare.Comparison",
-    cells: Cells,
+    cells: "Sequence[sdnb.labs.seen_cells.SeenCell]",
     book: "sdnb.comparison.flip_book.FlipBook | None",
     frames: dict[str, object],
 ) -> dict[str, object]:
@@ -75,7 +74,10 @@ def plot_view(scores: "sdnb.comparison.scores.Scores") -> dict[str, object]:
     return {"kind": "still", "name": "errors", "source": source, "alt": figure.alt}
 
 
-def kept_grid(comparison: "sdnb.comparison.compare.Comparison", cells: Cells) -> str:
+def kept_grid(
+    comparison: "sdnb.comparison.compare.Comparison",
+    cells: "Sequence[sdnb.labs.seen_cells.SeenCell]",
+) -> str:
     """Return the grid as HTML that needs no kernel."""
     widest = 128 if len(cells) <= MANY else 64
     return draw_grid(comparison.plan, [_kept(cell, widest) for cell in cells])

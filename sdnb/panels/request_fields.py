@@ -43,20 +43,22 @@ GROUPS = {
 
 def described_fields(checkpoints: Sequence[str]) -> list[dict[str, object]]:
     """Return groups of fields as `Surface.fields` takes them; ``checkpoints`` are offered."""
-    groups = [described_group(name, fields) for name, fields in GROUPS.items()]
-    for field in groups[0]["fields"]:
-        if field["name"] == "checkpoint":
-            field["options"] = [(each, each) for each in checkpoints]
-    return groups
+    offered = {"checkpoint": {"options": [(each, each) for each in checkpoints]}}
+    return [
+        _group(name, [{**described_field(each), **offered.get(each, {})} for each in fields])
+        for name, fields in GROUPS.items()
+    ]
 
 
 def described_group(
     name: str, fields: Sequence[str], more: Sequence[dict[str, object]] = ()
 ) -> dict[str, object]:
     """Return a group of fields, and ``more`` of them; one without a name is always open."""
-    label = tr(f"studio.{name}") if name else ""
-    described = [*map(described_field, fields), *more]
-    return {"name": name, "label": label, "fields": described}
+    return _group(name, [*map(described_field, fields), *more])
+
+
+def _group(name: str, fields: list[dict[str, object]]) -> dict[str, object]:
+    return {"name": name, "label": tr(f"studio.{name}") if name else "", "fields": fields}
 
 
 def described_field(name: str) -> dict[str, object]:

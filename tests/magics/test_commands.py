@@ -270,6 +270,7 @@ def test_a_cell_of_a_comparison_opens_in_the_studio_that_is_open_or_in_a_new_one
     compare = real.run("import sdnb; compare = sdnb.panel('compare'); compare")
     compare.lab.fill("steps=1,2", prompt="a red circle")
     assert compare.lab.wait(60.0)
+    assert real.session.comparison is compare.lab.comparison
 
     # when
     compare._hear({"do": "open", "cell": 0}, [])
