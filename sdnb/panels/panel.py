@@ -18,7 +18,7 @@ from sdnb.i18n import language, on_change, tr
 from sdnb.panels.surface import SCRIPT, STYLE, Surface
 
 LONGEST = 160
-"""Characters of what is allowed that have room beside a field."""
+"""So many characters of what is allowed have room beside a field, at most."""
 
 Message = dict[str, object]
 

@@ -1,7 +1,7 @@
 """How many pictures are on their way to a page: a slow one is sent no more."""
 
 ROOM = 2
-"""Pictures that may be on their way."""
+"""So many pictures may be on their way, at most."""
 
 
 class Unseen:
