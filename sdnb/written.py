@@ -6,7 +6,7 @@ in `sdnb.magics.parse`.
 
 import dataclasses
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from sdnb.embedding import Embedding
@@ -110,6 +110,27 @@ def as_python(request: GenerationRequest, *, source: str = "") -> str:
         f"import sdnb\n{''.join(imports)}\npipe = sdnb.load({loaded})\n"
         f"request = sdnb.GenerationRequest(\n{fields})\nresult = pipe.run(request)\nresult"
     )
+
+
+def comparison_as_cell(
+    request: GenerationRequest, rows: Sequence[str], *, beside: GenerationRequest
+) -> str:
+    """Write a cell that compares as `as_cell` does; ``rows`` are its axes: ``"steps=5,10"``."""
+    axes = " ".join(quote(row) if re.search(r"[\s\"']", row) else row for row in rows)
+    cell = as_cell(request, beside=beside)
+    return cell.replace("%%sd", f"%%sd --compare {axes}", 1) if axes else cell
+
+
+def comparison_as_python(
+    request: GenerationRequest, axes: Iterable[tuple[str, Sequence[object]]]
+) -> str:
+    """Write code that compares as `as_python` does; its last line shows the comparison."""
+    asked, _, _ = as_python(request).rpartition("\nresult = ")
+    lists = "".join(
+        f", {name}=[{', '.join('None' if each is None else _code(each) for each in values)}]"
+        for name, values in axes
+    )
+    return f"{asked}\ncomparison = sdnb.compare(pipe, request{lists})\ncomparison"
 
 
 def _changed(request: GenerationRequest, beside: GenerationRequest) -> Iterator[_Field]:

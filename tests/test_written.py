@@ -12,6 +12,7 @@ from PIL import Image
 
 import sdnb
 from sdnb.choice import Choice
+from sdnb.comparison.axes import read_axes
 from sdnb.control import Control
 from sdnb.embedding import Embedding
 from sdnb.hook_use import HookUse
@@ -20,7 +21,13 @@ from sdnb.lora import Lora
 from sdnb.magics.parse import Order, parse_cell
 from sdnb.picture import FromImage, FromNoise, Inpaint, Picture
 from sdnb.request import GenerationRequest
-from sdnb.written import as_cell, as_python, input_files
+from sdnb.written import (
+    as_cell,
+    as_python,
+    comparison_as_cell,
+    comparison_as_python,
+    input_files,
+)
 
 BUILT_IN = GenerationRequest()
 RED, WHITE = (Picture.of(Image.new("RGB", (8, 8), colour)) for colour in ("red", "white"))
@@ -175,3 +182,47 @@ def test_what_no_cell_can_say_has_none(
 ) -> None:
     assert as_cell(request_, beside=BUILT_IN) == ""
     assert run_python(as_python(request_), monkeypatch) == request_
+
+
+ROWS = (
+    "sampler=euler,euler_ancestral eta=0.5",
+    "cfg=1,4.5",
+    "prompt=a cat, asleep|a dog",
+)
+
+
+def test_a_comparing_cell_gives_its_request_and_axes_back():
+    # given
+    request = GenerationRequest(prompt="a red circle", seed=7, width=64)
+
+    # when
+    line, _, body = comparison_as_cell(request, ROWS, beside=BUILT_IN).partition("\n")
+
+    # then
+    order = parse_cell(line.removeprefix("%%sd"), body, Order(), {})
+    assert order.request == request
+    assert order.axes == read_axes(ROWS)
+
+
+def test_comparing_code_gives_its_request_and_axes_back(monkeypatch):
+    # given
+    def compare(_pipe: object, request: GenerationRequest, **fields: object) -> object:
+        return request, fields
+
+    monkeypatch.setattr(sdnb, "load", lambda *reference: reference, raising=False)
+    monkeypatch.setattr(sdnb, "compare", compare, raising=False)
+    request, names = GenerationRequest(prompt="a", seed=7), dict[str, Any]()
+
+    # when
+    exec(comparison_as_python(request, read_axes([*ROWS, "seed=1,none"])), names)
+
+    # then
+    assert names["comparison"] == (
+        request,
+        {
+            "sampler": ["euler", "euler_ancestral eta=0.5"],
+            "cfg_scale": [1.0, 4.5],
+            "prompt": ["a cat, asleep", "a dog"],
+            "seed": [1, None],
+        },
+    )

@@ -111,10 +111,8 @@ class Comparison:
 
     def draw(self, previews: "Mapping[int, Sequence[Image]] | None" = None) -> str:
         """Return the grid as HTML; cells without a result show their preview, if there is one."""
-        cells = [
-            self._draw(number, name, previews or {}) for number, name in enumerate(self.plan.names)
-        ]
-        return draw_grid(self.plan, cells)
+        names = enumerate(self.plan.names)
+        return draw_grid(self.plan, [self._draw(*each, previews or {}) for each in names])
 
     @property
     def pipe(self) -> Pipeline:
@@ -164,6 +162,10 @@ class Comparison:
     def solutions(self) -> Solutions:
         """Solve each finished cell's own ODE finely: see `sdnb.comparison.solution.Solver`."""
         return self._solver.solve(self.pipe, self.plan.cells, self.results)
+
+    def solving(self) -> Generator[Progress, None, None]:
+        """Compute what `solutions` gives round by round; whoever iterates may stop."""
+        return self._solver.rounds(self.pipe, self.plan.cells, self.results)
 
     def scores(self, reference: Mapping[str, object] | None = None) -> Scores:
         """Return each cell in numbers; distances as in `sdnb.comparison.scores.score_cells`."""

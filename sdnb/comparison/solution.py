@@ -5,14 +5,14 @@ with; a sampler and a schedule decide only how closely. The path of a cell has t
 hooks, which are called again: one that counts steps acts at other levels there.
 """
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 from math import inf
 
 from torch import Tensor
 
 from sdnb.choice import Choice
-from sdnb.comparison.engine import Lockstep
+from sdnb.comparison.engine import Lockstep, Progress
 from sdnb.comparison.plan import Cell
 from sdnb.diffusion.samplers.contract import Sampler
 from sdnb.models.components import Components
@@ -64,16 +64,9 @@ class Solver:
 
         A cell of two passes has none: its second pass begins where the first one ends.
         """
-        pairs = [
-            None
-            if result is None or cell.request.hires is not None
-            else _twice(pipe.components, cell, result)
-            for cell, result in zip(cells, results, strict=True)
-        ]
-        wanted = {each.work: each for pair in pairs if pair for each in pair}
-        new = {n: cell for n, (work, cell) in enumerate(wanted.items()) if work not in self._solved}
-        for each in Lockstep(pipe, "none").rounds(new):
-            self._solved |= {new[number].work: result for number, result in each.ended.items()}
+        for _ in self.rounds(pipe, cells, results):
+            continue
+        pairs = _pairs(pipe, cells, results)
         goals = [pair and self._solved.get(pair[0].work) for pair in pairs]
         others = [pair and self._solved.get(pair[1].work) for pair in pairs]
         floors = (
@@ -81,6 +74,28 @@ class Solver:
             for goal, other in zip(goals, others, strict=True)
         )
         return Solutions(goals=tuple(goals), floors=tuple(floors))
+
+    def rounds(
+        self, pipe: Pipeline, cells: Sequence[Cell], results: Sequence[Result | None]
+    ) -> Generator[Progress, None, None]:
+        """Solve what `solve` would, round by round; whoever iterates may stop."""
+        pairs = _pairs(pipe, cells, results)
+        wanted = {each.work: each for pair in pairs if pair for each in pair}
+        new = {n: cell for n, (work, cell) in enumerate(wanted.items()) if work not in self._solved}
+        for each in Lockstep(pipe, "none").rounds(new):
+            self._solved |= {new[number].work: result for number, result in each.ended.items()}
+            yield each
+
+
+def _pairs(
+    pipe: Pipeline, cells: Sequence[Cell], results: Sequence[Result | None]
+) -> list[tuple[Cell, Cell] | None]:
+    return [
+        None
+        if result is None or cell.request.hires is not None
+        else _twice(pipe.components, cell, result)
+        for cell, result in zip(cells, results, strict=True)
+    ]
 
 
 def _twice(components: Components, cell: Cell, result: Result) -> tuple[Cell, Cell]:

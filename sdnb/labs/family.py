@@ -27,5 +27,16 @@ class Family:
             line = self._parent(line)
         return line
 
+    @property
+    def first(self) -> int:
+        """The earliest step that can be gone back to: those before it were made by one gone."""
+        line = self.latest
+        while line is not None and line.parent is not None:
+            parent = self._parent(line)
+            if parent is None:
+                return line.parent[1]
+            line = parent
+        return 0
+
     def _parent(self, result: Result) -> Result | None:
         return None if result.parent is None else self._members.get(result.parent[0])

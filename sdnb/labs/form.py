@@ -74,6 +74,9 @@ READ: Mapping[str, Read] = {
 """Field of the request -> what its text stands for."""
 
 PICTURES = ("image", "mask")
+OTHERS = ("checkpoint", "after")
+"""What is typed beside a request's own fields."""
+
 CHANGES = tuple(name for name in READ if name != "seed")
 """What a branch can be told: its noise is the run's own."""
 
@@ -85,6 +88,8 @@ class Form(HasTraits):
     ----------
     image, mask : Picture or None
         What to start from, and where it is repainted.
+    checkpoint : str
+        What is to draw; it is not part of the request, but loaded for it.
     after : str
         What becomes of the seed after a run: one of `sdnb.seeds.AFTER`.
     errors : dict of str to SdnbError
@@ -105,6 +110,7 @@ class Form(HasTraits):
     loras = AnyTrait("")
     image = AnyTrait(None)
     mask = AnyTrait(None)
+    checkpoint = AnyTrait("")
     errors: "TraitType[Any, Any]" = Dict()
     _rest = AnyTrait(GenerationRequest())  # what has no field here
 
@@ -119,6 +125,7 @@ class Form(HasTraits):
         with self.hold_trait_notifications():
             for name in READ:
                 setattr(self, name, _typed(name, getattr(request, name)))
+            self.checkpoint = request.checkpoint or self.checkpoint
             start = request.start
             self.image = None if isinstance(start, FromNoise) else start.picture
             self.mask = start.mask if isinstance(start, Inpaint) else None
@@ -126,7 +133,7 @@ class Form(HasTraits):
     def type(self, fields: Mapping[str, object]) -> None:
         """Type into several fields, by name; raises `UnknownName`."""
         for name, value in fields.items():
-            UnknownName.check("field of the form", name, (*READ, *PICTURES, "after"))
+            UnknownName.check("field of the form", name, (*READ, *PICTURES, *OTHERS))
             setattr(self, name, value)
 
     def upload(self, name: str, data: bytes) -> None:
@@ -158,6 +165,9 @@ class Form(HasTraits):
 
     def refuse_fixed(self, request: GenerationRequest) -> bool:
         """Say beside each field that a branch cannot change what it cannot; return whether."""
+        changes = self.changes(request)
+        if self.checkpoint not in ("", request.checkpoint):
+            changes["checkpoint"] = self.checkpoint
         refused = {
             ("image" if name == "start" else name): InvalidField(
                 "a branch keeps this as it was in the run it comes from.",
@@ -165,13 +175,13 @@ class Form(HasTraits):
                 allowed="" if name == "start" else str(getattr(request, name)),
                 fix="change it back, or begin a new run",
             )
-            for name, new in self.changes(request).items()
+            for name, new in changes.items()
             if name in FIXED
         }
         self.errors = {**self.errors, **refused}
         return bool(refused)
 
-    @observe(*READ, "image", "mask", "after")
+    @observe(*READ, *PICTURES, *OTHERS)
     def _check(self, _change: object) -> None:
         self.errors = self._read()[1]
 

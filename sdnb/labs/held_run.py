@@ -4,6 +4,7 @@ Nothing here knows of threads: whoever calls waits. `sdnb.labs.studio` calls fro
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from PIL.Image import Image
 
@@ -64,6 +65,11 @@ class HeldRun:
             return self._run.request
         return None if self._family.latest is None else self._family.latest.request
 
+    def exchange(self, pipe: Pipeline) -> None:
+        """Draw with another pipeline from the next run on."""
+        self._pipe, self._sketch = pipe, Sketch(pipe.components.latent.factor)
+        self._cost = None, None
+
     def begin(self, request: GenerationRequest) -> None:
         """Take a new run in the place of what is held."""
         run = self._pipe.start(request)
@@ -101,7 +107,7 @@ class HeldRun:
         latest = self._family.latest
         made = 0 if latest is None else latest.trace.steps
         made = made if self._run is None else self._run.index
-        if made:
+        if made > self._family.first:
             self.rewind(made - 1)
         else:
             self.hold()
@@ -255,11 +261,11 @@ class HeldRun:
         reach = 0 if latest is None else latest.trace.steps + latest.interrupted
         if run is not None and run.index > self._first:
             reach = run.index + 1
-        if not 0 <= step < reach:
+        if not (first := self._family.first) <= step < reach:
             raise InvalidField(
                 "there is no such step to go back to.",
                 given=step,
-                allowed=f"0 … {reach - 1}" if reach else "none: no step is made",
+                allowed=f"{first} … {reach - 1}" if reach else "none: no step is made",
                 fix="generate first",
             )
 
@@ -278,10 +284,10 @@ class HeldRun:
         return found
 
     def _show_film(self, trace: Trace, decoded: Mapping[int, Image], *, begin: int) -> None:
-        film = film_of(trace, self._sketch, decoded, begin=begin)
-        self._filmed = trace if film is not None else None
+        film = film_of(trace, self._sketch, decoded)
+        self._filmed = None if film is None else trace
         self._frames = dict(decoded)
-        self._tell(film=film)
+        self._tell(film=film and replace(film, begin=begin, first=self._family.first))
 
 
 def _ended(result: Result) -> str:

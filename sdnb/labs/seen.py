@@ -56,14 +56,16 @@ class Film:
         Which frames were decoded; the others are sketches.
     begin : int
         Frames before it were made by the run it branched from.
-    reach : int
-        After how many steps, at most, a run can be held: all but the last of a whole one.
+    first, reach : int
+        After how many steps a run can be held, at least and at most: all but the last of a whole
+        one, and none that a run made which is gone.
     """
 
     frames: tuple["Image", ...]
     sigmas: tuple[float, ...]
     exact: frozenset[int] = frozenset()
     begin: int = 0
+    first: int = 0
     reach: int = 0
 
     def with_frame(self, index: int, image: "Image") -> "Film":
@@ -74,7 +76,7 @@ class Film:
 
 
 def film_of(
-    trace: Trace, sketch: Sketch, decoded: Mapping[int, "Image"], *, begin: int = 0, image: int = 0
+    trace: Trace, sketch: Sketch, decoded: Mapping[int, "Image"], *, image: int = 0
 ) -> Film | None:
     """Draw a film of an image of a batch; None before there is anything to draw.
 
@@ -89,7 +91,6 @@ def film_of(
     film = Film(
         frames=tuple(frames),
         sigmas=trace.sigmas[: trace.steps],
-        begin=begin,
         reach=trace.steps - (trace.sigmas[-1] == 0),
     )
     for index, frame in decoded.items():

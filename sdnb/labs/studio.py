@@ -24,16 +24,17 @@ from sdnb.labs.held_run import HeldRun
 from sdnb.labs.inputs import save_inputs
 from sdnb.labs.prompt_facts import PromptFacts, read_prompt
 from sdnb.labs.worker import Worker, described
+from sdnb.models.library import checkpoints
 from sdnb.past import FIXED
 from sdnb.picture import Picture
-from sdnb.pipeline import Pipeline
+from sdnb.pipeline import Pipeline, load
 from sdnb.request import GenerationRequest
 from sdnb.result import Result
 from sdnb.seeds import seed_after
 
 Action = Callable[[], None]
 
-PHASES = ("idle", "running", "paused", "finished", "stopped")
+PHASES = ("idle", "loading", "running", "paused", "finished", "stopped")
 
 
 class Studio(HasTraits):
@@ -45,11 +46,15 @@ class Studio(HasTraits):
         What draws; others may use it too, and take turns.
     request : GenerationRequest, optional
         What is typed in the form at first.
+    load : callable
+        Reference of a checkpoint -> pipeline, where another one is typed.
     clock : callable
         Seconds, rising.
 
     Attributes
     ----------
+    pipe : Pipeline
+        What draws.
     form : Form
         What the next run, or a branch, is asked.
     phase : str
@@ -68,6 +73,7 @@ class Studio(HasTraits):
         What ended the last action.
     """
 
+    pipe = AnyTrait(None)
     phase = Enum(PHASES, "idle")
     progress = AnyTrait(None)
     shown = AnyTrait(None)
@@ -81,12 +87,14 @@ class Studio(HasTraits):
         pipe: Pipeline,
         request: GenerationRequest | None = None,
         *,
+        load: Callable[[str], Pipeline] = load,
         clock: Callable[[], float] = monotonic,
     ) -> None:
         super().__init__()
-        self.pipe = pipe
+        self.pipe, self._load = pipe, load
         self.form = Form()
         self.form.fill(_sized(request or GenerationRequest(), pipe))
+        self.form.checkpoint = pipe.components.reference
         self._began_with: tuple[object] | None = None  # the seed as it was typed
         self._worker = Worker(self._failed)
         self._held = HeldRun(pipe, self._tell, lambda: self._worker.is_wanted, clock)
@@ -194,6 +202,14 @@ class Studio(HasTraits):
         self.form.fill(result.request.changed(seed=self.form.seed))
         self._ask(partial(self._open, result))
 
+    def recall(self, request: GenerationRequest) -> None:
+        """Type a request, its seed and checkpoint too: `generate` draws it again."""
+        self.form.fill(_sized(request, self.pipe))
+
+    def checkpoints(self) -> list[str]:
+        """Return what can be typed as the checkpoint, by name; only headers are read for it."""
+        return [each.name for each in checkpoints() if not each.why_not]
+
     def _result(self) -> Result:
         if self.result is None:
             raise InvalidField("there is no picture yet.", fix="generate one first")
@@ -216,6 +232,12 @@ class Studio(HasTraits):
 
     def _begin(self, request: GenerationRequest, typed: object, then: Action) -> None:
         try:
+            request = self._exchanged(request)
+        except SdnbError as error:
+            self.form.errors = {**self.form.errors, "checkpoint": error}
+            self._held.recover()
+            return
+        try:
             self.pipe.components.adapters.resolved(request.loras)
         except SdnbError as error:  # a file is looked at only now
             self.form.errors = {**self.form.errors, "loras": error}
@@ -224,6 +246,20 @@ class Studio(HasTraits):
         self._held.begin(request)
         self._began_with = (typed,)
         then()
+
+    def _exchanged(self, request: GenerationRequest) -> GenerationRequest:
+        """Load the checkpoint that is typed, if it is another; return the request in its size."""
+        wanted, size = str(self.form.checkpoint), self.pipe.components.size
+        if wanted in ("", self.pipe.components.reference):
+            return request
+        self.phase = "loading"
+        pipe = self._load(wanted)
+        self._held.exchange(pipe)
+        self.phase, self.pipe = "running", pipe
+        if (request.width, request.height) == (size, size):  # nobody asked for this size
+            self.form.width = self.form.height = size = pipe.components.size
+            request = request.changed(width=size, height=size)
+        return request
 
     def _look(self, index: int) -> None:
         self._held.look(index)

@@ -1,6 +1,6 @@
 """What a subcommand of ``%sd`` is, and how the flags of one are read.
 
-Which there are is in `sdnb.magics.commands`. The flags of a request are in `sdnb.magics.flags`.
+Which there are is in `sdnb.magics.commands`. The flags of a request are in `sdnb.flags`.
 """
 
 import re

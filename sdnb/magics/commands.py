@@ -107,9 +107,7 @@ COMMANDS: dict[str, Command] = {
         list_checkpoints, "[FOLDER]", "what can be loaded, here or in the model folders"
     ),
     "info": Command(show_info, "", "what is loaded, and the defaults"),
-    "panel": Command(
-        open_panel, "[NAME]", f"hold a run in your hands: {', '.join(PANELS)} (default studio)"
-    ),
+    "panel": Command(open_panel, "[NAME]", f"a panel (default studio): {', '.join(PANELS)}"),
     "set": Command(
         set_defaults,
         "[FLAGS] [--keep]",

@@ -7,9 +7,9 @@ imported when a subcommand runs.
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from sdnb.comparison.axes import read_axes
 from sdnb.errors import InvalidField
 from sdnb.i18n import tr
-from sdnb.magics.axes import read_axes
 from sdnb.magics.command import Call, CommandFlag
 from sdnb.magics.parse import Order
 from sdnb.magics.working import given, last_request

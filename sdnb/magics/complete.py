@@ -9,9 +9,10 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from IPython.core.completer import CompletionContext, SimpleCompletion, SimpleMatcherResult
 
+from sdnb.comparison.axes import completed_axes
+from sdnb.flags import FLAGS
 from sdnb.magics.command import CommandFlag
 from sdnb.magics.commands import COMMANDS
-from sdnb.magics.flags import AXES, FLAGS
 from sdnb.magics.notebook_hooks import functions_in
 from sdnb.magics.panel import PANELS
 from sdnb.magics.setting import OWN
@@ -78,10 +79,10 @@ def _of_choice(choice: re.Match[str], word: str) -> Iterable[str]:
 
 def _candidates(word: str, before: list[str], names: Mapping[str, object]) -> Iterable[str]:
     if _last_flag(before) == "--compare":
-        return [*_of_axes(word), *(FLAGS if word.startswith("-") else ())]
+        return [*completed_axes(word), *(FLAGS if word.startswith("-") else ())]
     if before[:1] in (["compare"], ["sweep"]) and _last_flag(before) is None:
         flags = [flag.name for flag in COMMANDS[before[0]].flags]
-        return [*_of_axes(word), *(flags if word.startswith("-") else ())]
+        return [*completed_axes(word), *(flags if word.startswith("-") else ())]
     if before and before[0] in COMMANDS and COMMANDS[before[0]].flags:
         return _of_command(COMMANDS[before[0]].flags, word, before[-1])
     if before and before[-1] in FLAGS:
@@ -102,15 +103,6 @@ def _of_command(flags: Sequence[CommandFlag], word: str, last: str) -> Iterable[
         return [*known]
     begun = word[: word.rfind(",") + 1]
     return [begun + value for value in known[last].values()]
-
-
-def _of_axes(word: str) -> Iterable[str]:
-    """Complete what is compared: ``sampler=ddim,he``; a value goes on after the last comma."""
-    name, equals, _ = word.partition("=")
-    if not equals:
-        return [f"{axis}=" for axis in AXES]
-    begun = word[: max(word.rfind(","), word.rfind("=")) + 1]
-    return [begun + value for value in AXES[name].values()] if name in AXES else []
 
 
 def _last_flag(before: list[str]) -> str | None:

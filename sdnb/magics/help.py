@@ -7,7 +7,7 @@ from textwrap import fill
 
 from sdnb.choice import Choice, Plain
 from sdnb.errors import UnknownName
-from sdnb.magics.flags import FLAGS, Flag, example_of
+from sdnb.flags import FLAGS, Flag, example_of
 from sdnb.magics.page import aligned
 from sdnb.picture import FromNoise
 from sdnb.registry import HOOKS, SAMPLERS, SCHEDULES, Registry

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Iterable
 
 from sdnb.errors import InvalidField
-from sdnb.magics.flags import Flag, example_of, find_flag
+from sdnb.flags import Flag, example_of, find_flag
 from sdnb.magics.words import Word
 
 Options = dict[str, object]

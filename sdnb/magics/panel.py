@@ -1,7 +1,9 @@
 """``%sd panel`` and ``sdnb.panel``: open a panel under the cell, and keep its picture there."""
 
+from collections.abc import Callable
+from functools import partial
 from importlib import import_module
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 from uuid import uuid4
 
 from IPython.core.interactiveshell import InteractiveShell
@@ -21,8 +23,13 @@ PANELS = {
     "schedules": ("Schedules", "SchedulesPanel"),
     "latents": ("Latents", "LatentsPanel"),
     "attention": ("Attention", "AttentionPanel"),
+    "compare": ("CompareLab", "ComparePanel"),
+    "history": ("HistoryLab", "HistoryPanel"),
 }
 """Name of the panel, and of the modules of its lab and its view -> their classes."""
+
+WITHOUT_PIPELINE = ("history",)
+"""Panels that draw nothing: no checkpoint is loaded for them."""
 
 READY = 0.2
 """Seconds that a panel waits, at most, for what it opens with; the rest comes when it is there."""
@@ -66,27 +73,55 @@ def make(
     """Return a panel on the session's pipeline, with a result, what was drawn last, or neither."""
     UnknownName.check("panel", name, PANELS)
     lab_class, view_class = PANELS[name]
+    make_lab = getattr(import_module(f"sdnb.labs.{name}"), lab_class)
+    if name == "studio":
+        make_lab = partial(make_lab, load=session.pipeline)
+    lab = make_lab() if name in WITHOUT_PIPELINE else _on_pipeline(make_lab, session, result)
+    made = getattr(import_module(f"sdnb.panels.{name}"), view_class)(
+        lab, lambda: session.defaults.request
+    )
+    made.on_close(lab.stop)
+    made.on_open(partial(_opened, session))
+    session.panels[name] = made
+    if result is not None and not lab.has_trait("result"):
+        made.take(result)
+    return cast("sdnb.panels.panel.Panel", made)
+
+
+# A lab of any panel: what each of them has is asked for by name.
+def _on_pipeline(
+    make_lab: Callable[..., Any], session: Session, result: "sdnb.result.Result | None"
+) -> Any:
+    """Return a lab on the session's pipeline; what it draws is the session's last."""
     from sdnb.magics.drawing import load, replaced_output
-    from sdnb.magics.remembering import keep_result
+    from sdnb.magics.remembering import keep_cells, keep_result
 
     request = session.defaults.request
     checkpoint = request.checkpoint if result is None else result.request.checkpoint
     with replaced_output() as say:
         pipe = cast("sdnb.pipeline.Pipeline", load(session, checkpoint, say))
-        lab = getattr(import_module(f"sdnb.labs.{name}"), lab_class)(
-            pipe, request.changed(checkpoint=None)
-        )
-        view = getattr(import_module(f"sdnb.panels.{name}"), view_class)(
-            lab, lambda: session.defaults.request
-        )
+    lab = make_lab(pipe, request.changed(checkpoint=None))
     last = session.result
-    if result is not None:
-        lab.open(result)
-    elif last is not None and _can_be_held(last, pipe):
-        lab.open(last)
-    lab.wait(READY)
-    lab.observe(lambda change: session.keep(keep_result(change["new"], session)), "result")
-    return cast("sdnb.panels.panel.Panel", view)
+    if lab.has_trait("result"):
+        if result is not None:
+            lab.open(result)
+        elif last is not None and _can_be_held(last, pipe):
+            lab.open(last)
+        lab.wait(READY)
+        lab.observe(lambda change: session.keep(keep_result(change["new"], session)), "result")
+    if lab.has_trait("comparison"):
+        lab.observe(lambda change: keep_cells(change["new"], session), "comparison")
+        lab.observe(lambda change: session.keep_comparison(change["new"]), "comparison")
+    return lab
+
+
+def _opened(session: Session, name: str, what: object) -> "sdnb.panels.panel.Panel":
+    """Hand something to the newest panel of a name that is open, or to a new one."""
+    panel = session.panels.get(name)
+    if panel is None or panel.is_closed:
+        panel = make(name, session=session)
+    panel.take(what)
+    return panel
 
 
 def _can_be_held(result: "sdnb.result.Result", pipe: "sdnb.pipeline.Pipeline") -> bool:
@@ -96,6 +131,7 @@ def _can_be_held(result: "sdnb.result.Result", pipe: "sdnb.pipeline.Pipeline") -
 
 def show(made: "sdnb.panels.panel.Panel") -> None:
     """Show a panel in two outputs: where it lives, and what stays of it in the saved notebook."""
+    made.is_shown = True
     words = f"<sdnb panel: {made.name}>"
     place = {"text/html": made.place_html, "text/plain": words}
     display(place, raw=True)  # type: ignore[no-untyped-call]  # IPython's

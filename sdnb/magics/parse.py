@@ -11,9 +11,9 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from sdnb.comparison.axes import Axes, read_axes
 from sdnb.errors import InvalidField
-from sdnb.magics.axes import Axes, read_axes
-from sdnb.magics.flags import FLAGS
+from sdnb.flags import FLAGS
 from sdnb.magics.options import Options, put, read_options
 from sdnb.magics.words import Word, fill, split_words
 from sdnb.picture import Picture, masked, outpainted

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     import sdnb.comparison.compare
     import sdnb.events
+    import sdnb.panels.panel
     import sdnb.result
 
 
@@ -82,6 +83,8 @@ class Session:
         The last one; an interrupt may have left it unfinished.
     latest : Result, Comparison or None
         Whichever of them came last.
+    panels : dict of str to Panel
+        The newest of each name.
     decode_rate : float or None
         Seconds that decoding a preview takes per latent value, as last measured.
     """
@@ -100,6 +103,7 @@ class Session:
         self._drawn: weakref.WeakValueDictionary[str, sdnb.result.Result] = (
             weakref.WeakValueDictionary()
         )
+        self.panels: dict[str, sdnb.panels.panel.Panel] = {}
         self.decode_rate: float | None = None
         self._history_budget: float | None = None
 
@@ -194,6 +198,10 @@ class Session:
         """Take what a panel drew as the last result; the next seed stays the cells' own."""
         self.result = self.latest = result
         self._drawn[result.id] = result
+
+    def keep_comparison(self, comparison: "sdnb.comparison.compare.Comparison") -> None:
+        """Take what a panel compares as the last comparison: for scores, flip and save."""
+        self.comparison = self.latest = comparison
 
     @property
     def results(self) -> "tuple[sdnb.result.Result, ...]":

@@ -1,6 +1,6 @@
 """The words of a magic's line: quotes, ``--flag=value``, and variables in double braces.
 
-Which flags there are is in `sdnb.magics.flags`; what a whole cell means, in `parse`.
+Which flags there are is in `sdnb.flags`; what a whole cell means, in `parse`.
 """
 
 import re

@@ -12,10 +12,13 @@ from json import dumps
 from pathlib import Path
 from uuid import uuid4
 
-from sdnb.errors import SdnbError
+from sdnb.errors import InvalidField, SdnbError
 from sdnb.files import save_new
 from sdnb.i18n import language, on_change, tr
 from sdnb.panels.surface import SCRIPT, STYLE, Surface
+
+LONGEST = 160
+"""So many characters of what is allowed have room beside a field, at most."""
 
 Message = dict[str, object]
 
@@ -29,6 +32,8 @@ class Panel:
     ----------
     surface : Surface
         The widget itself: ``display(panel.surface)`` shows it anywhere, but leaves nothing.
+    is_shown, is_closed : bool
+        Whether it has a place on a page, and whether it was taken off.
     """
 
     name = ""
@@ -36,7 +41,10 @@ class Panel:
     def __init__(self) -> None:
         self.surface = Surface(place=f"sdnb-panel-{uuid4().hex[:12]}")
         self.does: dict[str, Callable[[Message, list[memoryview]], None]] = {}
+        self.is_shown = self.is_closed = False
         self._leave: Callable[[], None] | None = None
+        self._opens: Callable[[str, object], Panel] | None = None
+        self._ends: Callable[[], None] | None = None
         self.surface.hear(self._hear)
         on_change(self.say)
 
@@ -60,11 +68,47 @@ class Panel:
         """Call this whenever `kept_html` is worth being kept anew."""
         self._leave = leave
 
+    def take(self, what: object) -> None:
+        """Show a result, or what else another panel hands over; raises `InvalidField`."""
+        raise InvalidField(
+            f"the panel {self.name} shows no single result.",
+            given=type(what).__name__,
+            allowed="the panels studio, latents, attention, schedules and compare do",
+            fix='sdnb.panel("studio", result=result)',
+        )
+
+    def on_open(self, opens: "Callable[[str, object], Panel]") -> None:
+        """Call this for another panel, by its name and with what it should show."""
+        self._opens = opens
+
+    def open(self, name: str, what: object) -> None:
+        """Show something in another panel, below this one unless it is on the page already."""
+        if self._opens is None:
+            raise InvalidField(
+                "this panel cannot open another one.",
+                given=name,
+                allowed="panels that %sd panel or sdnb.panel made",
+                fix=f"sdnb.panel({self.name!r})",
+            )
+        guest = self._opens(name, what)
+        place = guest.surface.place
+        if not guest.is_shown:
+            guest.is_shown = True
+            self.surface.guests = [*self.surface.guests, place]
+        self.surface.send({"do": "look at", "place": place})
+
+    def on_close(self, ends: Callable[[], None]) -> None:
+        """Call this when the panel is closed: it ends what is computed for it."""
+        self._ends = ends
+
     def close(self) -> None:
-        """Take the surface off the page; what is kept stays."""
+        """Take the surface off the page and end what is computed; what is kept stays."""
+        self.is_closed = True
         self._leave = None
         self.does = {}
         self.surface.close()
+        if self._ends is not None:
+            self._ends()
 
     def leave(self) -> None:
         """Have what is there kept in the notebook."""
@@ -111,6 +155,9 @@ class Panel:
 
     def _hear(self, message: Message, buffers: list[memoryview]) -> None:
         """Do what the page says; what goes wrong is shown there."""
+        if message.get("do") == "cleared":
+            self.close()
+            return
         does = self.does.get(str(message.get("do")))
         if does is None:
             return
@@ -121,9 +168,12 @@ class Panel:
 
 
 def error_text(error: SdnbError) -> str:
-    """Return an error for its place beside a field: one or two sentences."""
+    """Return an error for its place beside a field: one or two sentences.
+
+    A long list of what is allowed is left out where the nearest is named.
+    """
     parts = [error.what]
-    if error.allowed:
+    if error.allowed and (len(error.allowed) <= LONGEST or not error.fix):
         parts.append(tr("panel.allowed", allowed=error.allowed))
     if error.fix:
         parts.append(tr("panel.fix", fix=error.fix))

@@ -19,18 +19,14 @@ WIDEST = 512
 
 def jpeg(picture: Image, *, widest: int = WIDEST, quality: int = 85) -> bytes:
     """Return a picture as JPEG, made smaller if need be."""
-    small = picture.convert("RGB")
-    if max(small.size) > widest:
-        small = small.copy()
-        small.thumbnail((widest, widest))
     buffer = BytesIO()
-    small.save(buffer, "JPEG", quality=quality)
+    fitted(picture, widest).save(buffer, "JPEG", quality=quality)
     return buffer.getvalue()
 
 
-def data_url(data: bytes) -> str:
-    """Return a JPEG as the address of an image."""
-    return f"data:image/jpeg;base64,{b64encode(data).decode()}"
+def data_url(data: bytes, kind: str = "jpeg") -> str:
+    """Return a picture's bytes as the address of an image."""
+    return f"data:image/{kind};base64,{b64encode(data).decode()}"
 
 
 def film_shown(film: "sdnb.labs.seen.Film", number: int) -> dict[str, object]:
@@ -46,20 +42,48 @@ def film_shown(film: "sdnb.labs.seen.Film", number: int) -> dict[str, object]:
         "sigmas": list(film.sigmas),
         "exact": sorted(film.exact),
         "begin": film.begin,
+        "first": film.first,
         "reach": film.reach,
     }
     return {"strip": strip, "film": about}
-
-
-def image(address: str, alt: str, style: str) -> str:
-    """Return HTML of a picture with its alternative text."""
-    return f'<img alt="{escape(alt)}" src="{address}" style="{style}">'
 
 
 def sheet(frames: Sequence[Image]) -> tuple[bytes, int]:
     """Lay frames of one size on a sheet; return it as JPEG, and how many stand in a row."""
     columns = ceil(sqrt(len(frames)))
     return jpeg(_laid(frames, columns), widest=16383, quality=82), columns
+
+
+def slots(frames: Sequence[Image | None], *, widest: int) -> tuple[bytes, dict[str, object]]:
+    """Lay frames of any sizes on a sheet, each at the corner of its slot; None leaves one empty.
+
+    Returns it as JPEG; the ``columns``, the ``width`` and ``height`` of a slot; the frames' sizes.
+    """
+    small = [frame and fitted(frame, widest) for frame in frames]
+    columns = ceil(sqrt(len(frames)))
+    width = max((frame.width for frame in small if frame), default=1)
+    height = max((frame.height for frame in small if frame), default=1)
+    laid = images.new("RGB", (columns * width, ceil(len(frames) / columns) * height))
+    for index, frame in enumerate(small):
+        if frame is not None:
+            laid.paste(frame, (index % columns * width, index // columns * height))
+    sizes = [frame and frame.size for frame in small]
+    shape: dict[str, object] = {"columns": columns, "width": width, "height": height}
+    return jpeg(laid, widest=max(laid.size)), {**shape, "sizes": sizes}
+
+
+def fitted(picture: Image, widest: int) -> Image:
+    """Return a picture as RGB, made smaller if need be."""
+    small = picture.convert("RGB")
+    if max(small.size) > widest:
+        small = small.copy()
+        small.thumbnail((widest, widest))
+    return small
+
+
+def image_html(data: bytes, alt: str, style: str, *, kind: str = "jpeg") -> str:
+    """Return HTML of a picture with its alternative text."""
+    return f'<img alt="{escape(alt)}" src="{data_url(data, kind)}" style="{style}">'
 
 
 def row(frames: Sequence[Image], count: int = 8) -> bytes:

@@ -12,7 +12,7 @@ from PIL.Image import Image
 from sdnb.errors import SdnbError
 from sdnb.i18n import language, tr
 from sdnb.panels.panel import Message, error_text
-from sdnb.panels.pictures import data_url, film_shown, image, jpeg
+from sdnb.panels.pictures import film_shown, image_html, jpeg
 from sdnb.panels.request_fields import described_field, field_notes, field_values
 from sdnb.panels.surface import Surface
 from sdnb.request import GenerationRequest
@@ -253,7 +253,7 @@ def kept_words(stem: str, result: "sdnb.result.Result | None") -> str:
 
 def kept_picture(picture: Image, label: str, alt: str, *, width: int = 192) -> str:
     """Return HTML of a picture under its name, to stand beside others."""
-    shown = image(data_url(jpeg(picture, quality=88)), alt, f"width:{width}px;border-radius:4px")
+    shown = image_html(jpeg(picture, quality=88), alt, f"width:{width}px;border-radius:4px")
     name = f'<div style="font-size:90%">{escape(label)}</div>'
     return f'<div style="display:inline-block;margin:0 12px 8px 0">{name}{shown}</div>'
 

@@ -1,6 +1,6 @@
 """The fields of a request on a page: which there are, what stands in them, what is said of them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,7 @@ FIELDS: dict[str, dict[str, object]] = {
     "cfg_scale": {"kind": "number", "span": 3, "step": 0.5},
     "sampler": {"kind": "choice", "has_options": True},
     "schedule": {"kind": "choice", "has_options": True},
+    "checkpoint": {"kind": "choice"},
     "seed": {"kind": "number", "span": 6, "min": 0, "step": 1},
     "after": {"kind": "choice", "span": 6},
     "image": {"kind": "picture"},
@@ -33,23 +34,31 @@ FIELDS: dict[str, dict[str, object]] = {
 GROUPS = {
     "": (
         *("prompt", "negative_prompt", "width", "height", "steps", "cfg_scale"),
-        *("sampler", "schedule", "seed", "after"),
+        *("sampler", "schedule", "checkpoint", "seed", "after"),
     ),
     "start": ("image", "mask", "denoise"),
     "style": ("loras",),
 }
 
 
-def described_fields() -> list[dict[str, object]]:
-    """Return groups of fields as `Surface.fields` takes them."""
+def described_fields(checkpoints: Sequence[str]) -> list[dict[str, object]]:
+    """Return groups of fields as `Surface.fields` takes them; ``checkpoints`` are offered."""
+    offered = {"checkpoint": {"options": [(each, each) for each in checkpoints]}}
     return [
-        {
-            "name": name,
-            "label": tr(f"studio.{name}") if name else "",
-            "fields": [described_field(each) for each in fields],
-        }
+        _group(name, [{**described_field(each), **offered.get(each, {})} for each in fields])
         for name, fields in GROUPS.items()
     ]
+
+
+def described_group(
+    name: str, fields: Sequence[str], more: Sequence[dict[str, object]] = ()
+) -> dict[str, object]:
+    """Return a group of fields, and ``more`` of them; one without a name is always open."""
+    return _group(name, [*map(described_field, fields), *more])
+
+
+def _group(name: str, fields: list[dict[str, object]]) -> dict[str, object]:
+    return {"name": name, "label": tr(f"studio.{name}") if name else "", "fields": fields}
 
 
 def described_field(name: str) -> dict[str, object]:

@@ -7,17 +7,16 @@ from typing import TYPE_CHECKING
 from sdnb.errors import SdnbError
 from sdnb.i18n import language, tr
 from sdnb.panels.panel import Message, Panel, error_text
-from sdnb.panels.pictures import data_url, film_shown, image, jpeg, row
+from sdnb.panels.pictures import film_shown, image_html, jpeg, row
 from sdnb.panels.report import Defaults, clips, facts
 from sdnb.panels.request_fields import FIELDS, described_fields, field_notes, field_values
+from sdnb.panels.unseen import Unseen
 from sdnb.request import GenerationRequest
+from sdnb.result import Result
 from sdnb.written import input_files
 
 if TYPE_CHECKING:
     import sdnb.labs.studio
-
-UNSEEN = 2
-"""Pictures that may be on their way to the page: a slow one is sent no more."""
 
 TEXTS = (
     *("actions", "moments", "keeps", "progress", "empty", "copied", "remove", "options_of"),
@@ -39,8 +38,9 @@ class StudioPanel(Panel):
         super().__init__()
         self.lab = lab
         self._defaults = defaults  # what a cell means that is copied
-        self._sent = 0  # pictures the page has not said to have drawn
+        self._unseen = Unseen()
         self._number = 0
+        self._checkpoints = lab.checkpoints()
         self._alert = self._said = ""
         actions = {name: getattr(lab, name) for name in (*ACTIONS, "resume")}
         self.does = {name: partial(self._act, act) for name, act in actions.items()} | {
@@ -52,9 +52,11 @@ class StudioPanel(Panel):
             "save": lambda *_: self._saved(map(str, lab.save())),
             "copied": lambda *_: self._saved(map(str, lab.save_inputs())),
             "use": lambda *_: lab.use_as_input(),
-            "drawn": lambda *_: self._drawn(),
-            "mounted": lambda *_: self._mounted(),
+            "collect": lambda *_: self.open("compare", lab.result),
+            "drawn": lambda *_: self._unseen.drawn(),
+            "mounted": lambda *_: self._unseen.forget(),
         }
+        lab.observe(lambda _: self.say(), "pipe")
         lab.observe(lambda _: self._show_status(), ["phase", "progress", "failure"])
         lab.observe(lambda _: self._show_picture(), ["shown", "phase"])
         lab.observe(lambda _: self._show_film(), "film")
@@ -73,12 +75,13 @@ class StudioPanel(Panel):
             {"do": "copy", "label": tr("studio.copy_python"), "copies": "python"},
             {"do": "save", "label": tr("studio.save")},
             {"do": "use", "label": tr("studio.use")},
+            {"do": "collect", "label": tr("studio.collect")},
         ]
         self.surface.show(
             texts={**texts, **title, "about": about},
             actions=[_action(name) for name in ACTIONS],
             keeps=keeps,
-            fields=described_fields(),
+            fields=described_fields(self._checkpoints),
         )
         self._show_form()
         self._show_status()
@@ -90,13 +93,13 @@ class StudioPanel(Panel):
         result = self.lab.result
         if result is None:
             return f"<p>{escape(tr('studio.without_kernel'))}</p>"
-        picture = data_url(jpeg(result.images[0], quality=90))
+        picture = jpeg(result.images[0], quality=90)
         alt = tr("studio.alt", prompt=result.request.prompt or tr("studio.no_prompt"))
-        parts = [image(picture, alt, "max-width:100%;min-width:192px;border-radius:4px")]
+        parts = [image_html(picture, alt, "max-width:100%;min-width:192px;border-radius:4px")]
         if self.lab.film is not None:
-            strip = data_url(row(self.lab.film.frames))
+            strip = row(self.lab.film.frames)
             steps = tr("studio.alt_strip", total=len(self.lab.film.frames))
-            parts.append(image(strip, steps, "width:100%;max-width:480px;border-radius:4px"))
+            parts.append(image_html(strip, steps, "width:100%;max-width:480px;border-radius:4px"))
         return "\n".join(f"<div>{part}</div>" for part in (*parts, self.kept_text()))
 
     def kept_text(self) -> str:
@@ -106,6 +109,16 @@ class StudioPanel(Panel):
         quiet = "color:var(--jp-ui-font-color2,#767676);font-size:90%"
         line = f'<div style="{quiet}">{escape(facts(self.lab.result))}</div>'
         return f"<div>{escape(self.lab.result.request.prompt)}</div>{line}"
+
+    def take(self, what: object) -> None:
+        """Hold a result; of another checkpoint's, and of a request, type the fields."""
+        reference = self.lab.pipe.components.reference
+        self._alert, self._said = "", ""
+        if isinstance(what, Result) and what.request.checkpoint == reference:
+            self.lab.open(what)
+        elif isinstance(what, Result | GenerationRequest):
+            self._said = tr("studio.recalled")
+            self.lab.recall(what.request if isinstance(what, Result) else what)
 
     def failed(self, error: SdnbError) -> None:
         """Show what a message led to."""
@@ -126,12 +139,6 @@ class StudioPanel(Panel):
         self._said = tr("studio.saved", paths=written) if written else self._said
         self._show_status()
 
-    def _drawn(self) -> None:
-        self._sent = max(0, self._sent - 1)
-
-    def _mounted(self) -> None:
-        self._sent = 0
-
     def _show_form(self) -> None:
         form = self.lab.form
         notes = field_notes(form, self.lab.read)
@@ -149,12 +156,15 @@ class StudioPanel(Panel):
         total = lab.result.trace.steps if is_whole else progress and progress.total
         step = lab.result.trace.steps if is_whole else step
         enabled = ["generate", "step", "resume" if is_held else "pause" * (lab.phase == "running")]
+        enabled *= lab.phase != "loading"
         enabled += ["stop"] * (lab.phase in ("running", "paused"))
-        enabled += ["step_back"] * (step > 0 and lab.phase != "running")
-        enabled += ["copy", "save", "use"] * (lab.result is not None)
+        first = 0 if lab.film is None else lab.film.first
+        enabled += ["step_back"] * (step > first and lab.phase != "running")
+        enabled += ["copy", "save", "use", "collect"] * (lab.result is not None)
         other = ("pause", "resume") if is_held else ("resume", "pause")
         alert = self._alert or ("" if lab.failure is None else error_text(lab.failure))
-        headline = tr(f"studio.phase_{lab.phase}", step=step, total=total or "?")
+        said = {"step": step, "total": total or "?", "checkpoint": lab.form.checkpoint}
+        headline = tr(f"studio.phase_{lab.phase}", **said)
         status: dict[str, object] = {
             "phase": lab.phase,
             "headline": headline,
@@ -191,7 +201,7 @@ class StudioPanel(Panel):
 
     def _show_picture(self) -> None:
         shown, lab = self.lab.shown, self.lab
-        if lab.phase == "running" and self._sent >= UNSEEN:
+        if lab.phase == "running" and not self._unseen.has_room:
             return
         if shown is None:
             width, height = lab.form.width, lab.form.height
@@ -214,7 +224,8 @@ class StudioPanel(Panel):
             "is_sketch": shown.is_sketch,
         }
         picture = jpeg(shown.image)
-        self._sent += picture != self.surface.picture  # the same one is not sent, nor drawn
+        if picture != self.surface.picture:  # the same one is not sent, nor drawn
+            self._unseen.sent()
         self.surface.show(picture=picture, about=about)
 
     def _show_film(self) -> None:

@@ -13,7 +13,7 @@ SCRIPT = "\n".join(
     (_FRONT / f"{name}.js").read_text(encoding="utf-8")
     for name in (
         *("dom", "form", "strip", "controls", "stage"),
-        *("board", "views", "chart", "levels", "grids", "surface"),
+        *("board", "views", "chart", "levels", "grids", "frames", "cells", "gallery", "surface"),
     )
 )
 """One module of JavaScript."""
@@ -48,6 +48,8 @@ class Surface(AnyWidget):
         What a board shows: each with its ``kind`` and ``name``; and the bytes of its maps.
     clips : dict
         Texts to copy.
+    guests : list of str
+        Places of other panels that this one opened, below it.
     """
 
     _esm = SCRIPT
@@ -71,6 +73,7 @@ class Surface(AnyWidget):
     views: "List[object]" = List().tag(sync=True)
     data = Bytes().tag(sync=True)
     clips = Dict().tag(sync=True)
+    guests: "List[object]" = List().tag(sync=True)
 
     def hear(self, told: Callable[[dict[str, Any], list[memoryview]], None]) -> None:
         """Call a function with each message of the page, also while a cell runs."""

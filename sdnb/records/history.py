@@ -87,7 +87,9 @@ class History:
             return f"{doing}: {name}{getattr(error, 'what', error)}"
         return ""
 
-    def search(self, text: str = "", *, sampler: str = "", limit: int = 20) -> Entries:
+    def search(
+        self, text: str = "", *, sampler: str = "", limit: int = 20, before: int | None = None
+    ) -> Entries:
         """Find results, the newest first.
 
         Parameters
@@ -98,6 +100,8 @@ class History:
             Only those of this sampler, whatever its options.
         limit : int
             How many at most, 1 … 10000.
+        before : int, optional
+            Only those with a lower number: the page after one that ends with it.
         """
         if not isinstance(limit, int) or not 1 <= limit <= 10_000:
             raise InvalidField("limit is out of its range.", given=limit, allowed="1 … 10000")
@@ -108,6 +112,9 @@ class History:
         if sampler:
             conditions.append("sampler = ?")
             values.append(_whole(sampler))
+        if before is not None:
+            conditions.append("number < ?")
+            values.append(min(before, 2**63 - 1))  # SQLite's largest
         query = f"SELECT * FROM results WHERE {' AND '.join(conditions)}"
         with reading(self._database) as database:
             database.row_factory = Row

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sdnb.magics.flags import FLAGS
+from sdnb.flags import FLAGS
 from sdnb.magics.parse import Order, parse_cell, parse_line
 from sdnb.records.report import visible
 from tests.hostile.conftest import refused

@@ -1,5 +1,6 @@
 """The studio without a widget: held, stepped, rewound, branched, ended, and nothing is lost."""
 
+import dataclasses
 import threading
 from itertools import count
 
@@ -147,6 +148,35 @@ def test_a_branch_can_be_rewound_before_its_own_beginning(studio, whole):
 
     # then: it goes on as the run did to which that step belongs
     assert torch.equal(studio.result.latents, whole.latents)
+
+
+def test_a_branch_that_is_opened_alone_offers_no_step_before_its_beginning(studio, whole, pipe):
+    # given: the run it comes from is not at hand
+    branch = pipe.branch(whole, 3, cfg_scale=8).finish()
+    studio.open(branch)
+    assert studio.wait(PATIENCE)
+    reach = studio.film.first, studio.film.reach
+
+    # when
+    studio.rewind(2)
+    with pytest.raises(InvalidField, match="no such step"):
+        studio.wait(PATIENCE)
+    studio.rewind(3)
+    for _ in range(2):
+        studio.step_back()
+    assert studio.wait(PATIENCE)
+
+    # then
+    assert reach == (3, 5)
+    assert (studio.phase, studio.progress.step) == ("paused", 3)
+
+
+def test_a_branch_of_a_run_at_hand_offers_all_its_steps(studio):
+    studio.generate(**SMALL)
+    studio.wait(PATIENCE)
+    studio.branch(3, cfg_scale=8)
+    studio.wait(PATIENCE)
+    assert (studio.film.begin, studio.film.first) == (3, 0)
 
 
 def test_a_held_run_branches_where_it_is(studio, pipe, whole):
@@ -330,6 +360,61 @@ def test_a_result_that_is_opened_can_be_branched(studio, whole, pipe):
     # then
     expected = pipe.branch(whole, 2, prompt="a blue circle on a meadow").finish()
     assert torch.equal(studio.result.latents, expected.latents)
+
+
+def test_another_checkpoint_is_loaded_for_the_next_run_in_its_own_size(pipe):
+    # given
+    small = pipe._sharing(dataclasses.replace(pipe.components, reference="small", size=64))
+    loaded = []
+    studio = Studio(pipe, load=lambda name: loaded.append(name) or small)
+    finished(studio)
+    studio.form.width = studio.form.height = 128
+
+    # when
+    studio.generate(checkpoint="small", width=128, height=128)
+    assert studio.wait(PATIENCE)
+    studio.generate()
+    assert studio.wait(PATIENCE)
+
+    # then
+    assert (loaded, studio.pipe) == (["small"], small)
+    assert studio.result.request.checkpoint == "small"
+    assert studio.result.images[0].size == (64, 64)
+    assert studio.form.width == 64
+
+
+def test_a_checkpoint_that_cannot_be_loaded_is_said_beside_its_field_and_nothing_is_lost(studio):
+    # given
+    good = finished(studio)
+
+    # when
+    studio.generate(checkpoint="nowhere")
+    assert studio.wait(PATIENCE)
+
+    # then
+    assert set(studio.form.errors) == {"checkpoint"}
+    assert (studio.phase, studio.result) == ("finished", good)
+    studio.form.checkpoint = "tiny"
+    assert studio.form.errors == {}
+
+
+def test_a_branch_keeps_its_checkpoint(studio):
+    finished(studio)
+    studio.branch(3, checkpoint="other")
+    assert studio.wait(PATIENCE)
+    assert set(studio.form.errors) == {"checkpoint"}
+    assert studio.phase == "finished"
+
+
+def test_the_embedded_model_can_always_be_chosen(studio):
+    assert "tiny" in studio.checkpoints()
+
+
+def test_a_recalled_request_is_typed_and_draws_the_same(studio, whole):
+    studio.recall(whole.request)
+    studio.generate()
+    assert studio.wait(PATIENCE)
+    assert torch.equal(studio.result.latents, whole.latents)
 
 
 def test_updates_of_a_run_keep_their_distance(pipe):

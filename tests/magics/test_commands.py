@@ -1,12 +1,13 @@
 from pathlib import Path
+from threading import Event
 
 import pytest
 from PIL import Image
 
 from sdnb import i18n
 from sdnb.errors import InvalidField, SdnbError, UnknownName
+from sdnb.flags import FLAGS
 from sdnb.magics.commands import COMMANDS
-from sdnb.magics.flags import FLAGS
 from sdnb.magics.session import load_pipeline
 from sdnb.magics.settings import settings_path
 from sdnb.picture import Inpaint
@@ -283,6 +284,64 @@ def test_a_panel_opens_on_what_was_drawn_last_or_on_a_given_result(
     assert last is not None
     assert real.session.result is not None
     assert real.session.result.images[0].tobytes() == last.images[0].tobytes()
+
+
+def test_a_cell_of_a_comparison_opens_in_the_studio_that_is_open_or_in_a_new_one(
+    real: Notebook,
+) -> None:
+    # given
+    compare = real.run("import sdnb; compare = sdnb.panel('compare'); compare")
+    compare.lab.fill("steps=1,2", prompt="a red circle")
+    assert compare.lab.wait(60.0)
+    assert real.session.comparison is compare.lab.comparison
+
+    # when
+    compare._hear({"do": "open", "cell": 0}, [])
+    studio = real.session.panels["studio"]
+    assert studio.lab.wait(60.0)
+    compare._hear({"do": "open", "cell": 1}, [])
+    assert studio.lab.wait(60.0)
+
+    # then
+    assert compare.surface.guests == [studio.surface.place]
+    assert real.session.panels["studio"] is studio
+    assert studio.lab.result is compare.lab.comparison.results[1]
+    studio._hear({"do": "collect"}, [])
+    assert compare.lab.wait(60.0)
+    assert compare.lab.comparison.results == [studio.lab.result]
+    for panel in (studio, compare):
+        panel.close()
+
+
+def test_a_panel_whose_output_was_cleared_is_closed_and_ends_its_run(real: Notebook) -> None:
+    # given
+    panel = real.run("import sdnb; panel = sdnb.panel('studio'); panel")
+    begun = Event()
+    panel.lab.observe(lambda _: begun.set(), "progress")
+    panel.lab.generate(prompt="a red circle", steps=900)
+    assert begun.wait(60.0)
+
+    # when
+    panel._hear({"do": "cleared"}, [])
+
+    # then: it ends long before its last step, and its thread with it
+    assert panel.lab.wait(60.0)
+    assert panel.is_closed
+    assert panel.lab.phase == "stopped"
+    assert not panel.lab._worker.is_busy
+    assert real.run("%sd panel studio") is None
+    assert real.session.panels["studio"] is not panel
+    real.session.panels["studio"].close()
+
+
+def test_the_history_opens_without_a_checkpoint(notebook: Notebook) -> None:
+    panel = notebook.run("import sdnb; panel = sdnb.panel('history'); panel")
+    assert notebook.pipelines == []
+    assert (
+        "studio, schedules, latents, attention, compare, history"
+        in notebook.run("%sd help panel").text
+    )
+    panel.close()
 
 
 @pytest.mark.parametrize("line", ["%sd panel studoi", "%sd panel studio twice"])

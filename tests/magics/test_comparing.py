@@ -7,11 +7,11 @@ import pytest
 
 from sdnb.choice import Choice
 from sdnb.comparison import solution
+from sdnb.comparison.axes import read_axes
 from sdnb.comparison.compare import Comparison
 from sdnb.comparison.engine import Lockstep
 from sdnb.errors import InvalidField, UnknownName
 from sdnb.hook_use import HookUse
-from sdnb.magics.axes import read_axes
 from sdnb.magics.complete import proposals
 from tests.magics.conftest import Notebook
 

@@ -3,9 +3,9 @@ import sys
 import pytest
 from IPython.core.completer import provisionalcompleter
 
+from sdnb.flags import FLAGS
 from sdnb.magics.commands import COMMANDS
 from sdnb.magics.complete import proposals, rest_of_magic
-from sdnb.magics.flags import FLAGS
 from sdnb.magics.panel import PANELS
 from sdnb.registry import SAMPLERS, SCHEDULES
 from tests.magics.conftest import Notebook
@@ -136,3 +136,8 @@ def test_options_are_not_what_loads_torch(monkeypatch: pytest.MonkeyPatch) -> No
 @pytest.mark.parametrize("text", ["%sdx ", "%sd", "print('%sd ')", "x == %sd ", "%%sd "])
 def test_other_lines_are_left_alone(text: str) -> None:
     assert rest_of_magic(text, is_first_line=False) is None
+
+
+def test_panels_are_proposed_by_name() -> None:
+    assert proposals("panel ", {})[0] == "studio"
+    assert proposals("panel com", {}) == ["compare"]

@@ -11,10 +11,10 @@ from PIL import Image
 from sdnb.choice import Choice
 from sdnb.control import Control
 from sdnb.errors import InvalidField, SdnbError, UnknownName
+from sdnb.flags import FLAGS, example_of
 from sdnb.hires import Hires
 from sdnb.hook_use import POINTS, HookUse
 from sdnb.lora import Lora
-from sdnb.magics.flags import FLAGS, example_of
 from sdnb.magics.parse import Order, cut_semicolon, parse_cell, parse_line, split_body
 from sdnb.picture import FromImage, Inpaint, Picture
 from sdnb.registry import SAMPLERS, SCHEDULES

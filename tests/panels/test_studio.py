@@ -11,7 +11,8 @@ from PIL import Image
 from sdnb import i18n
 from sdnb.i18n import LANGUAGES, set_language, words
 from sdnb.labs.studio import Studio
-from sdnb.panels.studio import UNSEEN, StudioPanel
+from sdnb.panels.studio import StudioPanel
+from sdnb.panels.unseen import ROOM
 from sdnb.picture import Picture
 
 ROOT = Path(__file__).parents[2]
@@ -141,7 +142,7 @@ def test_a_page_that_draws_nothing_is_sent_no_more_previews(panel):
     assert panel.lab.wait(PATIENCE)
 
     # then: the last one is sent all the same
-    assert len(sent) <= UNSEEN + 3
+    assert len(sent) <= ROOM + 3
     assert sent[-1]["alt"].startswith("Generated picture")
 
 
@@ -165,7 +166,7 @@ def test_previews_go_on_as_long_as_the_page_draws_them(panel):
 
     # then
     assert min(seen) > 0
-    assert panel._sent <= UNSEEN
+    assert panel._unseen._count <= ROOM
 
 
 def test_a_page_that_is_opened_again_is_sent_previews_again(panel):
@@ -178,7 +179,7 @@ def test_a_page_that_is_opened_again_is_sent_previews_again(panel):
     panel._hear({"do": "mounted"}, [])
 
     # then
-    assert panel._sent == 0
+    assert panel._unseen.has_room
 
 
 def test_the_picture_stays_as_html_with_its_text(panel):

@@ -42,6 +42,15 @@ const ICONS = {
   branch: "M4 1v9a4 4 0 0 0 4 4h5v-2H8a2 2 0 0 1-2-2V8h4l3-3.5L10 1H8v4H6V1z",
   save: "M7 1h2v6h3L8 12 4 7h3zM2 13h12v2H2z",
   copy: "M5 1h9v10H5zM2 4h1.5v8.500H11V14H2z",
+  fill: "M2 2h5v5H2zM9 2h5v5H9zM2 9h5v5H2zM9 9h5v5H9z",
+  flip: "M2 3h3v10H2zM6.500 3h3v10h-3zM11 3h3v10h-3z",
+  measure: "M2 2h1.500v10.500H14V14H2zM5 9l3-3 2 2 3-4 1.200 1L10 10.500 8 8.200 6.200 10z",
+  collect: "M7 2h2v5h5v2H9v5H7V9H2V7h5z",
+  recall: "M4 2l9 6-9 6z",
+  pin: "M5 1h6v1.500h-1V6l2 3H9v6H7V9H4l2-3V2.500H5z",
+  ask: "M6 1h4v1.500h4V4H2V2.500h4zM3 5h10l-1 10H4z",
+  newer: "M11 2L5 8l6 6z",
+  older: "M5 2l6 6-6 6z",
   use: "M9 3l5 5-5 5v-3.500H2v-3h7z",
 };
 

@@ -60,7 +60,8 @@ class Form {
     const note = make("div", { class: "sdnb-note", id: `${id}-note` });
     const error = make("div", { class: "sdnb-error", id: `${id}-error`, role: "alert" });
     const control = this.control(field, id);
-    control.input.setAttribute("aria-describedby", `${id}-note ${id}-error`);
+    for (const input of [control.input, control.more])
+      input?.setAttribute("aria-describedby", `${id}-note ${id}-error`);
     this.controls.set(field.name, { ...control, field, group, note, error });
     const place = `sdnb-field sdnb-kind-${field.kind} sdnb-span-${field.span || 12}`;
     return make("div", { class: place }, label, control.element || control.input, note);
@@ -68,7 +69,7 @@ class Form {
 
   control(field, id) {
     if (field.kind === "picture") return this.picture(field, id);
-    if (field.kind === "choice") return this.choice(field, id);
+    if (field.kind === "choice" || field.kind === "axis") return this.choice(field, id);
     if (field.kind === "several") return this.several(field, id);
     if (field.kind === "check") return this.check(field, id);
     const common = { id, name: field.name, autocomplete: "off", spellcheck: "false" };
@@ -112,8 +113,15 @@ class Form {
       input.addEventListener("change", () => this.typed(field.name, input.value));
       return { input, write: (value) => (input.value = value) };
     }
-    const label = fill(this.model.get("texts").options_of, { name: field.label });
-    const more = make("input", { type: "text", "aria-label": label, spellcheck: "false" });
+    const label = field.options_label || fill(this.model.get("texts").options_of, { name: field.label });
+    const offered = make("datalist", { id: `${id}-offered` });
+    const more = make("input", {
+      type: "text",
+      "aria-label": label,
+      spellcheck: "false",
+      autocomplete: "off",
+      list: offered.id,
+    });
     const typed = () => this.typed(field.name, `${input.value} ${more.value}`.trim());
     input.addEventListener("change", () => {
       more.value = "";
@@ -128,8 +136,8 @@ class Form {
       input.value = name;
       if (document.activeElement !== more) more.value = rest.join(" ");
     };
-    const element = make("div", { class: "sdnb-choice-row" }, input, more);
-    return { input, more, write, element };
+    const element = make("div", { class: "sdnb-choice-row" }, input, more, offered);
+    return { input, more, offered, write, element };
   }
 
   // Names to be pressed, any number of them: a value is a list of [name, whether it is chosen].
@@ -253,7 +261,7 @@ class Form {
   // Beside a field: how many tokens, which words nobody knows, what options there are.
   notes() {
     const notes = this.model.get("notes");
-    for (const [name, { note, more }] of this.controls) {
+    for (const [name, { note, more, offered }] of this.controls) {
       const said = notes[name] || {};
       note.replaceChildren();
       if (said.room) {
@@ -267,6 +275,8 @@ class Form {
         note.append(make("span", { class: "sdnb-unknown" }, `${said.about} `, ...words));
       }
       if (more && said.placeholder !== undefined) more.placeholder = said.placeholder;
+      if (said.offered)
+        offered.replaceChildren(...said.offered.map((value) => make("option", { value })));
     }
   }
 }

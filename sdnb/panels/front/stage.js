@@ -83,7 +83,8 @@ class Stage {
 
   // While a run goes on, the film is that of the one before.
   canGo(index) {
-    const is_there = index !== null && index + 1 <= (this.model.get("film").reach ?? 0);
+    const { first = 0, reach = 0 } = this.model.get("film");
+    const is_there = index !== null && first <= index + 1 && index + 1 <= reach;
     return is_there && this.model.get("status").phase !== "running";
   }
 

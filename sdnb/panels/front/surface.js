@@ -1,7 +1,12 @@
 // A panel: form and stage, put where its output left a place; the picture kept there steps aside.
 
 const STAGES = { studio: Stage, board: Board };
-const VIEWS = { frame: Frame, pictures: Pictures, histogram: Histogram, levels: Levels, grids: Grids };
+const VIEWS = {
+  ...{ frame: Frame, pictures: Pictures, histogram: Histogram, levels: Levels, grids: Grids },
+  ...{ cells: Cells, still: Still, question: Question, gallery: Gallery, entry: Entry },
+};
+
+const PATIENCE = 500; // milliseconds that an output which is drawn anew may be gone
 
 function surface(model) {
   const send = (message) => model.send(message);
@@ -16,6 +21,8 @@ function surface(model) {
   const body = make("div", { class: "sdnb-body" }, form.element, stage.element);
   const element = make("section", { class: "sdnb-surface" });
   element.append(head, body);
+  const guests = make("div", {}); // other panels that this one opened
+  const whole = make("div", {}, element, guests);
   // Keys that are typed here are nobody else's: x on a button would cut the cell. Lumino leaves
   // them alone below this attribute, if it listens before; but for saving and Escape.
   const is_common = (event) =>
@@ -35,42 +42,64 @@ function surface(model) {
     form.describe();
     stage.describe();
   };
+  const host = () => {
+    const known = [...guests.children].map((guest) => guest.className);
+    for (const guest of model.get("guests"))
+      if (!known.includes(guest)) guests.append(make("div", { class: guest }));
+  };
   const heard = (message, buffers) => {
     if (message.do === "closeup") stage.closeup(message.index, buffers[0]);
+    if (message.do === "look at") lookAt(message.place);
   };
   const listeners = {
     "change:fields": describe,
     "change:values": () => form.values(),
     "change:errors": () => form.errors(),
     "change:notes": () => form.notes(),
+    "change:guests": host,
     ...stage.listeners,
     "msg:custom": heard,
   };
   for (const [name, listener] of Object.entries(listeners)) model.on(name, listener);
   describe();
   stage.show();
+  host();
   send({ do: "mounted" });
   const remove = () => {
     for (const [name, listener] of Object.entries(listeners)) model.off(name, listener);
     window.removeEventListener("keydown", guard, true);
-    element.remove();
+    whole.remove();
   };
-  return { element, remove };
+  return { element: whole, remove };
+}
+
+// Another panel, as soon as it stands on the page: its script may be on its way.
+function lookAt(place, patience = 50) {
+  const [node] = document.getElementsByClassName(place);
+  if (node && node.firstChild) node.scrollIntoView({ block: "nearest", behavior: "smooth" });
+  else if (patience) setTimeout(lookAt, 100, place, patience - 1);
 }
 
 function initialize({ model }) {
   const place = model.get("place");
   const mounted = new Map();
+  // An output that was cleared, while its cell is there, ends the panel; a cell that was scrolled
+  // away comes back.
+  const ended = (area) => {
+    if (area.isConnected && !document.getElementsByClassName(place).length)
+      model.send({ do: "cleared" });
+  };
   const mount = () => {
-    for (const [node, { remove }] of mounted) {
+    for (const [node, { remove, area }] of mounted) {
       if (node.isConnected) continue;
       remove();
       mounted.delete(node);
+      if (area && area.isConnected) setTimeout(ended, PATIENCE, area);
     }
     for (const node of document.getElementsByClassName(place)) {
       if (mounted.has(node)) continue;
       const made = surface(model);
-      mounted.set(node, made);
+      mounted.set(node, { ...made, area: node.closest(".jp-OutputArea") });
       node.replaceChildren(made.element);
     }
     for (const kept of document.getElementsByClassName(`${place}-kept`))

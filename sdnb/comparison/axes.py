@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 
 from sdnb.errors import InvalidField, UnknownName
-from sdnb.magics.flags import AXES, Flag
+from sdnb.flags import AXES, Flag
 
 Axes = tuple[tuple[str, tuple[object, ...]], ...]
 """Fields of the request, and the values that each takes."""
@@ -43,6 +43,18 @@ def split_values(flag: Flag, text: str) -> list[str]:
     else:
         between = ","
     return [value.strip() for value in re.split(between, text)]
+
+
+def completed_axes(text: str) -> list[str]:
+    """Return what an axis that is being written could become: ``sampler=ddim,he``.
+
+    A value goes on after the last comma.
+    """
+    name, equals, _ = text.partition("=")
+    if not equals:
+        return [f"{axis}=" for axis in AXES]
+    begun = text[: max(text.rfind(","), text.rfind("=")) + 1]
+    return [begun + value for value in AXES[name].values()] if name in AXES else []
 
 
 def _flag(name: str, equals: str, text: str) -> Flag:

@@ -1,7 +1,7 @@
 """The flags of the magic, made from the request's fields and six of the notebook's own.
 
-A new field of `GenerationRequest` is a new flag without a line here. How a line of flags is
-read and written is in `options`.
+A new field of `GenerationRequest` is a new flag without a line here, and what a comparison can
+vary. How a line of flags is read is in `sdnb.magics.options`.
 """
 
 import dataclasses
