@@ -51,6 +51,10 @@ def plot_pictures(
     sheet.write(figure, said)
     placed = [sheet.picture(index, picture) for index, picture in enumerate(pictures)]
     figure.update_layout(images=placed)
-    shown = f"{columns} pictures in each row: {', '.join(filter(None, rows)) or 'one row'}"
-    sheet.page(figure, title=title, alt=f"{title}: {shown}")
+    places = [
+        *(f"row {name}" for name in rows if name),
+        *(c.replace("<br>", " ") for c in captions),
+    ]
+    shown = ": ".join(filter(None, (f"{len(pictures)} pictures", ", ".join(places))))
+    sheet.page(figure, title=title, alt=f"{title}. {shown}")
     return figure

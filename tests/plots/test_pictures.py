@@ -16,6 +16,7 @@ def test_every_picture_stands_in_its_row_under_its_caption():
     # then
     (captions,) = figure.data
     assert captions.text == tuple(f"step {n}<br>{c}" for n in (1, 9) for c in "abc")
+    assert figure.alt == "Pictures. 6 pictures: row step 1, row step 9, a, b, c"
     heights = [image.y for image in figure.layout.images]
     assert heights[0] == heights[2] < heights[3] == heights[5]
 

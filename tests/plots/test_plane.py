@@ -5,7 +5,8 @@ import re
 import pytest
 import torch
 
-from sdnb.comparison.plane import Field, Walk
+from sdnb.comparison.plane import Field, Walk, score_field
+from sdnb.diffusion.analytic import two_moons
 from sdnb.plots.plane import MOST, REACH, plot_clouds, plot_fields, plot_walks
 from sdnb.plots.theme import PALETTE
 from tests.plots.conftest import SVG
@@ -79,3 +80,16 @@ def test_a_cloud_lies_over_the_data_and_is_thinned(drawn, count):
         path.get("d") for path in drawn(figure).iter(f"{SVG}path") if PALETTE[1] in str(path.attrib)
     ]
     assert sum(len(re.findall("h0", path)) for path in dots) == (MOST if count > 40 else 0)
+
+
+def test_a_field_of_many_arrows_is_one_line_in_the_still_picture(drawn):
+    # given
+    many = score_field(two_moons(), 0.7, side=8)
+
+    # when
+    svg = drawn(plot_fields([many], DATA))
+
+    # then
+    (arrows,) = (path for path in svg.iter(f"{SVG}path") if path.get("stroke") == PALETTE[0])
+    assert arrows.get("d").count("M") == 64
+    assert list(svg.iter(f"{SVG}polyline")) == []
