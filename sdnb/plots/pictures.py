@@ -1,12 +1,16 @@
 """Pictures in rows, each with its caption."""
 
 from collections.abc import Mapping, Sequence
+from textwrap import wrap
 
 from PIL.Image import Image
 
 from sdnb.errors import InvalidField
 from sdnb.plots.figure import Figure
-from sdnb.plots.sheet import Sheet
+from sdnb.plots.sheet import PAGE, Sheet
+
+_LETTER = 7.0
+"""Pixels that a letter of a caption takes."""
 
 
 def plot_pictures(
@@ -22,7 +26,7 @@ def plot_pictures(
     rows : Mapping of str to sequence of PIL images
         Equally many in each row.
     captions : sequence of str
-        What stands under each picture of every row, after the row's name; ``<br>`` ends a line.
+        What stands under each picture of every row, after the row's name.
 
     Raises
     ------
@@ -39,11 +43,9 @@ def plot_pictures(
         )
     (columns,) = counts
     pictures = [picture for row in rows.values() for picture in row]
-    said = [
-        "<br>".join(filter(None, (name, captions[i] if captions else "")))
-        for name in rows
-        for i in range(columns)
-    ]
+    width = max(8, round(PAGE / max(columns, 4) / _LETTER))
+    under = ["<br>".join(wrap(caption, width)) for caption in captions] or [""] * columns
+    said = ["<br>".join(filter(None, (name, each))) for name in rows for each in under]
     lines = 1 + max(each.count("<br>") for each in said)
     ratio = pictures[0].height / pictures[0].width
     sheet = Sheet(count=len(pictures), columns=columns, ratio=ratio, lines=lines)
@@ -51,10 +53,7 @@ def plot_pictures(
     sheet.write(figure, said)
     placed = [sheet.picture(index, picture) for index, picture in enumerate(pictures)]
     figure.update_layout(images=placed)
-    places = [
-        *(f"row {name}" for name in rows if name),
-        *(c.replace("<br>", " ") for c in captions),
-    ]
+    places = [*(f"row {name}" for name in rows if name), *captions]
     shown = ": ".join(filter(None, (f"{len(pictures)} pictures", ", ".join(places))))
     sheet.page(figure, title=title, alt=f"{title}. {shown}")
     return figure

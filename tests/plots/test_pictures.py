@@ -21,16 +21,19 @@ def test_every_picture_stands_in_its_row_under_its_caption():
     assert heights[0] == heights[2] < heights[3] == heights[5]
 
 
-def test_captions_of_many_lines_have_room_over_the_next_row():
+def test_a_long_caption_is_wrapped_and_has_room_over_the_next_row():
+    # given
+    long = "a large yellow circle in the desert"
+
     # when
-    short, long = (
-        plot_pictures({"": [RED], "again": [RED]}, [caption]) for caption in ("a", "a<br>b<br>c")
-    )
+    short, tall = (plot_pictures({"": [RED] * 8, "again": [RED] * 8}, [c] * 8) for c in ("a", long))
 
     # then
-    assert short.data[0].text == ("a", "again<br>a")
-    assert long.layout.images[1].y > short.layout.images[1].y
-    assert long.layout.height > short.layout.height
+    assert short.data[0].text[0] == "a" and short.data[0].text[-1] == "again<br>a"
+    lines = tall.data[0].text[0].split("<br>")
+    assert " ".join(lines) == long and max(map(len, lines)) < 16
+    assert tall.layout.images[8].y > short.layout.images[8].y
+    assert tall.layout.height > short.layout.height
 
 
 @pytest.mark.parametrize(
