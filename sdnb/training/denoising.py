@@ -86,7 +86,7 @@ class Examples:
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Noised:
+class NoisedExamples:
     """Some examples as a step of training shows them.
 
     Parameters
@@ -142,7 +142,7 @@ def noise_loss(
     return loss_of
 
 
-def draw_examples(examples: Examples, timesteps: int, batch: int, random: Random) -> Noised:
+def draw_examples(examples: Examples, timesteps: int, batch: int, random: Random) -> NoisedExamples:
     """Draw what a step of training shows.
 
     Timesteps are spread regularly from one random offset, which makes a step's loss less noisy
@@ -153,7 +153,7 @@ def draw_examples(examples: Examples, timesteps: int, batch: int, random: Random
     generator = torch.Generator().manual_seed(random.getrandbits(48))
     x0 = examples.latents[numbers]
     spread = (torch.rand(1, generator=generator) + torch.arange(batch)) / batch
-    return Noised(
+    return NoisedExamples(
         x0=x0,
         eps=torch.randn(x0.shape, generator=generator),
         t=(spread * timesteps).long().clamp(max=timesteps - 1),
@@ -164,7 +164,7 @@ def draw_examples(examples: Examples, timesteps: int, batch: int, random: Random
     )
 
 
-def noise_error(components: Components, shown: Noised) -> Float[Tensor, ""]:
+def noise_error(components: Components, shown: NoisedExamples) -> Float[Tensor, ""]:
     """Return the mean squared error of the noise that the U-Net sees, with gradients.
 
     Source: Ho et al. 2020 (arXiv:2006.11239), eq. 14.
@@ -191,11 +191,13 @@ def with_unet(pipe: Pipeline, unet: Network) -> Pipeline:
     return Pipeline(parts)
 
 
-def _each(drawn: Noised, first: int, parts: int) -> Noised:
+def _each(drawn: NoisedExamples, first: int, parts: int) -> NoisedExamples:
     """Take every ``parts``-th example from ``first`` on."""
     some = slice(first, None, parts)
-    return Noised(x0=drawn.x0[some], eps=drawn.eps[some], t=drawn.t[some], told=drawn.told[some])
+    return NoisedExamples(
+        x0=drawn.x0[some], eps=drawn.eps[some], t=drawn.t[some], told=drawn.told[some]
+    )
 
 
-def _weighed(components: Components, shown: Noised, share: float) -> Float[Tensor, ""]:
+def _weighed(components: Components, shown: NoisedExamples, share: float) -> Float[Tensor, ""]:
     return share * noise_error(components, shown)
