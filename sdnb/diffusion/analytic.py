@@ -4,7 +4,7 @@ With it a sampler can be run without a network, and its endpoint compared with t
 """
 
 from dataclasses import dataclass
-from math import sqrt
+from math import pi, sqrt
 
 import numpy as np
 import torch
@@ -89,6 +89,21 @@ class GaussianMixture:
         path = solve_ivp(slope, span, start, method="DOP853", rtol=1e-12, atol=1e-12)
         return torch.from_numpy(path.y[:, -1].copy()).reshape(x.shape).to(x)
 
+    def score(self, x: State, sigma: float) -> State:
+        """Return the gradient of the log-density of the data noised to level ``sigma`` > 0.
+
+        Source: Song et al. 2021 (arXiv:2011.13456), eq. 13; Tweedie's formula turns it into the
+        denoised estimate, ``x + sigma**2 * score``.
+        """
+        return -self.slope(x, sigma) / sigma
+
+    def draw(self, count: int, seed: int = 0) -> Float[Tensor, "N D"]:
+        """Draw clean data in float64."""
+        generator = torch.Generator().manual_seed(seed)
+        chosen = torch.multinomial(self.weights, count, replacement=True, generator=generator)
+        eps = torch.randn(count, self.means.shape[1], dtype=torch.float64, generator=generator)
+        return self.means[chosen].double() + self.variances[chosen].double().sqrt() * eps
+
     def start(self, batch_size: int, sigma: float, seed: int = 0) -> State:
         """Draw starts [B, D] in float64: noise of the variance that noised unit data has."""
         generator = torch.Generator().manual_seed(seed)
@@ -103,4 +118,31 @@ def three_blobs() -> GaussianMixture:
         weights=torch.tensor([0.5, 0.3, 0.2], dtype=torch.float64),
         means=torch.tensor([[-0.9, -0.4], [0.9, -0.2], [0.3, 1.2]], dtype=torch.float64),
         variances=torch.tensor([[0.2, 0.1], [0.1, 0.3], [0.2, 0.2]], dtype=torch.float64),
+    )
+
+
+def two_moons() -> GaussianMixture:
+    """Two half circles that reach into each other, each a row of 24 small Gaussians."""
+    angle = torch.linspace(0, pi, 24, dtype=torch.float64)
+    upper = torch.stack([angle.cos(), angle.sin()], dim=1)
+    lower = torch.stack([1 - angle.cos(), 0.5 - angle.sin()], dim=1)
+    return _row_of_gaussians(torch.cat([upper, lower]), width=0.08)
+
+
+def spiral() -> GaussianMixture:
+    """A spiral of one and a half turns, a row of 60 small Gaussians at even distances."""
+    turns = torch.linspace(0.35**2, 1, 60, dtype=torch.float64).sqrt()
+    angle = 3 * pi * turns
+    points = torch.stack([turns * angle.cos(), turns * angle.sin()], dim=1)
+    return _row_of_gaussians(points, width=0.05)
+
+
+def _row_of_gaussians(points: Float[Tensor, "K 2"], width: float) -> GaussianMixture:
+    """Gaussians of one width at some points, brought to mean 0 and a mean variance of 1."""
+    centred = points - points.mean(0)
+    scaled = centred * sqrt(1 - width**2) / centred.square().mean().sqrt()
+    return GaussianMixture(
+        weights=torch.full((len(points),), 1 / len(points), dtype=torch.float64),
+        means=scaled,
+        variances=torch.full_like(scaled, width**2),
     )

@@ -39,7 +39,8 @@ def heatmap(trace: Plotted, panel: Panel) -> Iterator[str]:
             yield _rectangle(edges, colour_of(value), trace.get("opacity"))
             if said := _cell_text(trace, value, index, column):
                 centre = ((left + right) / 2, (top + bottom) / 2 + 4)
-                yield text(*centre, said, text_anchor="middle", font_size=10)
+                ink = (trace.get("textfont") or {}).get("color")
+                yield text(*centre, said, text_anchor="middle", font_size=10, fill=ink)
 
 
 def _even(*edges: Sequence[float]) -> bool:

@@ -8,6 +8,9 @@ from typing import Any
 from sdnb.plots.svg_axes import Panel, Plotted
 from sdnb.plots.svg_text import Number, element, text
 
+_FEW = 40
+"""Points or stretches of a line that are drawn one by one; more are one element, far smaller."""
+
 Point = tuple[Number, Number]
 Place = tuple[Number | None, Number | None]
 
@@ -40,13 +43,24 @@ def scatter(trace: Plotted, panel: Panel, colour: str) -> Iterator[str]:
     stroke = line.get("color") or _scalar((trace.get("marker") or {}).get("color")) or colour
     yield from _filled(trace, panel, places, trace.get("fillcolor") or stroke)
     if "lines" in mode:
-        for run in _runs(places):
-            drawn = " ".join(f"{x:.1f},{y:.1f}" for x, y in _shaped(run, line.get("shape")))
-            yield element("polyline", points=drawn, fill="none", **stroke_of(line, stroke))
+        yield from _lines(places, line, stroke)
     if "markers" in mode:
         yield from _points(trace, places, stroke)
     if "text" in mode:
         yield from _texts(trace, places)
+
+
+def _lines(places: Sequence[Place], line: Plotted, colour: str) -> Iterator[str]:
+    look: dict[str, object] = {"fill": "none", **stroke_of(line, colour)}
+    drawn = [
+        " ".join(f"{x:.1f},{y:.1f}" for x, y in _shaped(run, line.get("shape")))
+        for run in _runs(places)
+    ]
+    if len(drawn) > _FEW:
+        yield element("path", d="".join(f"M{points}" for points in drawn), **look)
+        return
+    for points in drawn:
+        yield element("polyline", points=points, **look)
 
 
 def mode_of(trace: Plotted) -> str:
@@ -110,9 +124,20 @@ def _points(trace: Plotted, places: Sequence[Place], stroke: str) -> Iterator[st
     colours = each(marker.get("color"), count, stroke)
     sizes = each(marker.get("size"), count, 6)
     names = each(marker.get("symbol"), count, "circle")
+    looks = set(zip(colours, sizes, names, strict=True))
+    if count > _FEW and len(looks) == 1 and names[0] == "circle":
+        yield _dots(places, str(colours[0]), float(sizes[0]))
+        return
     for (x, y), colour, size, name in zip(places, colours, sizes, names, strict=True):
         if x is not None and y is not None:
             yield symbol(str(name), x, y, float(size), str(colour))
+
+
+def _dots(places: Sequence[Place], colour: str, size: float) -> str:
+    """Draw many equal circles as one element: strokes of no length with round ends."""
+    path = "".join(f"M{x:.1f},{y:.1f}h0" for x, y in places if x is not None and y is not None)
+    look: dict[str, object] = {"stroke": colour, "stroke_width": size, "stroke_linecap": "round"}
+    return element("path", d=path, fill="none", **look)
 
 
 def _texts(trace: Plotted, places: Sequence[Place]) -> Iterator[str]:

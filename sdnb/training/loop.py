@@ -1,7 +1,13 @@
 """The training loop, as a generator of events; averages of weights; resumable state.
 
-Here is nothing about what is trained: ``autoencoder`` and ``diffusion`` bring the
-losses, ``recipe`` brings both together.
+    state = TrainState.begin(network)
+    for event in train(state, loss_of, TrainPlan(clock=by_steps(500), peak_lr=2e-3)):
+        print(event.step, event.loss)
+    state.save(Path("checkpoint.pt"))
+
+Here is nothing about what is trained. Losses are brought by ``denoising`` (any checkpoint's U-Net,
+on your own pictures), ``points`` (the plane), and, for the embedded model, by ``autoencoder``,
+``reading`` and ``diffusion``, which ``recipe`` brings together.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -9,15 +15,24 @@ from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
+from pickle import UnpicklingError
 from time import perf_counter
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from sdnb.errors import LoadError
+
 COOLDOWN = 0.5
 """Last share of a training, in which the learning rate falls."""
+
+PARTS = frozenset({"model", "average", "optimizer", "step", "seconds"})
+"""What a checkpoint holds."""
+
+_UNREADABLE = (OSError, RuntimeError, UnpicklingError, LookupError, TypeError, AttributeError)
+"""What a file raises that is no checkpoint, or holds something else."""
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -126,27 +141,56 @@ class TrainState(Generic[Network]):
         partial.replace(path)
 
     def restore(self, path: Path) -> None:
-        """Go back to what `save` wrote."""
-        stored = torch.load(path, map_location="cpu", weights_only=True)
+        """Go back to what `save` wrote.
+
+        Raises `LoadError`, and changes nothing, where the file is none of this network's training.
+        """
+        stored = self._stored(path)
         self.model.load_state_dict(stored["model"])
         self.average.load_state_dict(stored["average"])
         self.optimizer.load_state_dict(stored["optimizer"])
         self.step, self.seconds = stored["step"], stored["seconds"]
 
+    # what torch.load gives has no common type
+    def _stored(self, path: Path) -> dict[str, Any]:
+        own = {name: weight.shape for name, weight in self.model.state_dict().items()}
+        try:
+            stored: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+            found = {name: weight.shape for name, weight in stored["model"].items()}
+        except _UNREADABLE as error:
+            raise self._unfit(path, f"not read: {error}") from error
+        if not stored.keys() >= PARTS:
+            raise self._unfit(path, f"nothing of {', '.join(PARTS - stored.keys())}")
+        if found != own:
+            differing = sorted({name for name, _ in found.items() ^ own.items()})
+            raise self._unfit(path, f"weights that differ: {', '.join(differing[:3])}")
+        return stored
+
+    def _unfit(self, path: Path, found: str) -> LoadError:
+        return LoadError(
+            "this is no checkpoint of this network's training.",
+            given=f"{path}: {found}",
+            allowed="a file that TrainState.save wrote of a network of the same layers and sizes",
+            fix="begin the state with the network that was saved",
+        )
+
 
 def train(state: TrainState[Network], loss_of: LossOfStep, plan: TrainPlan) -> Iterator[TrainEvent]:
     """Descend the loss, one optimizer step an event, until the plan's clock reaches 1.
 
-    The caller may stop at any event, save the state, and go on later: a loss that is
-    seeded by the step makes the result the same as without the pause.
+    The caller may stop at any event, save the state, and go on later with a new call: a loss that
+    is seeded by the step makes the result the same as without the pause. So does an interrupt at
+    any moment: a step is taken whole or not at all.
     """
     state.model.train()
     with ThreadPoolExecutor(plan.workers) as pool:
         while (progress := plan.clock(state.step, state.seconds)) < 1:
             started = perf_counter()
             lr = plan.lr(state.step, progress)
+            state.optimizer.zero_grad(set_to_none=True)  # an interrupted step may have left some
             loss = sum(pool.map(descend, loss_of(state.step, progress)))
-            take_step(state, lr, plan.max_norm)
+            # an interrupt ends the waiting; the pool still ends the step
+            pool.submit(take_step, state, lr, plan.max_norm).result()
             state.seconds += perf_counter() - started
             yield TrainEvent(
                 step=state.step, loss=loss, lr=lr, seconds=state.seconds, progress=progress
@@ -166,7 +210,6 @@ def take_step(state: TrainState[Network], lr: float, max_norm: float) -> None:
         group["lr"] = lr
     nn.utils.clip_grad_norm_(state.model.parameters(), max_norm)
     state.optimizer.step()
-    state.optimizer.zero_grad(set_to_none=True)
     update_average(state.average, state.model, state.step)
     state.step += 1
 

@@ -7,6 +7,7 @@ be counted. The file is in kohya's layout; how LoRAs are used is in `sdnb.models
 
 import argparse
 from collections.abc import Iterator, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from operator import attrgetter
 from pathlib import Path
@@ -21,6 +22,7 @@ from torch import Tensor, nn
 
 from sdnb.lockstep import lockstep
 from sdnb.lora import Lora
+from sdnb.models.components import Components
 from sdnb.models.denoiser import Denoiser
 from sdnb.models.networks import Networks
 from sdnb.pipeline import Pipeline, load
@@ -112,6 +114,30 @@ def _pair(layer: nn.Linear | nn.Conv2d, rank: int) -> tuple[nn.Module, nn.Module
     )
 
 
+def add_branches(unet: nn.Module, rank: int) -> nn.ModuleDict:
+    """Lay a side branch past each layer of a U-Net, for good; by the layers' names in files."""
+    branches = nn.ModuleDict()
+    for path, layer in unet.named_modules():
+        if isinstance(layer, nn.Linear | nn.Conv2d):
+            branch = SideBranch(layer, rank).to(layer.weight.device)
+            layer.register_forward_hook(branch)
+            branches[path.replace(".", "_")] = branch
+    return branches
+
+
+def adapt(components: Components, rank: int = RANK) -> tuple[Components, nn.ModuleDict]:
+    """Copy a checkpoint's U-Net, and lay untrained side branches past the copy's layers.
+
+    Returns
+    -------
+    (Components, ModuleDict)
+        What `sdnb.training.denoising.noise_loss` takes, and the branches: the only part that
+        learns. The checkpoint itself stays as it is; `save_lora` writes branches that it can wear.
+    """
+    unet = deepcopy(components.unet).requires_grad_(False)
+    return replace(components, unet=unet, compiled=None), add_branches(unet, rank)
+
+
 class AdaptedDiffusion(nn.Module):
     """A trained U-Net with its text encoder, left as they are, and side branches that learn.
 
@@ -122,12 +148,7 @@ class AdaptedDiffusion(nn.Module):
         super().__init__()
         base.requires_grad_(False)
         self._base = (base,)  # in a tuple torch does not count it among the parameters
-        self.branches = nn.ModuleDict()
-        for path, layer in base.unet.named_modules():
-            if isinstance(layer, nn.Linear | nn.Conv2d):
-                branch = SideBranch(layer, rank).to(layer.weight.device)
-                layer.register_forward_hook(branch)
-                self.branches[path.replace(".", "_")] = branch
+        self.branches = add_branches(base.unet, rank)
 
     def forward(
         self, x: Latents, t: Int[Tensor, " B"], ids: Int[Tensor, "B L"]
@@ -182,9 +203,14 @@ def inked_latents(recipe: StyleRecipe) -> Latents:
 
 
 def save_style(path: Path, state: TrainState[AdaptedDiffusion]) -> None:
-    """Write the averaged branches as float16 in kohya's layout."""
+    """Write the averaged branches of the style."""
+    save_lora(path, state.average.branches, steps=state.step)
+
+
+def save_lora(path: Path, branches: nn.ModuleDict, *, steps: int) -> None:
+    """Write side branches as float16 in kohya's layout; ``steps`` is noted in the file."""
     tensors: dict[str, Tensor] = {}
-    for name, weight in state.average.branches.named_parameters():
+    for name, weight in branches.named_parameters():
         layer, end, _ = name.split(".")
         whole = weight.detach().to("cpu", torch.float16).contiguous()
         tensors[f"lora_unet_{layer}.lora_{end}.weight"] = whole
@@ -192,7 +218,7 @@ def save_style(path: Path, state: TrainState[AdaptedDiffusion]) -> None:
             tensors[f"lora_unet_{layer}.alpha"] = torch.tensor(float(len(weight)))
     notes = {
         "ss_network_module": "networks.lora",
-        "ss_steps": str(state.step),
+        "ss_steps": str(steps),
         "ss_output_name": path.stem,
     }
     partial = path.with_suffix(".partial")

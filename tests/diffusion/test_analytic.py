@@ -1,7 +1,9 @@
+from collections.abc import Callable
+
 import pytest
 import torch
 
-from sdnb.diffusion.analytic import GaussianMixture, three_blobs
+from sdnb.diffusion.analytic import GaussianMixture, spiral, three_blobs, two_moons
 from sdnb.diffusion.samplers.loop import sample
 from sdnb.diffusion.sigma_schedules import sigmas
 from sdnb.errors import InvalidField
@@ -80,3 +82,45 @@ def test_what_is_no_mixture_is_refused(
 ) -> None:
     with pytest.raises(InvalidField, match="mixture"):
         GaussianMixture(torch.tensor(weights), torch.zeros(2, 1), torch.tensor([variances]).T)
+
+
+@pytest.mark.parametrize("made", [three_blobs, two_moons, spiral])
+def test_the_score_is_the_gradient_of_the_density_and_gives_the_answer(
+    made: Callable[[], GaussianMixture],
+) -> None:
+    # given
+    mixture, sigma = made(), 0.4
+    x = mixture.start(20, sigma).requires_grad_()
+    # when
+    spread = mixture.variances + sigma**2
+    logs = -0.5 * ((x[:, None] - mixture.means) ** 2 / spread + spread.log()).sum(-1)
+    density = (logs + mixture.weights.log()).logsumexp(1).sum()
+    (gradient,) = torch.autograd.grad(density, x)
+    x = x.detach()
+    # then
+    assert torch.allclose(mixture.score(x, sigma), gradient)
+    assert torch.allclose(mixture(x, sigma), x + sigma**2 * gradient)
+
+
+@pytest.mark.parametrize("made", [two_moons, spiral])
+def test_data_of_the_plane_have_mean_0_and_a_mean_variance_of_1(
+    made: Callable[[], GaussianMixture],
+) -> None:
+    data = made().draw(20_000, seed=3)
+    assert torch.allclose(data.mean(0), torch.zeros(2, dtype=data.dtype), atol=0.03)
+    assert float(data.square().mean()) == pytest.approx(1, abs=0.03)
+
+
+def test_what_is_drawn_has_the_shares_and_widths_of_the_mixture() -> None:
+    # given
+    mixture = GaussianMixture(
+        torch.tensor([1.0, 3.0]), torch.tensor([[-9.0], [9.0]]), torch.tensor([[0.25], [1.0]])
+    )
+    # when
+    drawn, again = mixture.draw(8000), mixture.draw(8000)
+    # then
+    assert torch.equal(drawn, again)
+    right = drawn[drawn > 0]
+    assert len(right) / 8000 == pytest.approx(0.75, abs=0.02)
+    assert float(right.std()) == pytest.approx(1, abs=0.04)
+    assert float(drawn[drawn < 0].std()) == pytest.approx(0.5, abs=0.03)

@@ -52,6 +52,7 @@ def unseen(notebook: NotebookNode) -> list[str]:
     return not_run + [f"no picture: {page}" for page in pages if not re.search(ALT, page)]
 
 
+@pytest.mark.timeout(900)  # 09_training trains for minutes, longer beside other tests
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_the_notebook_runs_top_to_bottom(
     path: Path, tmp_path: Path, record_property: Callable[[str, object], None]
@@ -62,7 +63,7 @@ def test_the_notebook_runs_top_to_bottom(
     began = perf_counter()
     NotebookClient(
         notebook,
-        timeout=120,
+        timeout=600,  # seconds a cell
         store_widget_state=False,
         resources={"metadata": {"path": str(tmp_path)}},
     ).execute()

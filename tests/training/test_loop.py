@@ -1,11 +1,15 @@
+import signal
 from itertools import islice
+from time import sleep
 
 import pytest
 import torch
 from torch import nn
 
+from sdnb.errors import LoadError
+from sdnb.training import loop
 from sdnb.training.computing import seeded, single_threaded
-from sdnb.training.loop import TrainPlan, TrainState, by_seconds, by_steps, train
+from sdnb.training.loop import TrainPlan, TrainState, by_seconds, by_steps, take_step, train
 
 
 def fresh_state():
@@ -32,6 +36,7 @@ def weights(state):
 
 
 PLAN = TrainPlan(clock=by_steps(200), peak_lr=0.05, warmup=10)
+SHORT = TrainPlan(clock=by_steps(40), peak_lr=0.05, warmup=10)
 
 
 def test_training_descends_the_loss_and_ends_when_the_clock_says_so():
@@ -58,6 +63,80 @@ def test_a_training_that_is_resumed_ends_as_an_unbroken_one(tmp_path):
     assert resumed.step == unbroken.step
     assert torch.equal(weights(resumed), weights(unbroken))
     assert torch.equal(resumed.average.weight, unbroken.average.weight)
+
+
+@pytest.mark.parametrize("place", ["in a part", "in the step", "at an event"])
+def test_an_interrupt_at_any_moment_loses_no_step_and_leaves_no_half_one(place, monkeypatch):
+    # given
+    unbroken, broken = fresh_state(), fresh_state()
+    list(train(unbroken, loss_of(unbroken), SHORT))
+    whole = loss_of(broken, parts=2)
+
+    def interrupted(step, progress):
+        first, second = whole(step, progress)
+        return [first, raising if step == 30 and place == "in a part" else second]
+
+    def raising():
+        raise KeyboardInterrupt
+
+    def step_then_interrupt(state, *how):
+        take_step(state, *how)
+        if state.step == 31 and place == "in the step":
+            raise KeyboardInterrupt
+
+    # when
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "take_step", step_then_interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            for event in train(broken, interrupted, SHORT):
+                if event.step == 31 and place == "at an event":
+                    raise KeyboardInterrupt
+    steps = broken.step
+    list(train(broken, whole, SHORT))
+
+    # then
+    assert steps == (30 if place == "in a part" else 31)
+    assert broken.step == unbroken.step
+    assert torch.allclose(weights(broken), weights(unbroken), atol=1e-5)
+
+
+def test_a_signal_while_a_step_is_taken_lets_it_be_ended(monkeypatch):
+    # given
+    state = fresh_state()
+
+    def slowly(*how):
+        signal.raise_signal(signal.SIGINT)  # reaches the main thread, which waits
+        sleep(0.05)
+        take_step(*how)
+
+    monkeypatch.setattr(loop, "take_step", slowly)
+
+    # when
+    with pytest.raises(KeyboardInterrupt):
+        next(train(state, loss_of(state), PLAN))
+
+    # then
+    assert state.step == 1
+
+
+@pytest.mark.parametrize("content", ["another network", "a part", "no checkpoint", "nothing"])
+def test_a_checkpoint_that_does_not_fit_is_refused_and_changes_nothing(tmp_path, content):
+    # given
+    path, state = tmp_path / "state.pt", fresh_state()
+    before = weights(state).clone()
+    if content == "another network":
+        TrainState.begin(nn.Linear(4, 1)).save(path)
+    elif content == "a part":
+        torch.save({"model": fresh_state().model.state_dict()}, path)
+    elif content == "no checkpoint":
+        path.write_bytes(b"PK broken")
+
+    # when
+    with pytest.raises(LoadError, match="no checkpoint"):
+        state.restore(path)
+
+    # then
+    assert torch.equal(weights(state), before)
 
 
 def test_parts_on_several_workers_give_the_same_step_as_one():

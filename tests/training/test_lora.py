@@ -4,21 +4,25 @@ from itertools import islice
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from safetensors import safe_open
 
 from sdnb.lora import Lora
 from sdnb.pipeline import load
+from sdnb.training.denoising import Examples, noise_loss, with_unet
 from sdnb.training.evaluate import score_pictures, unseen_scenes
 from sdnb.training.export import load_diffusion
 from sdnb.training.loop import TrainPlan, TrainState, by_steps, train
 from sdnb.training.lora import (
     AdaptedDiffusion,
     StyleRecipe,
+    adapt,
     begin_style,
     draw_prompts,
     ink,
     main,
     measure_style,
+    save_lora,
     save_style,
     train_style,
 )
@@ -133,6 +137,28 @@ def test_the_average_learns_by_branches_of_its_own(recipe):
     # then
     assert torch.equal(state.average(x, t, ids)[0], before)
     assert not torch.equal(state.model(x, t, ids)[0], before)
+
+
+def test_a_checkpoint_wears_what_a_copy_of_its_unet_learned_from_a_picture(recipe):
+    # given
+    pipe = load(str(recipe.model))
+    examples = Examples.of(pipe, [Image.new("RGB", (32, 32), "black")], [PROMPT])
+    before = drawn(pipe)
+    parts, branches = adapt(pipe.components, rank=2)
+    state = TrainState.begin(branches)
+    plan = TrainPlan(clock=by_steps(30), peak_lr=1e-2, warmup=5)
+
+    # when
+    events = list(train(state, noise_loss(parts, examples, batch=4), plan))
+    save_lora(recipe.out, state.model, steps=state.step)
+
+    # then
+    assert sum(e.loss for e in events[-8:]) < 0.9 * sum(e.loss for e in events[:8])
+    assert torch.equal(drawn(pipe), before)
+    worn = drawn(pipe, Lora(str(recipe.out)))
+    own = drawn(with_unet(pipe, parts.unet))
+    assert (worn - before).abs().max() > 0.01
+    torch.testing.assert_close(worn, own, atol=2e-2, rtol=0)  # the file is half precise
 
 
 def test_a_style_is_measured_on_what_is_drawn_with_it(recipe):

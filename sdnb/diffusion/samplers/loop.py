@@ -1,10 +1,10 @@
 """The sampling loop: `drive`, the only code that runs a sampler.
 
-Who answers the questions is the caller's affair: `sample` asks a plain function, a run of a
-pipeline (`sdnb.run`) asks the network and lets hooks see and change everything on the way.
+Who answers the questions is the caller's affair: `sample` and `walk` ask a plain function, a run
+of a pipeline (`sdnb.run`) asks the network and lets hooks see and change everything on the way.
 """
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from itertools import pairwise
 from math import inf
@@ -103,26 +103,38 @@ def sample(
         For levels that do not fall, answers of another shape, and where a CFG++ sampler is not
         given the pair it asks for.
     """
+    end = x
+    for step in walk(denoiser, x, sigmas, sampler, noise, noise_schedule=noise_schedule, **options):
+        end = step.x_next
+    return end
+
+
+def walk(
+    denoiser: Callable[[State, float], Answer],
+    x: State,
+    sigmas: Sequence[float] | Tensor,
+    sampler: str = "euler",
+    noise: Noise | None = None,
+    *,
+    noise_schedule: NoiseSchedule | None = None,
+    **options: Any,
+) -> Iterator[Step]:
+    """Sample as `sample` does, step by step: yields each step that was taken."""
     levels = sigmas.tolist() if isinstance(sigmas, torch.Tensor) else [float(s) for s in sigmas]
     _check_levels(levels)
     entry = SAMPLERS[sampler]
     draw = noise or noise_of(entry, batch_seeds(0, len(x)), x)
 
-    def answer(question: Question) -> Generator[None, None, Answer]:
+    def answer(question: Question) -> Generator[Step, None, Answer]:
         yield from ()
         return answer_of(question, denoiser(question.x, question.sigma))
 
-    def accept(step: Step) -> Generator[None, None, Tensor]:
-        yield from ()
+    def accept(step: Step) -> Generator[Step, None, Tensor]:
+        yield step
         return step.x_next
 
     clock = noise_schedule or scaled_linear()
-    run = drive(SAMPLERS.bind(sampler, options)(x, levels, draw, clock), answer, accept)
-    try:
-        while True:
-            next(run)
-    except StopIteration as end:
-        return x if end.value is None else end.value
+    return drive(SAMPLERS.bind(sampler, options)(x, levels, draw, clock), answer, accept)
 
 
 def noise_of(entry: Sampler, seeds: Sequence[int], like: State, *, begin: int = 0) -> Noise:

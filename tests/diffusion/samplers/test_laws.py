@@ -10,7 +10,7 @@ from sdnb.diffusion.noise import brownian_noise, step_noise
 from sdnb.diffusion.noise_schedules import scaled_linear
 from sdnb.diffusion.samplers.ancestral import ancestral_split
 from sdnb.diffusion.samplers.contract import Step
-from sdnb.diffusion.samplers.loop import answer_of, sample
+from sdnb.diffusion.samplers.loop import answer_of, sample, walk
 from sdnb.diffusion.samplers.multistep import exponential_weights
 from sdnb.diffusion.samplers.sa_solver import simple_weights
 from sdnb.diffusion.sigma_schedules import sigmas
@@ -499,3 +499,21 @@ def test_the_names_for_a_gpu_are_the_same_samplers():
 def test_the_table_of_names_matches_what_the_modules_register():
     for name in NAMES:
         assert SAMPLERS[name].name == name
+
+
+@pytest.mark.parametrize("name", ["euler", "heun", "dpm_adaptive"])
+def test_a_walk_shows_each_step_and_ends_where_a_sample_does(name):
+    # given
+    x, levels = torch.ones(2, 1, dtype=torch.float64), [5.0, 2.0, 0.5]
+
+    # when
+    steps = list(walk(gaussian, x, levels, name))
+
+    # then
+    assert torch.equal(steps[-1].x_next, sample(gaussian, x, levels, name))
+    assert steps[-1].sigma_next == pytest.approx(0.5)
+
+
+def test_a_walk_checks_its_levels_before_its_first_step():
+    with pytest.raises(InvalidField, match="fall"):
+        walk(gaussian, torch.ones(1, 1), [1.0, 2.0])

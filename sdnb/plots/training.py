@@ -1,0 +1,87 @@
+"""A training on its way: the loss, step by step."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from sdnb.plots.figure import Figure
+from sdnb.plots.theme import page, place_mark, rounded
+
+if TYPE_CHECKING:
+    import sdnb.training.loop
+
+LONGEST = 300
+"""Points of a curve: more are not seen, and fill the notebook."""
+
+
+def plot_losses(
+    trainings: "Mapping[str, Sequence[sdnb.training.loop.TrainEvent]]", *, window: int = 25
+) -> Figure:
+    """Draw the loss of trainings over their steps: pale each step's, strong a running mean.
+
+    Parameters
+    ----------
+    trainings : Mapping of str to sequence of TrainEvent
+        By name; one that has no event yet is only named.
+    window : int
+        Steps that the running mean goes over.
+    """
+    figure = Figure()
+    for place, (name, events) in enumerate(trainings.items()):
+        mark = place_mark(place)
+        losses = [event.loss for event in events]
+        every = max(1, len(events) // LONGEST)
+        steps = [event.step for event in events][::every]
+        figure.add_scatter(
+            x=steps,
+            y=rounded(losses[::every], 3),
+            mode="lines",
+            line={"color": _pale(mark.colour), "width": 1},
+            hoverinfo="skip",
+            showlegend=False,
+        )
+        figure.add_scatter(
+            x=steps,
+            y=rounded(_running_means(losses, window)[::every], 4),
+            name=name,
+            mode="lines",
+            line=mark.line,
+            hovertemplate="<b>%{fullData.name}</b>, step %{x}: %{y:.3g}<extra></extra>",
+            showlegend=True,
+        )
+    figure.update_xaxes(title_text="step (count)", rangemode="tozero")
+    figure.update_yaxes(title_text="mean squared error (noise = 1)", type="log", dtick=1)
+    ends = [f"{name}: {_said(events)}" for name, events in trainings.items()]
+    page(
+        figure,
+        title="Error of the noise that the network sees, while it is trained",
+        alt=f"Loss of training over its steps. {'; '.join(ends)}",
+        height=340,
+    )
+    return figure
+
+
+def _pale(colour: str) -> str:
+    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    return f"rgba({red},{green},{blue},0.35)"
+
+
+def _running_means(values: Sequence[float], window: int) -> list[float]:
+    """Mean of each value and those before it, at most ``window`` of them."""
+    means, total = [], 0.0
+    for index, value in enumerate(values):
+        total += value - (values[index - window] if index >= window else 0.0)
+        means.append(total / min(index + 1, window))
+    return means
+
+
+def _said(events: "Sequence[sdnb.training.loop.TrainEvent]") -> str:
+    if not events:
+        return "not begun"
+    first, last = (sum(event.loss for event in part) / len(part) for part in _ends(events))
+    return f"{first:.2g} at first, {last:.2g} after {events[-1].step} steps"
+
+
+def _ends(
+    events: "Sequence[sdnb.training.loop.TrainEvent]",
+) -> "tuple[Sequence[sdnb.training.loop.TrainEvent], Sequence[sdnb.training.loop.TrainEvent]]":
+    return events[:10], events[-25:]
