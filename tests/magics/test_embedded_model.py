@@ -1,7 +1,5 @@
 """The magic on the model that ships with sdnb."""
 
-import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -71,14 +69,6 @@ def test_levels_of_ones_own_are_drawn_with_and_saved(real: Notebook, tmp_path: P
     assert "custom sigmas=14.6,5,1,0 · 3 steps" in result.facts
     (path,) = tmp_path.glob("*.png")
     assert read(path).request == result.request
-
-
-@pytest.fixture
-def listening() -> Iterator[None]:
-    """SIGINT raises KeyboardInterrupt, also where the shell started the tests in the background."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.usefixtures("listening")

@@ -100,6 +100,7 @@ def test_an_interrupt_at_any_moment_loses_no_step_and_leaves_no_half_one(place, 
     assert torch.allclose(weights(broken), weights(unbroken), atol=1e-5)
 
 
+@pytest.mark.usefixtures("listening")
 def test_a_signal_while_a_step_is_taken_lets_it_be_ended(monkeypatch):
     # given
     state = fresh_state()
