@@ -24,6 +24,8 @@ pytestmark = pytest.mark.notebook
 
 TRANSLATED = (
     "01_quickstart",
+    "03_text",
+    "04_latents",
     "05_samplers",
     "06_compare",
     "07_inside_a_run",
