@@ -24,6 +24,7 @@ pytestmark = pytest.mark.notebook
 
 TRANSLATED = (
     "01_quickstart",
+    "02_diffusion",
     "03_text",
     "04_latents",
     "05_samplers",
