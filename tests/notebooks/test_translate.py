@@ -30,6 +30,7 @@ TRANSLATED = (
     "05_samplers",
     "06_compare",
     "07_inside_a_run",
+    "08_conditioning",
     "10_checkpoints",
     "11_studio",
 )
