@@ -31,6 +31,7 @@ TRANSLATED = (
     "06_compare",
     "07_inside_a_run",
     "08_conditioning",
+    "09_training",
     "10_checkpoints",
     "11_studio",
 )
