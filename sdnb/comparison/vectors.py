@@ -111,13 +111,13 @@ class Projected:
     Parameters
     ----------
     points : Tensor [N, d]
-    axes : tuple of str, [d]
-        What each axis is.
+    shares : tuple of float, [d]
+        The part of the variance that each axis shows, 0 … 1; none of a map that has no such axes.
     """
 
     names: tuple[str, ...]
     points: Float[Tensor, "N d"]
-    axes: tuple[str, ...]
+    shares: tuple[float, ...] = ()
 
 
 def similarity(vectors: Vectors) -> Float[Tensor, "N N"]:
@@ -174,11 +174,11 @@ def principal_axes(vectors: Vectors, dimensions: int = 2) -> Projected:
     points = left[:, :dimensions] * sizes[:dimensions]
     points *= np.sign(points[np.abs(points).argmax(axis=0), np.arange(dimensions)] + 1e-30)
     shares = sizes**2 / max(float((sizes**2).sum()), 1e-30)
-    axes = tuple(
-        f"axis {i + 1} ({100 * share:.0f} % of the variance)"
-        for i, share in enumerate(shares[:dimensions])
+    return Projected(
+        names=vectors.names,
+        points=torch.from_numpy(points).float(),
+        shares=tuple(map(float, shares[:dimensions])),
     )
-    return Projected(names=vectors.names, points=torch.from_numpy(points).float(), axes=axes)
 
 
 def neighbour_map(vectors: Vectors, dimensions: int = 2, *, seed: int = 0) -> Projected:
@@ -207,8 +207,7 @@ def neighbour_map(vectors: Vectors, dimensions: int = 2, *, seed: int = 0) -> Pr
     )
     fit = cast("Callable[[np.ndarray], np.ndarray]", reducer.fit_transform)
     points = torch.from_numpy(np.asarray(fit(vectors.values.numpy()), dtype=np.float32))
-    axes = tuple(f"UMAP {i + 1} (no unit)" for i in range(dimensions))
-    return Projected(names=vectors.names, points=points, axes=axes)
+    return Projected(names=vectors.names, points=points)
 
 
 def _unit(values: Float[Tensor, "N D"]) -> Float[Tensor, "N D"]:

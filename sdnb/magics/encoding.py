@@ -91,7 +91,7 @@ def show_nearest(call: Call) -> "sdnb.plots.figure.Figure":
     count, encoder = flags.get("count", 8), flags.get("encoder", 0)
     with at_work(call, last_request(call), tr("live.nearest")) as pipe:
         found = nearest_tokens(pipe, word, count=count, encoder=encoder)
-    return plot_nearest(found, title=f"Tokens nearest to “{word}”")
+    return plot_nearest(found, title=tr("vectors.nearest", word=word))
 
 
 def show_vae(call: Call) -> "sdnb.plots.figure.Figure":

@@ -7,6 +7,7 @@ from jaxtyping import Shaped
 from torch import Tensor
 
 from sdnb.errors import InvalidField
+from sdnb.i18n import tr
 from sdnb.plots.figure import Figure
 from sdnb.plots.latents import DIVERGING
 from sdnb.plots.sheet import Sheet
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
 
 _TABLE = 0.84
 """Size of a table of numbers in its cell: between two there is room for a sign."""
-
-_ROWS = ("shown, decoded", "noise added", "noise seen", "clean estimate")
 
 
 def plot_sum(terms: Mapping[str, Shaped[Tensor, "h w"]], signs: str) -> Figure:
@@ -61,7 +60,7 @@ def plot_sum(terms: Mapping[str, Shaped[Tensor, "h w"]], signs: str) -> Figure:
             figure.add_annotation(x=x - 0.5, y=y, xref="x", yref="y", text=sign, **look)
     sheet.write(figure, list(terms))
     said = " ".join(f"{name} {sign}" for name, sign in zip(terms, f"{signs} ", strict=True))
-    sheet.page(figure, title="Number by number", alt=f"Tables of numbers: {said.strip()}")
+    sheet.page(figure, title=tr("forward.sum"), alt=tr("forward.sum_alt", sum=said.strip()))
     return figure
 
 
@@ -97,22 +96,22 @@ def plot_questions(
     """
     figure = Figure()
     count = len(questions)
-    sheet = Sheet(count=len(_ROWS) * count, columns=count, lines=2)
-    rows = [
-        [each.decoded["x"] for each in questions],
-        [each.channels("eps_true")[channel] for each in questions],
-        [each.channels("eps_cond")[channel] for each in questions],
-        [each.decoded["x0"] for each in questions],
-    ]
-    pictures = [picture for row in rows for picture in row]
-    captions = [f"{name}<br>t {each.t:.0f}" for name in _ROWS for each in questions]
+    rows = {
+        tr("forward.shown"): [each.decoded["x"] for each in questions],
+        tr("forward.added"): [each.channels("eps_true")[channel] for each in questions],
+        tr("forward.seen"): [each.channels("eps_cond")[channel] for each in questions],
+        tr("forward.clean"): [each.decoded["x0"] for each in questions],
+    }
+    sheet = Sheet(count=len(rows) * count, columns=count, lines=2)
+    pictures = [picture for row in rows.values() for picture in row]
+    captions = [f"{name}<br>t {each.t:.0f}" for name in rows for each in questions]
     sheet.write(figure, captions)
     placed = [sheet.picture(index, picture) for index, picture in enumerate(pictures)]
     figure.update_layout(images=placed)
     times = ", ".join(f"{each.t:.0f}" for each in questions)
     sheet.page(
         figure,
-        title="The noise that was added, and the noise that the network sees",
-        alt=f"At the timesteps {times}: {', '.join(_ROWS)}",
+        title=tr("forward.questions"),
+        alt=tr("forward.questions_alt", times=times, rows=", ".join(rows)),
     )
     return figure

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from PIL.Image import Image
 
+from sdnb.i18n import tr
 from sdnb.plots.figure import Figure
 from sdnb.plots.latents import DIVERGING
 from sdnb.plots.sheet import Sheet
@@ -34,7 +35,8 @@ def plot_round_trip(trip: "sdnb.comparison.latent_space.RoundTrip") -> Figure:
     sheet = Sheet.of(count, ratio=trip.picture.height / width, lines=2)
     figure = Figure()
     limit = float(f"{float(latents.abs().max()):.2g}") or 1.0
-    for index, channel in enumerate(latents, 1):
+    names = [tr("latents.plot_channel", index=index) for index in range(len(latents))]
+    for index, (name, channel) in enumerate(zip(names, latents, strict=True), 1):
         xs, ys = sheet.cells(index, channel.shape[1], channel.shape[0])
         figure.add_heatmap(
             x=xs,
@@ -44,22 +46,25 @@ def plot_round_trip(trip: "sdnb.comparison.latent_space.RoundTrip") -> Figure:
             zmax=limit,
             colorscale=DIVERGING,
             showscale=index == 1,
-            colorbar={"title": {"text": "value"}, "thickness": 12},
-            hovertemplate=f"channel {index - 1}: %{{z:.3g}}<extra></extra>",
+            colorbar={"title": {"text": tr("latents.value")}, "thickness": 12},
+            hovertemplate=f"{name}: %{{z:.3g}}<extra></extra>",
         )
     peak = _add_error(figure, sheet, count - 1, trip)
     spreads = [spread_text(float(each.mean()), float(each.std())) for each in latents]
     captions = [
-        f"picture<br>{width}×{trip.picture.height}",
-        *[f"channel {i}<br>{spread}" for i, spread in enumerate(spreads)],
-        f"decoded<br>PSNR {trip.psnr:.1f} dB",
-        f"error<br>up to {peak:.2f}",
+        tr("latent_space.picture", width=width, height=trip.picture.height),
+        *[f"{name}<br>{spread}" for name, spread in zip(names, spreads, strict=True)],
+        tr("latent_space.decoded", psnr=f"{trip.psnr:.1f}"),
+        tr("latent_space.error", peak=f"{peak:.2f}"),
     ]
     sheet.write(figure, captions)
     pictures = [sheet.picture(0, trip.picture), sheet.picture(count - 2, trip.decoded)]
     figure.update_layout(images=pictures)
-    title = f"Through the VAE and back: {trip.compression.ratio:g} times fewer numbers"
-    sheet.page(figure, title=title, alt=f"{title}. {trip.compression}; PSNR {trip.psnr:.1f} dB")
+    sheet.page(
+        figure,
+        title=tr("latent_space.round_trip", ratio=f"{trip.compression.ratio:g}"),
+        alt=_told(trip),
+    )
     return figure
 
 
@@ -82,7 +87,7 @@ def plot_pictures(
     drawn = [sheet.picture(index, picture) for index, picture in enumerate(pictures)]
     figure.update_layout(images=drawn)
     told = "; ".join(name.replace("<br>", ", ") for name in named if name)
-    alt = f"{title}: {len(pictures)} pictures. {told}".strip()
+    alt = tr("latent_space.pictures_alt", title=title, count=len(pictures), told=told).strip()
     sheet.page(figure, title=escape(title, quote=False), alt=alt)
     return figure
 
@@ -97,32 +102,34 @@ def plot_sizes(
     latent, size : int
         The sides of the latents and of the picture: the two sizes that matter.
     """
-    mark = place_mark(0)
-    figure = Figure()
+    mark, figure = place_mark(0), Figure()
+    asked = tr("latent_space.asked", side="%{x}", seconds="%{y:.3g}")
     figure.add_scatter(
         x=[cost.side for cost in costs],
         y=rounded([cost.seconds for cost in costs], 3),
         mode="lines+markers",
         line=mark.line,
         marker=mark.marker,
-        hovertemplate="%{x} × %{x} places: %{y:.3g} s<extra></extra>",
+        hovertemplate=f"{asked}<extra></extra>",
         showlegend=False,
     )
-    for side, name in ((latent, "latents"), (size, "pixels")):
+    for side, name in ((latent, tr("latents.values")), (size, tr("latent_space.pixels"))):
         figure.add_vline(x=side, line={"color": INK, "width": 1, "dash": "dot"})
         figure.add_annotation(
             x=side, y=1, xref="x", yref="paper", xanchor="left", text=name, showarrow=False
         )
     sides = [cost.side for cost in costs]
     figure.update_xaxes(
-        title_text="side (places)", tickvals=sorted({*sides, latent, size}), range=[0, size * 1.1]
+        title_text=tr("latent_space.side"),
+        tickvals=sorted({*sides, latent, size}),
+        range=[0, size * 1.1],
     )
-    figure.update_yaxes(title_text="one question (seconds)", rangemode="tozero")
+    figure.update_yaxes(title_text=tr("latent_space.seconds"), rangemode="tozero")
     told = ", ".join(f"{cost.side}: {cost.seconds:.3g} s" for cost in costs)
     page(
         figure,
-        title="The U-Net's time, at latent size and on the way to pixel size",
-        alt=f"Seconds of one question to the U-Net by side. {told}",
+        title=tr("latent_space.sizes"),
+        alt=tr("latent_space.sizes_alt", told=told),
         height=340,
     )
     return figure
@@ -137,6 +144,7 @@ def plot_lengths(ways: Mapping[str, Sequence[float]]) -> Figure:
         Root mean squares by the way's name, evenly spaced.
     """
     figure = Figure()
+    point = tr("latent_space.length", share="%{x:.2f}", length="%{y:.3f}")
     for place, (name, values) in enumerate(ways.items()):
         mark = place_mark(place)
         figure.add_scatter(
@@ -146,14 +154,35 @@ def plot_lengths(ways: Mapping[str, Sequence[float]]) -> Figure:
             mode="lines+markers",
             line=mark.line,
             marker=mark.marker,
-            hovertemplate="<b>%{fullData.name}</b>, %{x:.2f} of the way: %{y:.3f}<extra></extra>",
+            hovertemplate=f"<b>%{{fullData.name}}</b>, {point}<extra></extra>",
             showlegend=True,
         )
-    figure.update_xaxes(title_text="share of the way (0 … 1)")
-    figure.update_yaxes(title_text="root mean square (noise = 1)", rangemode="tozero")
-    told = "; ".join(f"{name}: at least {min(values):.2f}" for name, values in ways.items())
-    page(figure, title="Length along the way", alt=f"Length along the way. {told}", height=340)
+    figure.update_xaxes(title_text=tr("latent_space.share"))
+    figure.update_yaxes(title_text=tr("latent_space.rms"), rangemode="tozero")
+    told = "; ".join(
+        tr("latent_space.at_least", name=name, length=f"{min(values):.2f}")
+        for name, values in ways.items()
+    )
+    page(
+        figure,
+        title=tr("latent_space.lengths"),
+        alt=tr("latent_space.lengths_alt", told=told),
+        height=340,
+    )
     return figure
+
+
+def _told(trip: "sdnb.comparison.latent_space.RoundTrip") -> str:
+    counted = trip.compression
+    return tr(
+        "latent_space.round_trip_alt",
+        pixels="×".join(map(str, counted.pixels)),
+        many=counted.values[0],
+        latents="×".join(map(str, counted.latents)),
+        few=counted.values[1],
+        ratio=f"{counted.ratio:g}",
+        psnr=f"{trip.psnr:.1f}",
+    )
 
 
 def _add_error(
@@ -165,6 +194,7 @@ def _add_error(
     blocks = trip.error[:height, :width].unflatten(1, (-1, every)).unflatten(0, (-1, every))
     error = blocks.mean(dim=(1, 3))
     peak = float(error.max())
+    missed = tr("latent_space.missed", error="%{z:.3f}")
     xs, ys = sheet.cells(index, error.shape[1], error.shape[0])
     figure.add_heatmap(
         x=xs,
@@ -174,6 +204,6 @@ def _add_error(
         zmax=peak or 1.0,
         colorscale="Viridis",
         showscale=False,
-        hovertemplate="error %{z:.3f}<extra></extra>",
+        hovertemplate=f"{missed}<extra></extra>",
     )
     return peak

@@ -6,6 +6,7 @@ from textwrap import wrap
 from PIL.Image import Image
 
 from sdnb.errors import InvalidField
+from sdnb.i18n import tr
 from sdnb.plots.figure import Figure
 from sdnb.plots.sheet import PAGE, Sheet
 
@@ -17,7 +18,7 @@ def plot_pictures(
     rows: Mapping[str, Sequence[Image]],
     captions: Sequence[str] = (),
     *,
-    title: str = "Pictures",
+    title: str = "",
 ) -> Figure:
     """Draw rows of pictures, each row with its name under every picture.
 
@@ -41,6 +42,7 @@ def plot_pictures(
             allowed="rows of one length; as many captions, or none",
             fix='plot_pictures({"step 100": pictures})',
         )
+    title = title or tr("pictures.title")
     (columns,) = counts
     pictures = [picture for row in rows.values() for picture in row]
     width = max(8, round(PAGE / max(columns, 4) / _LETTER))
@@ -53,7 +55,7 @@ def plot_pictures(
     sheet.write(figure, said)
     placed = [sheet.picture(index, picture) for index, picture in enumerate(pictures)]
     figure.update_layout(images=placed)
-    places = [*(f"row {name}" for name in rows if name), *captions]
-    shown = ": ".join(filter(None, (f"{len(pictures)} pictures", ", ".join(places))))
+    places = [*(tr("pictures.row", name=name) for name in rows if name), *captions]
+    shown = ": ".join(filter(None, (tr("pictures.count", count=len(pictures)), ", ".join(places))))
     sheet.page(figure, title=title, alt=f"{title}. {shown}")
     return figure

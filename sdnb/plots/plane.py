@@ -10,6 +10,7 @@ from jaxtyping import Float
 from plotly.subplots import make_subplots
 from torch import Tensor
 
+from sdnb.i18n import tr
 from sdnb.plots.figure import Figure
 from sdnb.plots.theme import INK, PALETTE, page, rounded, run_marks
 
@@ -44,8 +45,8 @@ def plot_fields(fields: "Sequence[sdnb.comparison.plane.Field]", data: Points) -
     _finish(
         figure,
         len(titles),
-        title="Where the denoiser sends each place, at falling noise levels",
-        alt=f"Arrows over data in the plane at sigma {levels}",
+        title=tr("plane.fields"),
+        alt=tr("plane.fields_alt", levels=levels),
     )
     return figure
 
@@ -55,7 +56,7 @@ def plot_walks(walks: "Sequence[sdnb.comparison.plane.Walk]", data: Points) -> F
 
     Over each stands how often the denoiser was asked.
     """
-    figure = _panels([f"{walk.name}, {walk.evaluations} evaluations" for walk in walks])
+    figure = _panels([_asked(walk) for walk in walks])
     marks = run_marks([walk.name for walk in walks])
     for column, (walk, mark) in enumerate(zip(walks, marks, strict=True), 1):
         _add_cloud(figure, data, column, _DATA, 3)
@@ -83,8 +84,8 @@ def plot_walks(walks: "Sequence[sdnb.comparison.plane.Walk]", data: Points) -> F
     _finish(
         figure,
         len(walks),
-        title="Ways from noise (ring) to data (star)",
-        alt=f"Ways of samplers through the plane, from noise to data: {names}",
+        title=tr("plane.walks"),
+        alt=tr("plane.walks_alt", names=names),
     )
     return figure
 
@@ -99,10 +100,14 @@ def plot_clouds(clouds: Mapping[str, Points], data: Points) -> Figure:
     _finish(
         figure,
         len(clouds),
-        title="Points (colour) over the data (grey)",
-        alt=f"Clouds of points over data in the plane: {names}",
+        title=tr("plane.clouds"),
+        alt=tr("plane.clouds_alt", names=names),
     )
     return figure
+
+
+def _asked(walk: "sdnb.comparison.plane.Walk") -> str:
+    return tr("plane.walk", name=walk.name, evaluations=walk.evaluations)
 
 
 def _panels(titles: Sequence[str]) -> Figure:
@@ -155,10 +160,10 @@ def _arrows(field: "sdnb.comparison.plane.Field") -> tuple[list[float | None], l
 
 def _finish(figure: Figure, count: int, *, title: str, alt: str) -> None:
     ends = [-REACH, REACH]
-    figure.update_xaxes(range=ends, title_text="first coordinate (deviations)")
+    figure.update_xaxes(range=ends, title_text=tr("plane.first"))
     for column in range(1, count + 1):
         anchor = "x" if column == 1 else f"x{column}"
-        name = "second coordinate (deviations)" if column == 1 else None
+        name = tr("plane.second") if column == 1 else None
         figure.update_yaxes(range=ends, scaleanchor=anchor, title_text=name, row=1, col=column)
     figure.update_annotations(font={"size": 12, "color": INK})
     page(figure, title=title, alt=alt, height=130 + 820 // max(count, 2))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from plotly.subplots import make_subplots
 
+from sdnb.i18n import tr
 from sdnb.plots.figure import Figure
 from sdnb.plots.matrix import hide_lines, name_columns, name_rows, signed_scale
 from sdnb.plots.theme import page, rounded
@@ -29,39 +30,41 @@ def plot_stages(
     shown = split.chunks[0][: split.counts[0] + 2]
     peaks = [float(followed.stages[name][: len(shown)].abs().max()) for name in stages]
     titles = [
-        f"{name}: {len(shown)} × {followed.width}, at most {peak:.2g}"
+        tr("text.stage", stage=name, tokens=len(shown), width=followed.width, peak=f"{peak:.2g}")
         for name, peak in zip(stages, peaks, strict=True)
     ]
     figure = Figure(
         make_subplots(rows=len(stages), cols=1, subplot_titles=titles, vertical_spacing=0.16)
     )
     for row, (name, peak) in enumerate(zip(stages, peaks, strict=True), 1):
+        point = tr("text.number", stage=name, index="%{x}", token="%{y}", value="%{z:.2f}")
         values = followed.stages[name][: len(shown)] / max(peak, 1e-12)
         figure.add_heatmap(
             z=[rounded(line, 2) for line in values.tolist()],
-            **signed_scale(title="share", is_shown=row == 1),
-            hovertemplate=f"{name}, number %{{x}} of token %{{y}}: %{{z:.2f}}<extra></extra>",
+            **signed_scale(title=tr("text.share"), is_shown=row == 1),
+            hovertemplate=f"{point}<extra></extra>",
             row=row,
             col=1,
         )
         name_rows(figure, [token.piece or token.text for token in shown], row=row)
-        figure.update_xaxes(title_text="number (index)", row=row, col=1)
-    told = escape(_short(split.text), quote=False)
+        figure.update_xaxes(title_text=tr("text.index"), row=row, col=1)
+    shortened, width = escape(_short(split.text), quote=False), followed.width
     page(
         figure,
-        title=f"“{told}”: {followed.width} numbers for each token",
-        alt=f"Vectors of the tokens of “{split.text}”, {followed.width} numbers each, as rows of "
-        f"colours, at the stages {', '.join(stages)}",
+        title=tr("text.stages", text=shortened, width=width),
+        alt=tr("text.stages_alt", text=split.text, width=width, stages=", ".join(stages)),
         height=len(stages) * (len(shown) * _LINE + 96) + 40,
     )
     return figure
 
 
 def plot_text_distances(
-    distances: "sdnb.comparison.text.TextDistances", *, title: str = "Distance of the vectors"
+    distances: "sdnb.comparison.text.TextDistances", *, title: str = ""
 ) -> Figure:
     """Draw how far other prompts' vectors are from a prompt's, a row a prompt, a column a token."""
-    rows = [_short(other) or "(empty)" for other in distances.others]
+    title = title or tr("text.distances")
+    point = tr("text.apart", token="%{x}", prompt="%{y}", distance="%{z:.3g}")
+    rows = [_short(other) or tr("text.empty") for other in distances.others]
     peak = max(float(distances.values.max()), 1e-9)
     figure = Figure()
     figure.add_heatmap(
@@ -69,8 +72,8 @@ def plot_text_distances(
         zmin=0.0,
         zmax=peak,
         colorscale="Viridis",
-        colorbar={"title": {"text": "distance"}, "thickness": 12},
-        hovertemplate="token %{x}, prompt %{y}: %{z:.3g}<extra></extra>",
+        colorbar={"title": {"text": tr("text.distance")}, "thickness": 12},
+        hovertemplate=f"{point}<extra></extra>",
     )
     name_rows(figure, rows)
     name_columns(figure, distances.tokens)
@@ -78,8 +81,13 @@ def plot_text_distances(
     page(
         figure,
         title=escape(title, quote=False),
-        alt=f"{title}: {len(rows)} prompts, at the tokens {', '.join(distances.tokens)}; "
-        f"at most {peak:.3g}",
+        alt=tr(
+            "text.distances_alt",
+            title=title,
+            count=len(rows),
+            tokens=", ".join(distances.tokens),
+            peak=f"{peak:.3g}",
+        ),
         height=len(distances.others) * 30 + 190,
     )
     return figure

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from sdnb.i18n import tr
 from sdnb.plots.figure import Figure
 from sdnb.plots.theme import page, place_mark, rounded
 
@@ -26,6 +27,7 @@ def plot_losses(
         Steps that the running mean goes over.
     """
     figure = Figure()
+    point = tr("training.point", step="%{x}", loss="%{y:.3g}")
     for place, (name, events) in enumerate(trainings.items()):
         mark = place_mark(place)
         losses = [event.loss for event in events]
@@ -45,16 +47,16 @@ def plot_losses(
             name=name,
             mode="lines",
             line=mark.line,
-            hovertemplate="<b>%{fullData.name}</b>, step %{x}: %{y:.3g}<extra></extra>",
+            hovertemplate=f"<b>%{{fullData.name}}</b>, {point}<extra></extra>",
             showlegend=True,
         )
-    figure.update_xaxes(title_text="step (count)", rangemode="tozero")
-    figure.update_yaxes(title_text="mean squared error (noise = 1)", type="log", dtick=1)
+    figure.update_xaxes(title_text=tr("training.step"), rangemode="tozero")
+    figure.update_yaxes(title_text=tr("microscope.error"), type="log", dtick=1)
     ends = [f"{name}: {_said(events)}" for name, events in trainings.items()]
     page(
         figure,
-        title="Error of the noise that the network sees, while it is trained",
-        alt=f"Loss of training over its steps. {'; '.join(ends)}",
+        title=tr("training.losses"),
+        alt=tr("training.losses_alt", ends="; ".join(ends)),
         height=340,
     )
     return figure
@@ -76,9 +78,9 @@ def _running_means(values: Sequence[float], window: int) -> list[float]:
 
 def _said(events: "Sequence[sdnb.training.loop.TrainEvent]") -> str:
     if not events:
-        return "not begun"
+        return tr("training.not_begun")
     first, last = (sum(event.loss for event in part) / len(part) for part in _ends(events))
-    return f"{first:.2g} at first, {last:.2g} after {events[-1].step} steps"
+    return tr("training.ends", first=f"{first:.2g}", last=f"{last:.2g}", steps=events[-1].step)
 
 
 def _ends(

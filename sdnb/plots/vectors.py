@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from jaxtyping import Float
 from torch import Tensor
 
+from sdnb.i18n import tr
 from sdnb.plots.figure import Figure
 from sdnb.plots.matrix import hide_lines, name_columns, name_rows, signed_scale
 from sdnb.plots.theme import GRID, INK, PALETTE, page, place_mark, rounded
@@ -27,17 +28,17 @@ _WALL: dict[str, Any] = {
 
 
 def plot_similarity(
-    names: Sequence[str], values: Float[Tensor, "N N"], *, title: str = "Similarity"
+    names: Sequence[str], values: Float[Tensor, "N N"], *, title: str = ""
 ) -> Figure:
     """Draw the cosine of the angle between each two vectors, in numbers if there is room."""
-    count = len(names)
+    count, title = len(names), title or tr("vectors.similarity")
     labels = [escape(name, quote=False) for name in names]
     figure = Figure()
     figure.add_heatmap(
         x=list(range(count)),
         y=list(range(count)),
         z=[rounded(row, 3) for row in values.tolist()],
-        **signed_scale(title="cosine", is_shown=True),
+        **signed_scale(title=tr("vectors.cosine"), is_shown=True),
         customdata=[[[one, other] for other in labels] for one in labels],
         hovertemplate="%{customdata[0]} – %{customdata[1]}: %{z:.2f}<extra></extra>",
     )
@@ -49,7 +50,7 @@ def plot_similarity(
     page(
         figure,
         title=escape(title, quote=False),
-        alt=f"{title}: the cosines between {', '.join(names)}",
+        alt=tr("vectors.similarity_alt", title=title, names=", ".join(names)),
         height=max(220, count * 30 + 150),
     )
     return figure
@@ -70,7 +71,13 @@ def plot_analogy(
     shown = [each for each in found.ranked if each.rank <= count or each.name == expected]
     return _bars(
         shown,
-        title=f"{found} → {expected}: rank {found.rank(expected)} of {len(found.ranked)}",
+        title=tr(
+            "vectors.analogy",
+            sum=found,
+            expected=expected,
+            rank=found.rank(expected),
+            total=len(found.ranked),
+        ),
         marked=(expected,),
         faint=(*found.plus, *found.minus),
     )
@@ -80,7 +87,7 @@ def plot_projection(
     projected: "sdnb.comparison.vectors.Projected",
     groups: Mapping[str, Sequence[str]] | None = None,
     *,
-    title: str = "Vectors as a map",
+    title: str = "",
 ) -> Figure:
     """Draw named points on two or three axes; names of one group share a colour and a symbol.
 
@@ -89,7 +96,7 @@ def plot_projection(
     groups : Mapping of str to sequence of str, optional
         Names by group; those of no group are drawn as "others".
     """
-    is_deep = projected.points.shape[1] == 3
+    is_deep, title = projected.points.shape[1] == 3, title or tr("vectors.map")
     figure = Figure()
     for place, (group, members) in enumerate(_grouped(projected.names, groups or {}).items()):
         indices = [i for i, name in enumerate(projected.names) if name in members]
@@ -107,11 +114,16 @@ def plot_projection(
             hovertemplate="<b>%{text}</b><extra>%{fullData.name}</extra>",
             showlegend=True,
         )
-    _name_axes(figure, projected.axes)
+    _name_axes(figure, _axis_names(projected))
     page(
         figure,
         title=escape(title, quote=False),
-        alt=f"{title}: {len(projected.names)} names on {len(projected.axes)} axes",
+        alt=tr(
+            "vectors.map_alt",
+            title=title,
+            count=len(projected.names),
+            axes=projected.points.shape[1],
+        ),
         height=560 if is_deep else 480,
     )
     return figure
@@ -140,7 +152,7 @@ def _bars(
         marker={"color": [colour(each.name) for each in near]},
         hovertemplate="%{y}: %{x:.3f}<extra></extra>",
     )
-    figure.update_xaxes(title_text="similarity (cosine)")
+    figure.update_xaxes(title_text=tr("vectors.similarity_axis"))
     figure.update_yaxes(autorange="reversed", ticks="")
     told = "; ".join(f"{each.rank} {each.name} {each.similarity:.2f}" for each in near)
     page(
@@ -156,7 +168,8 @@ def _grouped(names: Sequence[str], groups: Mapping[str, Sequence[str]]) -> dict[
     """Return the names of each group that are there, and the others, if any."""
     found = {group: set(members) & set(names) for group, members in groups.items()}
     others = set(names).difference(*found.values())
-    return {group: members for group, members in {**found, "others": others}.items() if members}
+    named = {**found, tr("vectors.others"): others}
+    return {group: members for group, members in named.items() if members}
 
 
 # Options are plotly's own.
@@ -165,12 +178,20 @@ def _add_points(figure: Figure, places: Mapping[str, list[float]], **options: An
     add(**places, **options)
 
 
+def _axis_names(projected: "sdnb.comparison.vectors.Projected") -> list[str]:
+    dimensions = projected.points.shape[1]
+    if not projected.shares:
+        return [tr("vectors.umap_axis", number=i + 1) for i in range(dimensions)]
+    key = "vectors.axis_in_space" if dimensions == 3 else "vectors.axis"
+    shares = [f"{100 * share:.0f}" for share in projected.shares]
+    return [tr(key, number=i, share=share) for i, share in enumerate(shares, 1)]
+
+
 def _name_axes(figure: Figure, axes: Sequence[str]) -> None:
     if len(axes) == 3:
-        short = [axis.replace(" of the variance", "") for axis in axes]
         named = {
             f"{k}axis": {**_WALL, "title": {"text": axis}}
-            for k, axis in zip("xyz", short, strict=True)
+            for k, axis in zip("xyz", axes, strict=True)
         }
         figure.update_layout(scene={**named, "aspectmode": "data"})
         return

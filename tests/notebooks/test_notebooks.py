@@ -18,9 +18,6 @@ pytestmark = pytest.mark.notebook
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
-WITHOUT_EXERCISES = {"11_studio"}  # it shows a panel
-EXERCISED = [path for path in NOTEBOOKS if path.stem not in WITHOUT_EXERCISES]
-
 MOST_MB = 1500
 """What a notebook may take where 2 GB are given, as on Binder."""
 
@@ -86,7 +83,7 @@ def test_the_saved_notebook_shows_its_pictures_with_alt_text(path: Path) -> None
     assert path.stat().st_size <= MOST_BYTES
 
 
-@pytest.mark.parametrize("path", EXERCISED, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_each_lesson_ends_with_exercises_whose_solutions_are_folded(path: Path) -> None:
     cells = nbformat.read(path, as_version=4).cells
     folded = [

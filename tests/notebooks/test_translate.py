@@ -24,9 +24,14 @@ pytestmark = pytest.mark.notebook
 
 TRANSLATED = (
     "01_quickstart",
+    "02_diffusion",
+    "03_text",
+    "04_latents",
     "05_samplers",
     "06_compare",
     "07_inside_a_run",
+    "08_conditioning",
+    "09_training",
     "10_checkpoints",
     "11_studio",
 )

@@ -1,6 +1,7 @@
 """Figures of named vectors, from values that were made up."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -66,3 +67,13 @@ def test_a_map_has_a_still_picture_on_two_axes_and_on_three(vectors, drawn, dime
     bundle = figure._repr_mimebundle_()
     assert "<img alt=" in bundle["text/html"]
     assert json.dumps(bundle[PLOTLY])
+
+
+def test_axes_say_how_much_they_show_or_that_they_have_no_unit(vectors):
+    shown = principal_axes(vectors)
+    figure = plot_projection(shown)
+    share = f"{100 * shown.shares[0]:.0f}"
+    assert figure.layout.xaxis.title.text == f"axis 1 ({share} % of the variance)"
+
+    figure = plot_projection(replace(shown, shares=()))
+    assert figure.layout.yaxis.title.text == "UMAP 2 (no unit)"
