@@ -130,7 +130,7 @@ def two_moons() -> GaussianMixture:
 
 
 def spiral() -> GaussianMixture:
-    """A spiral of one and a half turns, a row of 60 small Gaussians at even distances."""
+    """A spiral of one turn, a row of 60 small Gaussians at about even distances."""
     turns = torch.linspace(0.35**2, 1, 60, dtype=torch.float64).sqrt()
     angle = 3 * pi * turns
     points = torch.stack([turns * angle.cos(), turns * angle.sin()], dim=1)
