@@ -1,6 +1,8 @@
 """A training on its way: the loss, step by step."""
 
 from collections.abc import Mapping, Sequence
+from html import escape
+from math import ceil
 from typing import TYPE_CHECKING
 
 from sdnb.plots.figure import Figure
@@ -29,7 +31,7 @@ def plot_losses(
     for place, (name, events) in enumerate(trainings.items()):
         mark = place_mark(place)
         losses = [event.loss for event in events]
-        every = max(1, len(events) // LONGEST)
+        every = max(1, ceil(len(events) / LONGEST))
         steps = [event.step for event in events][::every]
         figure.add_scatter(
             x=steps,
@@ -42,7 +44,7 @@ def plot_losses(
         figure.add_scatter(
             x=steps,
             y=rounded(_running_means(losses, window)[::every], 4),
-            name=name,
+            name=escape(name, quote=False),
             mode="lines",
             line=mark.line,
             hovertemplate="<b>%{fullData.name}</b>, step %{x}: %{y:.3g}<extra></extra>",
