@@ -6,7 +6,7 @@ The latents of a run on its way are in `sdnb.comparison.latents`; ways between t
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import log10, prod
+from math import prod
 from time import perf_counter
 from typing import Any
 
@@ -15,6 +15,7 @@ from PIL.Image import Image, Resampling
 from torch import Tensor
 
 from sdnb.comparison.denoising import ask_network
+from sdnb.comparison.solution import psnr, rmse
 from sdnb.diffusion.interpolation import Between, slerp, way
 from sdnb.diffusion.noise import start_noise
 from sdnb.errors import InvalidField
@@ -81,7 +82,7 @@ class RoundTrip:
     @property
     def psnr(self) -> float:
         """Peak signal-to-noise ratio in dB; infinite where nothing was lost."""
-        return _decibels(float(self.error.square().mean()))
+        return psnr(float(self.error.square().mean().sqrt()))
 
     @property
     def compression(self) -> Compression:
@@ -121,7 +122,7 @@ def round_trip(pipe: Pipeline, picture: Image) -> RoundTrip:
 
 def measure_psnr(images: Images, others: Images) -> float:
     """Return the peak signal-to-noise ratio of pictures to others, in dB; infinite if equal."""
-    return _decibels(float((images.cpu() - others.cpu()).square().mean()))
+    return psnr(rmse(images.cpu(), others.cpu()))
 
 
 def compression(pipe: Pipeline, width: int | None = None, height: int | None = None) -> Compression:
@@ -251,10 +252,6 @@ def lengths(latents: Latents) -> list[float]:
     """Return the root mean square of each of B latents: 1 for unit noise."""
     values: Tensor = latents.float().flatten(1).square().mean(dim=1).sqrt()
     return [float(value) for value in values]
-
-
-def _decibels(mean_square: float) -> float:
-    return -10 * log10(mean_square) if mean_square else float("inf")
 
 
 def _fits(costs: Sequence[SizeCost], spent: float, budget: float) -> bool:

@@ -8,14 +8,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from html import escape
 from importlib import import_module
-from math import inf, log10
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from sdnb.comparison.record import in_words
-from sdnb.comparison.solution import EVALUATIONS, rmse, why_off_path
+from sdnb.comparison.solution import EVALUATIONS, psnr, rmse, why_off_path
 from sdnb.models.checkpoint import EMBEDDED
 from sdnb.models.vae import from_pil
 from sdnb.prompt import edited, read_chunks
@@ -247,7 +246,7 @@ def _distances(result: Result, goal: Result) -> dict[str, Any]:
     return {
         "latent_rmse": rmse(result.latents, goal.latents),
         "pixel_rmse": pixels,
-        "psnr": -20 * log10(pixels) if pixels else inf,
+        "psnr": psnr(pixels),
     }
 
 

@@ -7,7 +7,7 @@ hooks, which are called again: one that counts steps acts at other levels there.
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
-from math import inf
+from math import inf, log10
 
 from torch import Tensor
 
@@ -170,3 +170,8 @@ def _between(high: float, low: float) -> tuple[float, ...]:
 def rmse(these: Tensor, those: Tensor) -> float:
     """Return the root of the mean squared distance of two tensors of one shape."""
     return float((these - those).double().square().mean().sqrt())
+
+
+def psnr(error: float) -> float:
+    """Return the peak signal-to-noise ratio of pixels in 0 … 1 with this RMSE, in dB."""
+    return -20 * log10(error) if error else inf

@@ -55,7 +55,8 @@ class GaussianMixture:
     def slope(self, x: State, sigma: float) -> State:
         """Return ``dx / dsigma`` of the probability-flow ODE, 0 at ``sigma`` = 0.
 
-        ``-sigma`` times the score of the noised mixture (Song et al. 2021, arXiv:2011.13456).
+        ``-sigma`` times the score of the noised mixture (Song et al. 2021, arXiv:2011.13456,
+        eq. 13).
         """
         flat = x.flatten(1)[:, None]
         spread = self.variances.to(x) + sigma**2
@@ -63,6 +64,14 @@ class GaussianMixture:
         logs = self.weights.to(x).log() - 0.5 * (away**2 / spread + spread.log()).sum(-1)
         pull = logs.softmax(1)[..., None] * away / spread
         return sigma * pull.sum(1).reshape(x.shape)
+
+    def score(self, x: State, sigma: float) -> State:
+        """Return the gradient of the log-density of the data noised to level ``sigma`` > 0.
+
+        Tweedie's formula (Efron 2011, doi:10.1198/jasa.2011.tm11181) turns it into the
+        denoised estimate, ``x + sigma**2 * score``.
+        """
+        return -self.slope(x, sigma) / sigma
 
     def endpoint(self, x: State, sigma: float, sigma_end: float = 0.0) -> State:
         """Follow the probability-flow ODE exactly from ``sigma`` to ``sigma_end``.
@@ -89,16 +98,8 @@ class GaussianMixture:
         path = solve_ivp(slope, span, start, method="DOP853", rtol=1e-12, atol=1e-12)
         return torch.from_numpy(path.y[:, -1].copy()).reshape(x.shape).to(x)
 
-    def score(self, x: State, sigma: float) -> State:
-        """Return the gradient of the log-density of the data noised to level ``sigma`` > 0.
-
-        Source: Song et al. 2021 (arXiv:2011.13456), eq. 13; Tweedie's formula turns it into the
-        denoised estimate, ``x + sigma**2 * score``.
-        """
-        return -self.slope(x, sigma) / sigma
-
     def draw(self, count: int, seed: int = 0) -> Float[Tensor, "N D"]:
-        """Draw clean data in float64."""
+        """Draw clean data [N, D] in float64."""
         generator = torch.Generator().manual_seed(seed)
         chosen = torch.multinomial(self.weights, count, replacement=True, generator=generator)
         eps = torch.randn(count, self.means.shape[1], dtype=torch.float64, generator=generator)
@@ -130,7 +131,7 @@ def two_moons() -> GaussianMixture:
 
 
 def spiral() -> GaussianMixture:
-    """A spiral of one and a half turns, a row of 60 small Gaussians at even distances."""
+    """A spiral of one turn, a row of 60 small Gaussians at about even distances."""
     turns = torch.linspace(0.35**2, 1, 60, dtype=torch.float64).sqrt()
     angle = 3 * pi * turns
     points = torch.stack([turns * angle.cos(), turns * angle.sin()], dim=1)

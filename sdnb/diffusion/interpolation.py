@@ -16,8 +16,8 @@ One = Float[Tensor, "1 *shape"]
 Four = Float[Tensor, "4 *shape"]
 Several = Float[Tensor, "_ *shape"]
 
-PARALLEL = 1e-6
-"""Sine of an angle below which two directions are one."""
+PARALLEL = 1e-3
+"""Sine of an angle below which two directions are one: float32 tells no smaller ones from 0."""
 
 
 def lerp(first: State, second: State, share: float) -> State:

@@ -1,6 +1,7 @@
 """Pictures in rows, each with its caption."""
 
 from collections.abc import Mapping, Sequence
+from html import escape
 from textwrap import wrap
 
 from PIL.Image import Image
@@ -46,8 +47,8 @@ def plot_pictures(
     (columns,) = counts
     pictures = [picture for row in rows.values() for picture in row]
     width = max(8, round(PAGE / max(columns, 4) / _LETTER))
-    under = ["<br>".join(wrap(caption, width)) for caption in captions] or [""] * columns
-    said = ["<br>".join(filter(None, (name, each))) for name in rows for each in under]
+    under = [wrap(caption, width) for caption in captions] or [[]] * columns
+    said = [_lines((name, *each) if name else each) for name in rows for each in under]
     lines = 1 + max(each.count("<br>") for each in said)
     ratio = pictures[0].height / pictures[0].width
     sheet = Sheet(count=len(pictures), columns=columns, ratio=ratio, lines=lines)
@@ -57,5 +58,9 @@ def plot_pictures(
     figure.update_layout(images=placed)
     places = [*(tr("pictures.row", name=name) for name in rows if name), *captions]
     shown = ": ".join(filter(None, (tr("pictures.count", count=len(pictures)), ", ".join(places))))
-    sheet.page(figure, title=title, alt=f"{title}. {shown}")
+    sheet.page(figure, title=escape(title, quote=False), alt=f"{title}. {shown}")
     return figure
+
+
+def _lines(texts: Sequence[str]) -> str:
+    return "<br>".join(escape(text, quote=False) for text in texts)

@@ -4,6 +4,7 @@ All axes show the same square, so that what stands side by side can be compared.
 """
 
 from collections.abc import Mapping, Sequence
+from html import escape
 from typing import TYPE_CHECKING
 
 from jaxtyping import Float
@@ -111,7 +112,8 @@ def _asked(walk: "sdnb.comparison.plane.Walk") -> str:
 
 
 def _panels(titles: Sequence[str]) -> Figure:
-    figure = make_subplots(rows=1, cols=len(titles), subplot_titles=titles, horizontal_spacing=0.05)
+    named = [escape(title, quote=False) for title in titles]
+    figure = make_subplots(rows=1, cols=len(titles), subplot_titles=named, horizontal_spacing=0.05)
     return Figure(figure)
 
 

@@ -1,6 +1,8 @@
 """A training on its way: the loss, step by step."""
 
 from collections.abc import Mapping, Sequence
+from html import escape
+from math import ceil
 from typing import TYPE_CHECKING
 
 from sdnb.i18n import tr
@@ -31,7 +33,7 @@ def plot_losses(
     for place, (name, events) in enumerate(trainings.items()):
         mark = place_mark(place)
         losses = [event.loss for event in events]
-        every = max(1, len(events) // LONGEST)
+        every = max(1, ceil(len(events) / LONGEST))
         steps = [event.step for event in events][::every]
         figure.add_scatter(
             x=steps,
@@ -44,7 +46,7 @@ def plot_losses(
         figure.add_scatter(
             x=steps,
             y=rounded(_running_means(losses, window)[::every], 4),
-            name=name,
+            name=escape(name, quote=False),
             mode="lines",
             line=mark.line,
             hovertemplate=f"<b>%{{fullData.name}}</b>, {point}<extra></extra>",

@@ -67,7 +67,8 @@ class Examples:
         Raises
         ------
         InvalidField
-            Where not every picture has its caption, or there is no picture.
+            Where not every picture has its caption, where there is no picture, and for pictures
+            of several sizes.
         """
         texts = list(captions) or [""] * len(pictures)
         if not pictures or len(texts) != len(pictures):
@@ -76,6 +77,14 @@ class Examples:
                 given=f"{len(pictures)} pictures, {len(texts)} captions",
                 allowed="a picture or more, as many captions or none",
                 fix="Examples.of(pipe, pictures, captions)",
+            )
+        sizes = sorted({picture.size for picture in pictures})
+        if len(sizes) > 1:
+            raise InvalidField(
+                "pictures that are trained on together are of one size.",
+                given=", ".join(f"{width}x{height}" for width, height in sizes),
+                allowed="one width and one height, of the size that is to be drawn",
+                fix="picture.resize((512, 512)), or PIL.ImageOps.fit, which cuts off what is over",
             )
         parts = pipe.components
         with pipe.turn():
@@ -132,10 +141,10 @@ def noise_loss(
             allowed="torch.float32",
             fix='sdnb.load(..., dtype="float32")',
         )
-    last = len(components.noise_schedule.alphas_cumprod)
+    timesteps = len(components.noise_schedule.alphas_cumprod)
 
     def loss_of(step: int, _progress: float) -> list[Part]:
-        drawn = draw_examples(examples, last, batch, Random(f"noise {seed} {step}"))
+        drawn = draw_examples(examples, timesteps, batch, Random(f"noise {seed} {step}"))
         shown = [_each(drawn, first, parts) for first in range(min(parts, batch))]
         return [partial(_weighed, components, part, len(part.t) / batch) for part in shown]
 

@@ -10,7 +10,7 @@ on your own pictures), ``points`` (the plane), and, for the embedded model, by `
 ``reading`` and ``diffusion``, which ``recipe`` brings together.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
 from dataclasses import dataclass
@@ -31,7 +31,15 @@ COOLDOWN = 0.5
 PARTS = frozenset({"model", "average", "optimizer", "step", "seconds"})
 """What a checkpoint holds."""
 
-_UNREADABLE = (OSError, RuntimeError, UnpicklingError, LookupError, TypeError, AttributeError)
+_UNREADABLE = (
+    OSError,
+    EOFError,
+    RuntimeError,
+    UnpicklingError,
+    LookupError,
+    TypeError,
+    AttributeError,
+)
 """What a file raises that is no checkpoint, or holds something else."""
 
 Network = TypeVar("Network", bound=nn.Module)
@@ -74,7 +82,7 @@ class TrainPlan:
     peak_lr : float
         Learning rate after the warm-up.
     warmup : int
-        Steps of linear warm-up.
+        Steps of linear warm-up; 0 is none.
     max_norm : float
         Longest gradient that is not shortened.
     workers : int
@@ -90,7 +98,7 @@ class TrainPlan:
 
     def lr(self, step: int, progress: float) -> float:
         """Learning rate of a step."""
-        warm = min(1.0, (step + 1) / self.warmup)
+        warm = min(1.0, (step + 1) / max(1, self.warmup))
         fall = min(1.0, (1 - progress) / COOLDOWN)
         return self.peak_lr * warm * max(fall, 0.0)
 
@@ -153,16 +161,17 @@ class TrainState(Generic[Network]):
 
     # what torch.load gives has no common type
     def _stored(self, path: Path) -> dict[str, Any]:
-        own = {name: weight.shape for name, weight in self.model.state_dict().items()}
+        own = _shapes(self.model.state_dict())
         try:
             stored: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-            found = {name: weight.shape for name, weight in stored["model"].items()}
+            missing = PARTS - stored.keys()
+            found = [_shapes(stored[part]) for part in ("model", "average") if part in stored]
         except _UNREADABLE as error:
             raise self._unfit(path, f"not read: {error}") from error
-        if not stored.keys() >= PARTS:
-            raise self._unfit(path, f"nothing of {', '.join(PARTS - stored.keys())}")
-        if found != own:
-            differing = sorted({name for name, _ in found.items() ^ own.items()})
+        if missing:
+            raise self._unfit(path, f"nothing of {', '.join(sorted(missing))}")
+        differing = sorted({name for each in found for name, _ in each.items() ^ own.items()})
+        if differing:
             raise self._unfit(path, f"weights that differ: {', '.join(differing[:3])}")
         return stored
 
@@ -173,6 +182,10 @@ class TrainState(Generic[Network]):
             allowed="a file that TrainState.save wrote of a network of the same layers and sizes",
             fix="begin the state with the network that was saved",
         )
+
+
+def _shapes(weights: Mapping[str, Tensor]) -> dict[str, torch.Size]:
+    return {name: weight.shape for name, weight in weights.items()}
 
 
 def train(state: TrainState[Network], loss_of: LossOfStep, plan: TrainPlan) -> Iterator[TrainEvent]:

@@ -2,7 +2,7 @@
 
 state = TrainState.begin(PointNetwork())
 for event in train(state, point_loss(state.model, points), plan):
-    ...
+...
 sdnb.sample(state.average.denoise, x, sigmas, "heun")
 """
 

@@ -42,6 +42,11 @@ def test_where_there_is_no_arc_the_line_is_taken(ends, other):
     assert torch.allclose(slerp(x, other * x, 0.25), lerp(x, other * x, 0.25), atol=1e-4)
 
 
+def test_no_rounding_makes_an_arc_between_opposite_ways():
+    x = torch.randn(50, 4, 16, 16, generator=torch.Generator().manual_seed(1))
+    assert torch.allclose(slerp(x, -x, 0.25), lerp(x, -x, 0.25), atol=1e-3)
+
+
 def test_each_row_has_an_arc_of_its_own(ends):
     both = slerp(torch.cat(ends), torch.cat(ends[::-1]), 0.3)
     assert torch.allclose(both[:1], slerp(*ends, 0.3), atol=1e-5)

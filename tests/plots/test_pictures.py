@@ -36,6 +36,12 @@ def test_a_long_caption_is_wrapped_and_has_room_over_the_next_row():
     assert tall.layout.height > short.layout.height
 
 
+def test_what_looks_like_a_tag_is_read_as_it_is_written(drawn):
+    figure = plot_pictures({"<b>": [RED]}, ["<lora:ink:1> cat"], title="a < b")
+    said = "".join(drawn(figure).itertext())
+    assert "<b>" in said and "<lora:ink:1> cat" in said and "a < b" in said
+
+
 @pytest.mark.parametrize(
     ("rows", "captions"), [({"a": [RED], "b": []}, ()), ({"a": [RED]}, ("x", "y")), ({}, ())]
 )

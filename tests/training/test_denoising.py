@@ -56,6 +56,11 @@ def test_every_picture_has_its_caption(pipe, count):
         Examples.of(pipe, [Image.new("RGB", (32, 32))] * count, ["one"])
 
 
+def test_pictures_of_two_sizes_are_refused(pipe):
+    with pytest.raises(InvalidField, match="one size"):
+        Examples.of(pipe, [Image.new("RGB", size) for size in ((32, 32), (64, 32))])
+
+
 def test_a_step_spreads_its_timesteps_and_leaves_some_captions_empty(examples):
     # given
     half = replace(examples, empty_share=0.5)

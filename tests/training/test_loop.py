@@ -120,7 +120,18 @@ def test_a_signal_while_a_step_is_taken_lets_it_be_ended(monkeypatch):
     assert state.step == 1
 
 
-@pytest.mark.parametrize("content", ["another network", "a part", "no checkpoint", "nothing"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        "another network",
+        "another average",
+        "a part",
+        "a tensor",
+        "no checkpoint",
+        "empty",
+        "nothing",
+    ],
+)
 def test_a_checkpoint_that_does_not_fit_is_refused_and_changes_nothing(tmp_path, content):
     # given
     path, state = tmp_path / "state.pt", fresh_state()
@@ -129,8 +140,16 @@ def test_a_checkpoint_that_does_not_fit_is_refused_and_changes_nothing(tmp_path,
         TrainState.begin(nn.Linear(4, 1)).save(path)
     elif content == "a part":
         torch.save({"model": fresh_state().model.state_dict()}, path)
+    elif content == "another average":
+        other = TrainState.begin(nn.Linear(4, 1))
+        other.model = fresh_state().model
+        other.save(path)
+    elif content == "a tensor":
+        torch.save(torch.zeros(3), path)
     elif content == "no checkpoint":
         path.write_bytes(b"PK broken")
+    elif content == "empty":
+        path.touch()
 
     # when
     with pytest.raises(LoadError, match="no checkpoint"):
@@ -159,6 +178,11 @@ def test_the_average_lags_behind_and_is_never_trained_itself():
     # then
     assert not torch.equal(state.average.weight, state.model.weight)
     assert not any(p.requires_grad for p in state.average.parameters())
+
+
+def test_a_training_may_begin_at_full_rate():
+    plan = TrainPlan(clock=by_steps(10), peak_lr=0.5, warmup=0)
+    assert plan.lr(0, 0.0) == 0.5
 
 
 def test_a_clock_by_seconds_ends_after_its_budget():
