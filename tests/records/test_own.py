@@ -144,3 +144,19 @@ def test_nothing_in_a_file_is_shown_as_html_or_moves_the_text(tmp_path: Path):
     for shown in bundle.values():
         assert "\x1b" not in shown
         assert "\u202e" not in shown
+
+
+def test_what_a_cell_cannot_say_of_a_lora_is_said_beside_its_hash(pipe, tmp_path):
+    # given
+    (path,) = pipe.run("a red circle", loras=("ink:0.8",), **SMALL).save(tmp_path)
+
+    # when
+    recalled = sdnb.read(path)
+
+    # then
+    (lora,) = recalled.request.loras
+    (line,) = [line for line in recalled.lines if line.what == "loras"]
+    assert line.theirs == f"ink:0.8, hash {lora.sha256[:12]}"
+    assert "whatever file now has that name" in line.ours
+    assert lora.sha256 in recalled.python
+    assert recalled.differences == ()
