@@ -132,6 +132,8 @@ def comparison_as_cell(
     """Write a cell that compares as `as_cell` does; ``rows`` are its axes: ``"steps=5,10"``."""
     axes = " ".join(quote(row) if re.search(r"[\s\"']", row) else row for row in rows)
     cell = as_cell(request, beside=beside)
+    if len(axes.splitlines()) > 1 or VARIABLE.search(axes):
+        return ""
     return cell.replace("%%sd", f"%%sd --compare {axes}", 1) if axes else cell
 
 

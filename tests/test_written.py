@@ -242,6 +242,11 @@ def test_a_comparing_cell_gives_its_request_and_axes_back():
     assert order.axes == read_axes(ROWS)
 
 
+@pytest.mark.parametrize("row", ["prompt=a\ncat|a dog", "prompt=a {{x}}|a dog"])
+def test_axes_that_no_line_can_say_have_no_cell(row: str) -> None:
+    assert comparison_as_cell(GenerationRequest(prompt="a"), [row], beside=BUILT_IN) == ""
+
+
 def test_comparing_code_gives_its_request_and_axes_back(monkeypatch):
     # given
     def compare(_pipe: object, request: GenerationRequest, **fields: object) -> object:
