@@ -10,6 +10,7 @@ from PIL.PngImagePlugin import PngInfo
 
 import sdnb
 from sdnb.comparison.compare import compare
+from sdnb.errors import InvalidField
 from sdnb.events import Hooks
 from sdnb.picture_file import software
 from sdnb.records.own import read_own
@@ -160,3 +161,9 @@ def test_what_a_cell_cannot_say_of_a_lora_is_said_beside_its_hash(pipe, tmp_path
     assert "whatever file now has that name" in line.ours
     assert lora.sha256 in recalled.python
     assert recalled.differences == ()
+
+
+@pytest.mark.parametrize("name", ["a\0.json", "a\0.png", "a" * 5000 + ".json"])
+def test_a_name_that_no_file_can_have_is_refused(name):
+    with pytest.raises(InvalidField, match="file"):
+        sdnb.read(name)
