@@ -7,7 +7,7 @@ from itertools import chain, count
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
-from sdnb.errors import InvalidField
+from sdnb.errors import InvalidField, reason_of
 
 
 def is_there(path: Path) -> bool:
@@ -33,9 +33,9 @@ def save_new(path: str | Path, data: bytes) -> Path:
     try:
         wanted.parent.mkdir(parents=True, exist_ok=True)
         return write_new(wanted, data)
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: no file can have such a name
         raise InvalidField(
-            f"the file could not be written: {error.strerror or error}.",
+            f"the file could not be written: {reason_of(error)}.",
             given=str(wanted),
             allowed="a file in a folder that can be written to, with space left",
             fix="save to another folder, such as one beside the notebook",

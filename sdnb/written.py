@@ -25,6 +25,12 @@ VARIABLE = re.compile(r"\{\{\s*([^\W\d]\w*)\s*\}\}")
 PICTURED = ("start", "controls", "ip_adapters")
 """Fields of the request with pictures in them."""
 
+NAMING = ("loras", "embeddings", "controls", "ip_adapters")
+"""Fields of the request that name files beside the checkpoint."""
+
+_HASHES = ("sha256", "image_encoder")
+"""What a run notes of the files that it read."""
+
 _MEANS_MORE = re.compile(
     r"^\s*negative:|^---[ \t]*$|^\s*(?:\[\w+\])?\s*(?:>>>|\.\.\.|In \[)|;\s*\Z",
     re.IGNORECASE | re.MULTILINE,
@@ -60,15 +66,16 @@ def input_files(request: GenerationRequest) -> dict[str, bytes]:
 def as_cell(request: GenerationRequest, *, beside: GenerationRequest) -> str:
     """Write a ``%%sd`` cell that asks for the same; empty where no cell can say it.
 
-    That is a text which would be read as something else, and what a run noted: the hashes of the
-    files that it read, functions that were given to it. Pictures are read from the names that
-    `input_files` gives.
+    That is a text which would be read as something else, and functions that were given to the
+    run. Hashes are left out: a cell takes whatever files have their names by then. Pictures are
+    read from the names that `input_files` gives.
 
     Parameters
     ----------
     beside : GenerationRequest
         The notebook's defaults, which hold where a cell says nothing.
     """
+    request = without_hashes(request)
     body, said = "", {}
     if _is_literal(request.prompt):
         body, said["prompt"] = request.prompt, beside.prompt
@@ -81,6 +88,13 @@ def as_cell(request: GenerationRequest, *, beside: GenerationRequest) -> str:
     is_said = all(_reads_back(field, rest) for field in dataclasses.fields(rest))
     cell, is_one_line = f"{line}\n{body}", len(line.splitlines()) == 1
     return cell if is_said and is_one_line and not VARIABLE.search(cell) else ""
+
+
+def without_hashes(request: GenerationRequest) -> GenerationRequest:
+    """Return a request that takes whatever files have the names that it gives."""
+    return request.changed(
+        **{field: tuple(map(_unhashed, getattr(request, field))) for field in NAMING}
+    )
 
 
 def as_python(request: GenerationRequest, *, source: str = "") -> str:
@@ -118,6 +132,8 @@ def comparison_as_cell(
     """Write a cell that compares as `as_cell` does; ``rows`` are its axes: ``"steps=5,10"``."""
     axes = " ".join(quote(row) if re.search(r"[\s\"']", row) else row for row in rows)
     cell = as_cell(request, beside=beside)
+    if len(axes.splitlines()) > 1 or VARIABLE.search(axes):
+        return ""
     return cell.replace("%%sd", f"%%sd --compare {axes}", 1) if axes else cell
 
 
@@ -131,6 +147,11 @@ def comparison_as_python(
         for name, values in axes
     )
     return f"{asked}\ncomparison = sdnb.compare(pipe, request{lists})\ncomparison"
+
+
+def _unhashed(part: Any) -> Any:
+    noted = {name: "" for name in _HASHES if hasattr(part, name)}
+    return dataclasses.replace(part, **noted)
 
 
 def _changed(request: GenerationRequest, beside: GenerationRequest) -> Iterator[_Field]:
@@ -161,12 +182,12 @@ def _picture_flags(request: GenerationRequest, beside: GenerationRequest) -> Ite
 
 
 def _reads_back(field: _Field, request: GenerationRequest) -> bool:
-    """Whether a field's flag gives it back; notes of a run and odd names have no words."""
+    """Whether a field's flag gives it back; given functions and odd names have no words."""
     parts = _parts(getattr(request, field.name))
     if field.name == "start":
         return True
     if field.name in PICTURED:
-        return not any(part.sha256 or re.search(r"[:]|^\s|\s$", part.reference) for part in parts)
+        return not any(re.search(r"[:]|^\s|\s$", part.reference) for part in parts)
     return all(
         part is None or (_text(part) != "none" and field.metadata["parse"](_text(part)) == part)
         for part in parts
@@ -205,7 +226,7 @@ def _part_code(part: Any) -> str:
         return repr(str(part))
     if not isinstance(part, Steering):
         return f"{kind}.from_json({part.to_json()!r})"
-    named = ("reference", "weight", "begin", "end", "sha256")
+    named = [field.name for field in dataclasses.fields(part) if field.name != "picture"]
     fields = "".join(f", {name}={getattr(part, name)!r}" for name in named)
     return f"{kind}(picture=sdnb.Picture.read({_file(_kind(part), part.picture)!r}){fields})"
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from sdnb.files import replace_whole, write_new
+from sdnb.errors import InvalidField
+from sdnb.files import replace_whole, save_new, write_new
 
 WRITERS = [replace_whole, write_new]
 Writer = Callable[[Path, bytes], Path]
@@ -28,6 +29,12 @@ def content(folder: Path) -> dict[str, bytes]:
 def test_what_is_written_is_there_and_nothing_else(tmp_path: Path, write: Writer) -> None:
     assert write(tmp_path / "cat.png", b"cat") == tmp_path / "cat.png"
     assert content(tmp_path) == {"cat.png": b"cat"}
+
+
+def test_a_name_that_no_file_can_have_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InvalidField, match="could not be written"):
+        save_new(tmp_path / "a\0.json", b"cat")
+    assert content(tmp_path) == {}
 
 
 def test_a_file_is_replaced_where_that_is_wanted(tmp_path: Path) -> None:

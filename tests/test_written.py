@@ -1,4 +1,7 @@
-"""A request as a cell and as Python: read back, it is the same request, or there is no cell."""
+"""A request as a cell and as Python: read back, it is the same request, or there is no cell.
+
+A cell leaves out hashes of files; Python keeps them.
+"""
 
 import ast
 from pathlib import Path
@@ -27,6 +30,7 @@ from sdnb.written import (
     comparison_as_cell,
     comparison_as_python,
     input_files,
+    without_hashes,
 )
 
 BUILT_IN = GenerationRequest()
@@ -90,7 +94,18 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
         max_size=2,
     ).map(tuple),
     "ip_adapters": st.lists(
-        st.builds(lambda w: IPAdapter(picture=WHITE, reference="face", weight=w), NUMBERS),
+        st.builds(
+            lambda weight, *hashes: IPAdapter(
+                picture=WHITE,
+                reference="face",
+                weight=weight,
+                sha256=hashes[0],
+                image_encoder=hashes[1],
+            ),
+            NUMBERS,
+            HASHES,
+            HASHES,
+        ),
         max_size=1,
     ).map(tuple),
     "checkpoint": st.none() | st.sampled_from(["tiny", "none", "a b/c.safetensors"]),
@@ -124,11 +139,35 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @FEW
 @given(request_=REQUESTS, beside=REQUESTS)
-def test_a_cell_is_read_as_its_request_beside_any_defaults(
+def test_a_cell_is_read_as_its_request_without_hashes_beside_any_defaults(
     folder: Path, request_: GenerationRequest, beside: GenerationRequest
 ) -> None:
     cell = as_cell(request_, beside=beside)
-    assert not cell or read_cell(cell, beside) == request_
+    assert not cell or read_cell(cell, beside) == without_hashes(request_)
+
+
+@pytest.mark.parametrize("sha256", ["", "ab12"])
+def test_files_that_were_read_have_a_cell_which_names_them_alone(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, sha256: str
+) -> None:
+    # given
+    face = IPAdapter(picture=WHITE, reference="face", sha256=sha256, image_encoder=sha256)
+    request = GenerationRequest(
+        prompt="a style",
+        loras=(Lora("ink", 0.8, sha256=sha256),),
+        embeddings=(Embedding("style", sha256=sha256),),
+        controls=(Control(picture=RED, reference="depth", sha256=sha256),),
+        ip_adapters=(face,),
+    )
+
+    # when
+    cell = as_cell(request, beside=BUILT_IN)
+
+    # then
+    assert "--lora ink:0.8 --embedding style --control" in cell
+    assert "ab12" not in cell
+    assert read_cell(cell) == without_hashes(request)
+    assert run_python(as_python(request), monkeypatch) == request
 
 
 @FEW
@@ -173,7 +212,6 @@ def test_everyday_requests_have_a_cell(request_: GenerationRequest) -> None:
         GenerationRequest(prompt="a {{name}} stays text"),
         GenerationRequest(prompt="a\n>>> doctest"),
         GenerationRequest(prompt="a\nnegative: b"),
-        GenerationRequest(loras=(Lora("a", sha256="ab12"),)),
         GenerationRequest(hooks=(HookUse("step", Choice("dim"), given=True),)),
     ],
 )
@@ -202,6 +240,11 @@ def test_a_comparing_cell_gives_its_request_and_axes_back():
     order = parse_cell(line.removeprefix("%%sd"), body, Order(), {})
     assert order.request == request
     assert order.axes == read_axes(ROWS)
+
+
+@pytest.mark.parametrize("row", ["prompt=a\ncat|a dog", "prompt=a {{x}}|a dog"])
+def test_axes_that_no_line_can_say_have_no_cell(row: str) -> None:
+    assert comparison_as_cell(GenerationRequest(prompt="a"), [row], beside=BUILT_IN) == ""
 
 
 def test_comparing_code_gives_its_request_and_axes_back(monkeypatch):

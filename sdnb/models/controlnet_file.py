@@ -86,7 +86,7 @@ def _told(path: Path) -> Config | None:
         return None
     try:
         told = dict(json.loads(config.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, RecursionError) as error:
         raise _broken(config, error) from error
     if told.get("_class_name") != "ControlNetModel":
         raise LoadError(

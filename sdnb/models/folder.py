@@ -117,7 +117,7 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         content: Mapping[str, Any] = json.loads(path.read_text())
         return dict(content)
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, RecursionError) as error:
         raise LoadError(
             f"a part of the checkpoint cannot be read: {reason_of(error, path)}",
             given=str(path),

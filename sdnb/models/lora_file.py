@@ -36,6 +36,9 @@ _ROLES = {
 }
 """End of a tensor's name -> what it is."""
 
+_LAYER_NAME = re.compile(r"\^?[\w.]+")
+"""What peft's settings call a layer: the end of its path, or with ``^`` the whole of it."""
+
 _FAMILIES = {768: "Stable Diffusion 1", 1024: "Stable Diffusion 2", 2048: "Stable Diffusion XL"}
 """Width of the text that a U-Net reads -> the family it belongs to."""
 
@@ -105,11 +108,12 @@ def read_lora(path: Path, networks: Networks) -> dict[Layer, Factors]:
     with said_clearly(path, "LoRA"), open_weights(path) as weights:
         parts = _parted(path, weights.shapes)
         layers = _layers(path, parts, networks)
+        settings = _peft_settings(weights.metadata)
         factors = {
             layers[name]: _factors(
                 {role: weights.read(key) for role, key in keys.items()},
                 layers[name],
-                weights.metadata,
+                settings,
             )
             for name, keys in parts.items()
         }
@@ -149,21 +153,36 @@ def _layers(path: Path, parts: Mapping[str, object], networks: Networks) -> dict
     return {name: known[name] for name in parts}
 
 
-def _factors(tensors: Mapping[str, Tensor], layer: Layer, metadata: Mapping[str, str]) -> Factors:
+# the settings are what json.loads gives
+def _factors(tensors: Mapping[str, Tensor], layer: Layer, settings: Mapping[str, Any]) -> Factors:
     down, up = tensors["down"], tensors["up"]
     if "alpha" in tensors:
         return Factors(down, up, float(tensors["alpha"]) / len(down))
-    return Factors(down, up, _peft_scale(layer, len(down), metadata))
+    return Factors(down, up, _peft_scale(layer, len(down), settings))
 
 
-def _peft_scale(layer: Layer, rank: int, metadata: Mapping[str, str]) -> float:
-    """Return alpha / rank as peft's settings in a file's header have it; without them, 1."""
-    # what json.loads gives
-    settings: dict[str, Any] = json.loads(metadata.get("lora_adapter_metadata", "{}"))
+def _peft_settings(metadata: Mapping[str, str]) -> dict[str, Any]:
+    """Return peft's settings in a file's header.
+
+    peft takes regular expressions for names of layers; a file's are not run, as some never end:
+    ValueError.
+    """
+    settings: dict[str, Any] = dict(json.loads(metadata.get("lora_adapter_metadata", "{}")))
+    named = [value for key, value in settings.items() if key.endswith(".alpha_pattern") and value]
+    odd = [name for names in named for name in names if not _LAYER_NAME.fullmatch(name)]
+    if odd:
+        raise ValueError(f"its alpha_pattern is no layer's name: {_some(odd)[:200]}")
+    return settings
+
+
+def _peft_scale(layer: Layer, rank: int, settings: Mapping[str, Any]) -> float:
+    """Return alpha / rank as peft's settings have it; without them, 1."""
     network, path = layer
-    patterns = settings.get(f"{network}.alpha_pattern") or {}
-    alphas = [alpha for name, alpha in patterns.items() if re.match(rf"(.*\.)?({name})$", path)]
-    alpha = float([*alphas, settings.get(f"{network}.lora_alpha", rank)][0])
+    parts = path.split(".")
+    names = [f"^{path}", *(".".join(parts[start:]) for start in range(len(parts)))]
+    alphas = settings.get(f"{network}.alpha_pattern") or {}
+    every = settings.get(f"{network}.lora_alpha", rank)
+    alpha = float(next((alphas[name] for name in names if name in alphas), every))
     return alpha / (sqrt(rank) if settings.get(f"{network}.use_rslora") else rank)
 
 

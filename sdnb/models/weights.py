@@ -4,7 +4,6 @@ Only safetensors are read. A pickle can run whatever its maker wanted; it is rea
 asked for, and then nothing but tensors comes out of it.
 """
 
-import re
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -29,7 +28,6 @@ WITHIN = ("state_dict", "string_to_param")
 BROKEN = (
     SafetensorError,
     OSError,
-    re.error,
     ArithmeticError,
     AttributeError,
     LookupError,

@@ -25,6 +25,9 @@ ENCODING = ("VAEEncode", "VAEEncodeForInpaint", "SetLatentNoiseMask")
 _SILENT = {*ENDS, "VAEDecode", "VAEDecodeTiled", "VAEEncode"}
 _TO_THE_PICTURE = ("images", "image", "pixels", "samples", "latent", "latent_image")
 _UPSCALES = {theirs: ours for ours, theirs in UPSCALES.items()}
+ROUNDING = 8
+"""Pixels by which a side may be another: the VAE's downsampling factor."""
+
 _OTHER_NOISE = "images after the first start from other noise there"
 _SHARED = ("cfg", "sampler_name", "scheduler", "sampler", "positive", "negative", "model")
 
@@ -147,31 +150,22 @@ class _Reader:
     def _read_size(self, node: Node) -> None:
         fields = {name: node.inputs.get(name) for name in ("width", "height", "batch_size")}
         count = fields["batch_size"] = fields["batch_size"] or 1
-        theirs = f"{fields['width']}x{fields['height']}, batch of {count}"
+        theirs = f"{fields['width']}x{fields['height']}, batch of {count}"[:60]
         many = _OTHER_NOISE if count != 1 else ""
         self.draft.take(node.place, theirs, fields, many)
 
     def _read_hires(self, node: Node, last: Node, first: Node) -> None:
         """Read a second sampler as a second pass; what it does otherwise than the first is said."""
+        if self.draft.request.hires is not None:
+            self.draft.leave(last.place, "a third pass", "left out: a run has two passes here")
+            return
         resizing = self._resizing(node)
         method = resizing.word("upscale_method")
         is_latent = resizing.kind.startswith("Latent")
         ours = _UPSCALES.get(method, "latent") if is_latent else "lanczos"
         is_same = method in _UPSCALES if is_latent else method == "lanczos"
-        before, after = self.sampling.levels(first), self.sampling.levels(last)
-        if before is None or after is None:
-            return
-        share = after.denoise * after.made / after.steps
-        try:
-            hires = Hires(
-                scale=_scale(resizing, self.draft.request.width),
-                denoise=share,
-                steps=None if after.made == before.steps else after.made,
-                upscale=ours,
-            )
-        except (SdnbError, ValueError) as error:
-            why = error.what if isinstance(error, SdnbError) else "its size is not said"
-            self.draft.leave(last.place, "a second pass", why)
+        hires = self._second_pass(resizing, ours, last, first)
+        if hires is None:
             return
         why = "" if is_same else f"{method} is no way to enlarge here; {ours} instead"
         self.draft.take(last.place, "a second pass", {"hires": hires}, why)
@@ -179,6 +173,35 @@ class _Reader:
             if last.inputs.get(name) != first.inputs.get(name):
                 theirs = f"{name} is another one"
                 self.draft.leave(last.place, theirs, "both passes have the first one's here")
+        self._say_stretched(resizing, float(hires.scale))
+
+    def _second_pass(self, resizing: Node, ours: str, last: Node, first: Node) -> Hires | None:
+        """Return what a second sampler does; None, and a line, where a run cannot."""
+        before, after = self.sampling.levels(first), self.sampling.levels(last)
+        if before is None or after is None:
+            return None
+        if after.steps < 1:
+            self.draft.leave(last.place, "a second pass", "left out: it makes no step")
+            return None
+        try:
+            return Hires(
+                scale=_scale(resizing, self.draft.request.width),
+                denoise=after.denoise * after.made / after.steps,
+                steps=None if after.made == before.steps else after.made,
+                upscale=ours,
+            )
+        except (SdnbError, ValueError) as error:
+            why = error.what if isinstance(error, SdnbError) else "its size is not said"
+            self.draft.leave(last.place, "a second pass", why)
+            return None
+
+    def _say_stretched(self, resizing: Node, scale: float) -> None:
+        """Say where a second pass has other proportions; less is rounding."""
+        wide, high = resizing.number("width", 0.0), resizing.number("height", 0.0)
+        alike = (self.draft.request.height or 0) * scale
+        if high and alike and abs(high - alike) > ROUNDING:
+            why = f"stretched to {wide:g}x{high:g} there; here both sides grow alike"
+            self.draft.leave(resizing.place, "", why)
 
     def _resizing(self, node: Node) -> Node:
         """Return the node on the way back from a second pass that says the size."""

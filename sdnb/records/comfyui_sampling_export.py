@@ -23,6 +23,9 @@ from sdnb.request import GenerationRequest
 MOST_CFG = 100.0
 """What KSampler takes; it begins at 0."""
 
+MOST_STEPS = 10_000
+"""What the nodes of schedules take."""
+
 
 _Table = tuple[Registry, frozenset[str], Mapping[str, ChoiceNode], Choice]
 _TABLES: Mapping[str, _Table] = {
@@ -95,15 +98,28 @@ class SamplingExport:
             told = {"scheduler": name, "steps": whole, "denoise": each.denoise, "model": model}
             levels = self._workflow.add("BasicScheduler", **told)
         else:
-            whole = int(each.steps / each.denoise)
+            whole = self._whole(each)
             node = SCHEDULE_NODES[name]
             needs: dict[str, object] = {} if name == "custom" else {"steps": whole}
             needs |= {"model": model} if name == "beta" else {}
             told = _inputs(node, self._schedule, SCHEDULES) | needs
             levels = self._workflow.add(node.kind, **told)
-        if kept == whole or name == "custom":
+        if name == "custom":
+            if kept < each.steps:
+                why = "a list of levels is taken whole there"
+                self._workflow.leave("strength", f"{kept} of {each.steps} steps", why)
+            return levels
+        if kept == whole:
             return levels
         return output(self._workflow.add("SplitSigmas", sigmas=levels, step=whole - kept), 1)
+
+    def _whole(self, each: Pass) -> int:
+        """Return how many steps the whole noise range has."""
+        if each.steps <= each.denoise * MOST_STEPS:
+            return int(each.steps / each.denoise)
+        why = f"a schedule has up to {MOST_STEPS} steps there"
+        self._workflow.leave("denoise", f"{each.denoise:g}", why)
+        return MOST_STEPS
 
     def _known(self, what: str, choice: Choice) -> Choice:
         """Return a choice as it can be said there; what cannot is told."""

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from sdnb.result import Result
 
 _NOT_KEPT = "not kept in the history"
+_LARGEST = 2**63 - 1  # of SQLite's integers
 _SOON = 3.0  # seconds that a notebook which has drawn waits for other writers
 
 
@@ -103,18 +104,17 @@ class History:
         before : int, optional
             Only those with a lower number: the page after one that ends with it.
         """
-        if not isinstance(limit, int) or not 1 <= limit <= 10_000:
-            raise InvalidField("limit is out of its range.", given=limit, allowed="1 … 10000")
+        end = _LARGEST if before is None else before
+        for name, number, most in (("limit", limit, 10_000), ("before", end, _LARGEST)):
+            if type(number) is not int or not 1 <= number <= most:
+                raise InvalidField(f"{name} is out of range.", given=number, allowed=f"1 … {most}")
         where = ["(prompt || char(10) || negative || char(10) || checkpoint) LIKE ? ESCAPE '\\'"]
         words = text.split() or [""]
-        values: list[object] = [f"%{_literal(_whole(word))}%" for word in words]
-        conditions = where * len(words)
+        values: list[object] = [end, *(f"%{_literal(_whole(word))}%" for word in words)]
+        conditions = ["number < ?", *where * len(words)]
         if sampler:
             conditions.append("sampler = ?")
             values.append(_whole(sampler))
-        if before is not None:
-            conditions.append("number < ?")
-            values.append(min(before, 2**63 - 1))  # SQLite's largest
         query = f"SELECT * FROM results WHERE {' AND '.join(conditions)}"
         with reading(self._database) as database:
             database.row_factory = Row
@@ -124,7 +124,7 @@ class History:
     def open(self, id: int | str) -> Entry:
         """Return one entry, by its number or by its result's id."""
         column, value = ("number", id) if isinstance(id, int) else ("id", _whole(id))
-        if isinstance(value, int) and not 0 < value < 2**63:  # SQLite's integers
+        if isinstance(value, int) and not 0 < value <= _LARGEST:
             raise _no_entry(id)
         with reading(self._database) as database:
             database.row_factory = Row

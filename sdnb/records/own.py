@@ -16,6 +16,7 @@ from sdnb.records.named_parts import bare_name, checkpoint_line
 from sdnb.records.recalled import Recalled
 from sdnb.records.report import Line
 from sdnb.request import GenerationRequest
+from sdnb.written import NAMING
 
 EXACT_ON = "cpu"
 """On a CPU the same libraries and as many threads give the same bits."""
@@ -63,6 +64,7 @@ def _parts(request: GenerationRequest, facts: Mapping[str, str]) -> Iterator[Lin
         yield checkpoint_line("checkpoint", name, facts.get(CHECKPOINT, ""))
     elif name is not None:
         yield Line(what="checkpoint", theirs=name, ours=name)
+    yield from _named_files(request)
     if shown := facts.get(LEFT_OUT):
         why = "the file could not hold its input pictures: give them again"
         yield Line(what=LEFT_OUT, theirs=shown, why=why)
@@ -70,6 +72,16 @@ def _parts(request: GenerationRequest, facts: Mapping[str, str]) -> Iterator[Lin
         if use.given:
             why = "a function that was given to the run: only its name was kept; give it again"
             yield Line(what="hook", theirs=str(use), why=why)
+
+
+def _named_files(request: GenerationRequest) -> Iterator[Line]:
+    """Say what becomes of the hashes of LoRAs and the like, which cells leave out."""
+    for field in NAMING:
+        for part in getattr(request, field):
+            if part.sha256:
+                theirs = f"{part}, hash {part.sha256[:12]}"
+                ours = "the same file; a cell takes whatever file now has that name"
+                yield Line(what=field, theirs=theirs, ours=ours)
 
 
 def _libraries(wrote: Mapping[str, str]) -> Iterator[Line]:

@@ -60,10 +60,12 @@ def read(path: str | Path, *, folder: str | Path | None = None) -> Recalled:
 
 def _json(path: str | Path) -> str:
     try:
-        if Path(path).stat().st_size > LARGEST:
-            raise unreadable(path, f"this file is larger than {LARGEST} bytes")
-        return Path(path).read_text(encoding="utf-8")
+        size = Path(path).stat().st_size
+        text = Path(path).read_text(encoding="utf-8") if size <= LARGEST else ""
     except FileNotFoundError as error:
         raise unreadable(path, "there is no such file", "check the path") from error
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:  # no text, or no name that a file can have
         raise unreadable(path, "this file cannot be read as text") from error
+    if size > LARGEST:
+        raise unreadable(path, f"this file is larger than {LARGEST} bytes")
+    return text

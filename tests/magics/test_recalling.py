@@ -35,6 +35,21 @@ def test_a_picture_comes_back_by_the_cell_that_recall_fills_in(
     assert next_cells[0].endswith("\na red circle\n---\nsnow")
 
 
+def test_a_picture_with_a_lora_is_filled_in_as_a_cell(
+    real: Notebook, next_cells: list[str], tmp_path: Path
+) -> None:
+    # given
+    real.run("%sd a red circle --seed 7 --steps 3 --lora ink:0.8")
+    real.run(f"%sd save {tmp_path}/out.png")
+    # when
+    recalled = real.run(f"%sd recall {tmp_path}/out.png")
+    result = real.run(next_cells[0])
+    # then
+    assert next_cells[0].startswith("%%sd ")
+    assert "--lora ink:0.8" in next_cells[0]
+    assert result.request == recalled.request
+
+
 def test_what_no_cell_can_say_is_filled_in_as_python(
     real: Notebook, next_cells: list[str], tmp_path: Path
 ) -> None:

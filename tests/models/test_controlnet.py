@@ -317,6 +317,12 @@ def test_another_kind_of_controlnet_is_refused(pipe, tmp_path):
     refused(pipe, tmp_path, "kind of ControlNet")
 
 
+def test_a_configuration_of_endless_depth_is_refused(pipe, tmp_path):
+    random_controlnet(pipe.components.unet).save_pretrained(tmp_path)
+    (tmp_path / "config.json").write_text('{"a": ' + "[" * 100_000 + "]" * 100_000 + "}")
+    refused(pipe, tmp_path, "cannot be read")
+
+
 def test_a_request_with_another_hash_is_refused(pipe, control):
     with pytest.raises(LoadError, match="another file"):
         begun(pipe, replace(control, sha256="ab" * 32))

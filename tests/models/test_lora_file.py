@@ -31,13 +31,14 @@ def test_the_layers_of_an_older_file_need_no_network_before_them(networks, adapt
     assert read_lora(path, networks).keys() == factors.keys()
 
 
-def test_peft_writes_its_alpha_in_the_header(networks, adapted, tmp_path):
+@pytest.mark.parametrize("name", ["conv_out", "^conv_out"])
+def test_peft_writes_its_alpha_in_the_header(networks, adapted, tmp_path, name):
     # given
     layer = ("unet", "mid_block.attentions.0.proj_in")
     other = ("unet", "conv_out")
     pairs = adapted(0)
     factors = {layer: (torch.ones(4, 192, 1, 1), torch.ones(192, 4, 1, 1)), other: pairs[other]}
-    settings = {"unet.r": 4, "unet.lora_alpha": 8, "unet.alpha_pattern": {"conv_out": 2}}
+    settings = {"unet.r": 4, "unet.lora_alpha": 8, "unet.alpha_pattern": {name: 2}}
     header = {"lora_adapter_metadata": json.dumps(settings)}
     save_file(peft(factors), tmp_path / "style.safetensors", metadata=header)
 
@@ -168,6 +169,8 @@ def test_the_suffix_may_be_left_out(pipe, lora):
         (None, None, "no json"),
         (None, None, "[1]"),
         (None, None, '{"unet.alpha_pattern": {"(": 1}}'),
+        (None, None, '{"unet.alpha_pattern": {"([a-z_]*)*!": 1}}'),
+        (None, None, '{"unet.alpha_pattern": ["conv_out"]}'),
     ],
 )
 def test_tensors_that_are_not_what_their_names_say_are_refused(
@@ -188,3 +191,14 @@ def test_tensors_that_are_not_what_their_names_say_are_refused(
     with pytest.raises(LoadError) as caught:
         read_lora(path, networks)
     assert str(path) in caught.value.given
+
+
+def test_a_pattern_for_many_layers_does_not_hold_up_the_reading(networks, adapted, tmp_path):
+    # given
+    settings = {"unet.alpha_pattern": {"([a-z_.0-9]*)*!": 1}}
+    header = {"lora_adapter_metadata": json.dumps(settings)}
+    save_file(peft(adapted(0)), tmp_path / "style.safetensors", metadata=header)
+
+    # when, then
+    with pytest.raises(LoadError, match="pattern"):
+        read_lora(tmp_path / "style.safetensors", networks)

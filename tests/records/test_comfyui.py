@@ -158,6 +158,33 @@ def test_a_second_sampler_is_a_second_pass() -> None:
     assert "both passes" in why(read(nodes))["node 31 (KSampler)"]
 
 
+def test_a_third_pass_and_a_stretched_second_one_are_said() -> None:
+    # given
+    nodes = workflows.second_pass()
+    nodes["32"] = node("LatentUpscaleBy", upscale_method="bilinear", scale_by=2, samples=["31", 0])
+    nodes["33"] = node("KSampler", **nodes["31"]["inputs"] | {"latent_image": ["32", 0]})
+    nodes["8"]["inputs"]["samples"] = ["33", 0]
+    # when
+    thrice = read(nodes)
+    size = {"width": 1024, "height": 512, "crop": "disabled"}
+    nodes["30"] = node("LatentUpscale", upscale_method="bilinear", samples=["3", 0], **size)
+    nodes["8"]["inputs"]["samples"] = ["31", 0]
+    stretched = read(nodes)
+    # then
+    assert str(thrice.request.hires) == "1.5x denoise=0.5 steps=12 upscale=latent"
+    assert "two passes" in why(thrice)["node 33 (KSampler)"]
+    assert "1024x512" in why(stretched)["node 30 (LatentUpscale)"]
+
+
+@pytest.mark.parametrize("steps", [0, -0.5])
+def test_a_second_pass_of_no_steps_is_left_out(steps: float) -> None:
+    nodes = workflows.second_pass()
+    nodes["31"]["inputs"]["steps"] = steps
+    recalled = read(nodes)
+    assert recalled.request.hires is None
+    assert why(recalled)["node 31 (KSampler)"]
+
+
 def test_a_controlnet_is_read_with_its_picture(folder: Path) -> None:
     request = read(workflows.controlled(), folder).request
     assert [str(control) for control in request.controls] == ["depth:0.7"]

@@ -173,6 +173,8 @@ def test_the_names_in_the_tables_are_sdnbs_own() -> None:
         ({"sampler": "ddim eta=0.5"}, "sampler"),
         ({"sampler": "dpm_2", "schedule": "karras rho=5"}, "schedule"),
         ({"cfg_scale": -2.0}, "cfg_scale"),
+        ({"schedule": "beta alpha=0.5", "sampler": "euler", "denoise": 5e-324}, "denoise"),
+        ({"schedule": "custom sigmas=9,5,1,0", "sampler": "euler", "strength": 0.5}, "strength"),
         ({"clip_skip": 40}, "clip_skip"),
         ({"seed": None}, "seed"),
         ({"width": None}, "size"),

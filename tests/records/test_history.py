@@ -100,6 +100,12 @@ def test_a_limit_out_of_its_range_is_refused(history: History, limit: Any) -> No
         history.search(limit=limit)
 
 
+@pytest.mark.parametrize("before", ["5", 2.5, -(2**70), True])
+def test_a_page_begins_before_a_number(history: History, before: Any) -> None:
+    with pytest.raises((InvalidField, TypeError), match="before"):
+        history.search(before=before)
+
+
 def test_deleted_entries_leave_nothing(history: History) -> None:
     # given
     numbers = [history.add(drawn()) for _ in range(3)]

@@ -10,6 +10,7 @@ from PIL.PngImagePlugin import PngInfo
 
 import sdnb
 from sdnb.comparison.compare import compare
+from sdnb.errors import InvalidField
 from sdnb.events import Hooks
 from sdnb.picture_file import software
 from sdnb.records.own import read_own
@@ -144,3 +145,25 @@ def test_nothing_in_a_file_is_shown_as_html_or_moves_the_text(tmp_path: Path):
     for shown in bundle.values():
         assert "\x1b" not in shown
         assert "\u202e" not in shown
+
+
+def test_what_a_cell_cannot_say_of_a_lora_is_said_beside_its_hash(pipe, tmp_path):
+    # given
+    (path,) = pipe.run("a red circle", loras=("ink:0.8",), **SMALL).save(tmp_path)
+
+    # when
+    recalled = sdnb.read(path)
+
+    # then
+    (lora,) = recalled.request.loras
+    (line,) = [line for line in recalled.lines if line.what == "loras"]
+    assert line.theirs == f"ink:0.8, hash {lora.sha256[:12]}"
+    assert "whatever file now has that name" in line.ours
+    assert lora.sha256 in recalled.python
+    assert recalled.differences == ()
+
+
+@pytest.mark.parametrize("name", ["a\0.json", "a\0.png", "a" * 5000 + ".json"])
+def test_a_name_that_no_file_can_have_is_refused(name):
+    with pytest.raises(InvalidField, match="file"):
+        sdnb.read(name)
