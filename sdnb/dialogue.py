@@ -27,6 +27,7 @@ class Dialogue:
         self._events = events
         self._waiting: Asked | None = None  # asked, not yet answered: an interrupt came between
         self._is_cancelled = False
+        self._is_saying = False
         self.held: Event | None = None
         self.ended_by: Exception | None = None
 
@@ -41,6 +42,8 @@ class Dialogue:
 
     def go_on(self) -> Event | Asked:
         """Return the question that waits, or else what is said next; StopIteration at the end."""
+        if self._is_saying:  # an interrupt came between what was said and its being heard
+            self.ended_by = self.ended_by or _interrupted()
         if self._is_cancelled:
             self._events.close()
             self._waiting = None
@@ -54,18 +57,21 @@ class Dialogue:
         An error in place of an answer is raised where the question was asked.
         """
         events = self._events
+        self._is_saying = True
         try:
             said = events.throw(told) if isinstance(told, SdnbError) else events.send(told)
         except StopIteration:
+            self._is_saying = False
             raise
         except BaseException as error:
             if self.has_ended:
-                self._waiting = None
+                self._waiting, self._is_saying = None, False
                 self.ended_by = error if isinstance(error, Exception) else _interrupted()
             raise
         self._waiting = None if isinstance(said, Event) else said
         if isinstance(said, Event):
             self.held = said
+        self._is_saying = False
         return said
 
 

@@ -1,11 +1,15 @@
 """An interrupt at any event of a run, from the keyboard or another thread: nothing is lost."""
 
+import inspect
+import sys
+from contextlib import contextmanager
 from itertools import count
 from threading import Event, Thread, Timer
 
 import pytest
 import torch
 
+from sdnb.dialogue import Dialogue
 from sdnb.errors import HookError, SdnbError
 from sdnb.events import POINTS, Hooks
 
@@ -100,6 +104,48 @@ def test_a_run_that_cannot_go_on_says_so_until_it_is_cancelled(pipe, error):
     assert run.has_failed
     run.cancel()
     assert run.finish().interrupted
+
+
+@pytest.mark.parametrize("event", range(4))
+def test_an_interrupt_between_what_is_said_and_its_being_heard_loses_no_answer_silently(
+    pipe, event
+):
+    # given
+    run = pipe.start(PROMPT, seed=7, steps=2)
+    for _ in range(event):
+        next(run)
+
+    # when
+    with interrupting(Dialogue.say, "self._waiting = None if"), pytest.raises(KeyboardInterrupt):
+        next(run)
+
+    # then
+    with pytest.raises(SdnbError, match="interrupt"):
+        next(run)
+    run.cancel()
+    assert run.finish().interrupted
+
+
+@contextmanager
+def interrupting(function, before):
+    """Raise KeyboardInterrupt once, where a function comes to a line that begins so."""
+    code = inspect.unwrap(function).__code__
+    lines, first = inspect.getsourcelines(code)
+    place = first + next(i for i, line in enumerate(lines) if line.strip().startswith(before))
+
+    def trace(frame, what, _value):
+        if frame.f_code is not code:
+            return None
+        if what == "line" and frame.f_lineno == place:
+            sys.settrace(None)
+            raise KeyboardInterrupt
+        return trace
+
+    sys.settrace(trace)
+    try:
+        yield
+    finally:
+        sys.settrace(None)
 
 
 def test_a_cancelled_run_asks_its_network_no_more(pipe):
