@@ -4,11 +4,8 @@ Latents of a run on its way are drawn in `sdnb.plots.latents`.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from html import escape
 from typing import TYPE_CHECKING
-
-from PIL.Image import Image
 
 from sdnb.i18n import tr
 from sdnb.plots.figure import Figure
@@ -65,30 +62,6 @@ def plot_round_trip(trip: "sdnb.comparison.latent_space.RoundTrip") -> Figure:
         title=tr("latent_space.round_trip", ratio=f"{trip.compression.ratio:g}"),
         alt=_told(trip),
     )
-    return figure
-
-
-def plot_pictures(
-    pictures: Sequence[Image],
-    captions: Sequence[str] = (),
-    *,
-    title: str,
-    columns: int | None = None,
-) -> Figure:
-    """Draw pictures of one size side by side, or in rows of so many, a caption under each."""
-    width, height = pictures[0].size
-    named = list(captions) or [""] * len(pictures)
-    ratio, lines = height / width, max(name.count("<br>") + bool(name) for name in named)
-    sheet = Sheet.of(len(pictures), ratio=ratio, lines=lines)
-    if columns is not None:
-        sheet = replace(sheet, columns=columns)
-    figure = Figure()
-    sheet.write(figure, named)
-    drawn = [sheet.picture(index, picture) for index, picture in enumerate(pictures)]
-    figure.update_layout(images=drawn)
-    told = "; ".join(name.replace("<br>", ", ") for name in named if name)
-    alt = tr("latent_space.pictures_alt", title=title, count=len(pictures), told=told).strip()
-    sheet.page(figure, title=escape(title, quote=False), alt=alt)
     return figure
 
 

@@ -1,6 +1,7 @@
-"""Pictures in rows, each with its caption."""
+"""Pictures side by side or in named rows, each with its caption."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from html import escape
 from textwrap import wrap
 
@@ -15,7 +16,7 @@ _LETTER = 7.0
 """Pixels that a letter of a caption takes."""
 
 
-def plot_pictures(
+def plot_rows(
     rows: Mapping[str, Sequence[Image]],
     captions: Sequence[str] = (),
     *,
@@ -41,7 +42,7 @@ def plot_pictures(
             "rows of pictures have one length, and each picture of a row its caption.",
             given=f"rows of {[len(row) for row in rows.values()]}, {len(captions)} captions",
             allowed="rows of one length; as many captions, or none",
-            fix='plot_pictures({"step 100": pictures})',
+            fix='plot_rows({"step 100": pictures})',
         )
     title = title or tr("pictures.title")
     (columns,) = counts
@@ -59,6 +60,35 @@ def plot_pictures(
     places = [*(tr("pictures.row", name=name) for name in rows if name), *captions]
     shown = ": ".join(filter(None, (tr("pictures.count", count=len(pictures)), ", ".join(places))))
     sheet.page(figure, title=escape(title, quote=False), alt=f"{title}. {shown}")
+    return figure
+
+
+def plot_pictures(
+    pictures: Sequence[Image],
+    captions: Sequence[str] = (),
+    *,
+    title: str = "",
+    columns: int | None = None,
+) -> Figure:
+    """Draw pictures of one size side by side, or so many in a row.
+
+    Parameters
+    ----------
+    captions : sequence of str
+        What stands under each, where there are any; of one line or several.
+    """
+    title, (width, height) = title or tr("pictures.title"), pictures[0].size
+    lines = [caption.splitlines() for caption in captions] or [[]] * len(pictures)
+    sheet = Sheet.of(len(pictures), ratio=height / width, lines=max(map(len, lines)))
+    if columns is not None:
+        sheet = replace(sheet, columns=columns)
+    figure = Figure()
+    sheet.write(figure, [_lines(each) for each in lines])
+    drawn = [sheet.picture(index, picture) for index, picture in enumerate(pictures)]
+    figure.update_layout(images=drawn)
+    told = "; ".join(", ".join(each) for each in lines if each)
+    alt = tr("pictures.alt", title=title, count=len(pictures), told=told).strip()
+    sheet.page(figure, title=escape(title, quote=False), alt=alt)
     return figure
 
 

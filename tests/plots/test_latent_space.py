@@ -4,7 +4,7 @@ import torch
 from PIL import Image
 
 from sdnb.comparison.latent_space import RoundTrip, SizeCost
-from sdnb.plots.latent_space import plot_lengths, plot_pictures, plot_round_trip, plot_sizes
+from sdnb.plots.latent_space import plot_lengths, plot_round_trip, plot_sizes
 from tests.plots.conftest import SVG
 
 
@@ -33,16 +33,6 @@ def test_a_large_picture_s_error_is_drawn_in_few_cells():
     error = figure.data[4]
     assert len(error.z) <= 96 and len(error.z[0]) <= 96
     assert abs(error.z[0][0] - 0.1) < 1e-3
-
-
-def test_pictures_stand_in_rows_with_their_captions(drawn):
-    pictures = [Image.new("RGB", (16, 16), "blue")] * 6
-    captions = [f"number {i}<br>blue" for i in range(6)]
-    figure = plot_pictures(pictures, captions, title="Six", columns=3)
-    assert len({image.y for image in figure.layout.images}) == 2
-    assert "number 5" in "".join(drawn(figure).itertext())
-    assert "number 5, blue" in figure.alt
-    assert len(plot_pictures(pictures, title="Six").layout.images) == 6
 
 
 def test_sizes_and_lengths_say_their_numbers(drawn):

@@ -4,14 +4,14 @@ import pytest
 from PIL import Image
 
 from sdnb.errors import InvalidField
-from sdnb.plots.pictures import plot_pictures
+from sdnb.plots.pictures import plot_pictures, plot_rows
 
 RED = Image.new("RGB", (16, 16), "red")
 
 
 def test_every_picture_stands_in_its_row_under_its_caption():
     # when
-    figure = plot_pictures({"step 1": [RED] * 3, "step 9": [RED] * 3}, ["a", "b", "c"])
+    figure = plot_rows({"step 1": [RED] * 3, "step 9": [RED] * 3}, ["a", "b", "c"])
 
     # then
     (captions,) = figure.data
@@ -26,7 +26,7 @@ def test_a_long_caption_is_wrapped_and_has_room_over_the_next_row():
     long = "a large yellow circle in the desert"
 
     # when
-    short, tall = (plot_pictures({"": [RED] * 8, "again": [RED] * 8}, [c] * 8) for c in ("a", long))
+    short, tall = (plot_rows({"": [RED] * 8, "again": [RED] * 8}, [c] * 8) for c in ("a", long))
 
     # then
     assert short.data[0].text[0] == "a" and short.data[0].text[-1] == "again<br>a"
@@ -37,9 +37,18 @@ def test_a_long_caption_is_wrapped_and_has_room_over_the_next_row():
 
 
 def test_what_looks_like_a_tag_is_read_as_it_is_written(drawn):
-    figure = plot_pictures({"<b>": [RED]}, ["<lora:ink:1> cat"], title="a < b")
+    figure = plot_rows({"<b>": [RED]}, ["<lora:ink:1> cat"], title="a < b")
     said = "".join(drawn(figure).itertext())
     assert "<b>" in said and "<lora:ink:1> cat" in said and "a < b" in said
+
+
+def test_pictures_stand_in_rows_with_their_captions(drawn):
+    captions = [f"number {i}\nred" for i in range(6)]
+    figure = plot_pictures([RED] * 6, captions, title="Six", columns=3)
+    assert len({image.y for image in figure.layout.images}) == 2
+    assert "number 5" in "".join(drawn(figure).itertext())
+    assert "number 5, red" in figure.alt
+    assert len(plot_pictures([RED] * 6, title="Six").layout.images) == 6
 
 
 @pytest.mark.parametrize(
@@ -47,4 +56,4 @@ def test_what_looks_like_a_tag_is_read_as_it_is_written(drawn):
 )
 def test_rows_of_unequal_length_are_refused(rows, captions):
     with pytest.raises(InvalidField, match="one length"):
-        plot_pictures(rows, captions)
+        plot_rows(rows, captions)
