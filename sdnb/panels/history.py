@@ -126,7 +126,7 @@ class HistoryPanel(Panel):
         enabled = [*["newer"] * lab.has_newer, *["older"] * lab.has_older, "delete", "no"]
         if entry is not None:
             enabled += ["recall", "pin", "ask", *["copy"] * (_request(entry) is not None)]
-            self.surface.clips = _clips(entry, self._defaults())
+            self.surface.show(clips=_clips(entry, self._defaults()))
         self.surface.show(
             values={name: getattr(lab, name) for name in FIELDS},
             views=views,
