@@ -147,6 +147,7 @@ def _gallery(lab: "sdnb.labs.history.HistoryLab") -> dict[str, object]:
     return {
         "kind": "gallery",
         "name": "gallery",
+        "is_half": True,
         "label": tr("history.gallery"),
         "empty": tr("history.nothing_found" if is_searched else "history.empty"),
         "entries": [_card(entry) for entry in lab.entries],
@@ -176,6 +177,7 @@ def _looked_at(entry: Entry | None) -> dict[str, object]:
     view: dict[str, object] = {
         "kind": "entry",
         "name": "entry",
+        "is_half": True,
         "source": "",
         "alt": "",
         "facts": [],
