@@ -15,6 +15,7 @@ from sdnb.i18n import language, tr
 from sdnb.labs.axis_texts import ROWS, example, offered
 from sdnb.panels.compared import cells_view, kept_grid, plot_view, sheet_of
 from sdnb.panels.panel import Message, Panel, error_text
+from sdnb.panels.report import Defaults
 from sdnb.panels.request_fields import described_group, field_notes, field_values, type_into
 from sdnb.panels.unseen import Unseen
 from sdnb.request import GenerationRequest
@@ -41,7 +42,7 @@ class ComparePanel(Panel):
     def __init__(
         self,
         lab: "sdnb.labs.compare.CompareLab",
-        defaults: Callable[[], GenerationRequest] = GenerationRequest,
+        defaults: Defaults = GenerationRequest,
     ) -> None:
         super().__init__()
         self.lab = lab

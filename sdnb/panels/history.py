@@ -12,6 +12,7 @@ from sdnb.errors import SdnbError
 from sdnb.i18n import language, tr
 from sdnb.panels.panel import Message, Panel, error_text
 from sdnb.panels.pictures import data_url, image_html, slots
+from sdnb.panels.report import Defaults
 from sdnb.records.entries import Entry
 from sdnb.registry import SAMPLERS
 from sdnb.request import GenerationRequest
@@ -35,7 +36,7 @@ class HistoryPanel(Panel):
     def __init__(
         self,
         lab: "sdnb.labs.history.HistoryLab",
-        defaults: Callable[[], GenerationRequest] = GenerationRequest,
+        defaults: Defaults = GenerationRequest,
     ) -> None:
         super().__init__()
         self.lab = lab

@@ -8,7 +8,7 @@ from sdnb.errors import SdnbError
 from sdnb.i18n import language, tr
 from sdnb.panels.panel import Message, Panel, error_text
 from sdnb.panels.pictures import film_shown, image_html, jpeg, row
-from sdnb.panels.report import Defaults, clips, facts
+from sdnb.panels.report import Defaults, clips, facts, kept_words
 from sdnb.panels.request_fields import described_fields, field_notes, field_values, type_into
 from sdnb.panels.unseen import Unseen
 from sdnb.request import GenerationRequest
@@ -104,11 +104,7 @@ class StudioPanel(Panel):
 
     def kept_text(self) -> str:
         """Return HTML of what was drawn, in words."""
-        if self.lab.result is None:
-            return ""
-        quiet = "color:var(--jp-ui-font-color2,#767676);font-size:90%"
-        line = f'<div style="{quiet}">{escape(facts(self.lab.result))}</div>'
-        return f"<div>{escape(self.lab.result.request.prompt)}</div>{line}"
+        return "" if self.lab.result is None else kept_words(self.name, self.lab.result)
 
     def take(self, what: object) -> None:
         """Hold a result; of another checkpoint's, and of a request, type the fields."""
