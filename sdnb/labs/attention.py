@@ -5,10 +5,12 @@
     lab.wait()
     lab.words, lab.grids
 
-A run that was not watched is drawn again, which gives the same picture, bit for bit; but for
-functions that were given to it as hooks, which nobody can repeat.
+A run that was not watched is drawn again, and stays the same result where that gives the same
+picture. It does not for branches, second passes, runs that were interrupted, and functions that
+were given as hooks, which nobody can repeat: then there is another picture to see.
 """
 
+from dataclasses import replace
 from functools import partial
 
 import torch
@@ -52,7 +54,10 @@ class Attention(Lab):
         if result.attention is not None and result.images and len(result.trace.denoised):
             self._ask(partial(self._show, result))
         else:
-            self.draw(seed=result.seeds[0])
+            self.form.seed = result.seeds[0]
+            request = self.form.request()
+            if request is not None:
+                self._compute(partial(self._draw_again, result, request))
 
     def choose(self, *words: str) -> None:
         """Show these words, in the order of the prompt. Raises `UnknownName`."""
@@ -61,13 +66,24 @@ class Attention(Lab):
         self.chosen = tuple(word for word in self.words if word in words)
 
     def _draw(self, request: GenerationRequest) -> None:
+        drawn = self._watched(request)
+        if drawn is not None:
+            self._show(drawn)
+
+    def _draw_again(self, result: Result, request: GenerationRequest) -> None:
+        drawn = self._watched(request)
+        if drawn is not None:
+            is_same = _is_same(drawn, result)
+            self._show(replace(result, attention=drawn.attention) if is_same else drawn)
+
+    def _watched(self, request: GenerationRequest) -> Result | None:
+        """Run a request to its end; None where it has no words, or something else is wanted."""
         if not request.prompt.strip():
             refused(_no_words(request.prompt), self.form, "prompt")
             self._rest()
-            return
+            return None
         run = self.pipe.start(request, attention=True)
-        if self._to_end([run]):
-            self._show(run.finish())
+        return run.finish() if self._to_end([run]) else None
 
     def _show(self, result: Result) -> None:
         if result.attention is None or not (words := _words(result.attention)):
@@ -88,6 +104,14 @@ class Attention(Lab):
         shown = () if self.grids is None else tuple(row.name for row in self.grids.rows)
         if self.result is not None and shown != self.chosen:
             self.grids = _grids(self.result, self.chosen)
+
+
+def _is_same(drawn: Result, result: Result) -> bool:
+    """Tell whether a run of one image gave the first of a result, but for the last bits."""
+    first, trace = result.latents[:1].float(), result.trace
+    has_steps = len(trace.denoised) == drawn.trace.steps
+    is_alike = has_steps and first.shape == drawn.latents.shape
+    return is_alike and torch.allclose(drawn.latents.float(), first, atol=1e-3)
 
 
 def _words(attention: "sdnb.attention.Attention") -> tuple[str, ...]:

@@ -119,6 +119,9 @@ class HistoryLab(HasTraits):
         except SdnbError as error:
             self.failure = error
             return
+        if not found and self._pages:  # the last entry of this page is gone
+            self.newer()
+            return
         with self.hold_trait_notifications():
             self.failure = None
             self.entries = Entries(tuple(found[:PAGE]))

@@ -1,6 +1,7 @@
 """``%sd panel`` and ``sdnb.panel``: open a panel under the cell, and keep its picture there."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, cast
@@ -9,7 +10,7 @@ from uuid import uuid4
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.display import display
 
-from sdnb.errors import InvalidField, UnknownName
+from sdnb.errors import InvalidField, SdnbError, UnknownName
 from sdnb.magics.command import Call, misused
 from sdnb.magics.session import Session
 
@@ -107,7 +108,8 @@ def _on_pipeline(
             lab.open(result)
         elif last is not None and _can_be_held(last, pipe):
             lab.open(last)
-        lab.wait(READY)
+        with suppress(SdnbError):  # the panel itself says what failed
+            lab.wait(READY)
         lab.observe(lambda change: session.keep(keep_result(change["new"], session)), "result")
     if lab.has_trait("comparison"):
         lab.observe(lambda change: keep_cells(change["new"], session), "comparison")

@@ -15,7 +15,8 @@ from sdnb.i18n import language, tr
 from sdnb.labs.axis_texts import ROWS, example, offered
 from sdnb.panels.compared import cells_view, kept_grid, plot_view, sheet_of
 from sdnb.panels.panel import Message, Panel, error_text
-from sdnb.panels.request_fields import FIELDS, described_group, field_notes, field_values
+from sdnb.panels.report import Defaults
+from sdnb.panels.request_fields import described_group, field_notes, field_values, type_into
 from sdnb.panels.unseen import Unseen
 from sdnb.request import GenerationRequest
 from sdnb.result import Result
@@ -41,7 +42,7 @@ class ComparePanel(Panel):
     def __init__(
         self,
         lab: "sdnb.labs.compare.CompareLab",
-        defaults: Callable[[], GenerationRequest] = GenerationRequest,
+        defaults: Defaults = GenerationRequest,
     ) -> None:
         super().__init__()
         self.lab = lab
@@ -119,8 +120,8 @@ class ComparePanel(Panel):
             axes, (field, _, values) = list(self.lab.axes), str(value).partition(" ")
             axes[int(row[1])] = f"{field}={values}" if field else ""
             self.lab.axes = tuple(axes)
-        elif name in FIELDS:
-            self.lab.form.type({name: value})
+        else:
+            type_into(self.lab.form, message)
 
     def _save(self) -> None:
         self._said = tr("studio.saved", paths=", ".join(map(str, self.lab.save())))
@@ -131,12 +132,13 @@ class ComparePanel(Panel):
         if self.lab.phase not in ("finished", "stopped"):
             return
         asked, defaults = self.lab.asked, self._defaults()
-        self.surface.clips = {}
+        clips: dict[str, str] = {}
         if asked is not None:
             here = asked.request.changed(checkpoint=defaults.checkpoint)
             python = comparison_as_python(asked.request, asked.axes)
             cell = comparison_as_cell(here, asked.rows, beside=defaults) or python
-            self.surface.clips = {"cell": cell, "python": python}
+            clips = {"cell": cell, "python": python}
+        self.surface.show(clips=clips)
         self._show_cells()
         self.leave()
 

@@ -12,6 +12,7 @@ from sdnb.errors import SdnbError
 from sdnb.i18n import language, tr
 from sdnb.panels.panel import Message, Panel, error_text
 from sdnb.panels.pictures import data_url, image_html, slots
+from sdnb.panels.report import Defaults
 from sdnb.records.entries import Entry
 from sdnb.registry import SAMPLERS
 from sdnb.request import GenerationRequest
@@ -35,7 +36,7 @@ class HistoryPanel(Panel):
     def __init__(
         self,
         lab: "sdnb.labs.history.HistoryLab",
-        defaults: Callable[[], GenerationRequest] = GenerationRequest,
+        defaults: Defaults = GenerationRequest,
     ) -> None:
         super().__init__()
         self.lab = lab
@@ -126,7 +127,7 @@ class HistoryPanel(Panel):
         enabled = [*["newer"] * lab.has_newer, *["older"] * lab.has_older, "delete", "no"]
         if entry is not None:
             enabled += ["recall", "pin", "ask", *["copy"] * (_request(entry) is not None)]
-            self.surface.clips = _clips(entry, self._defaults())
+            self.surface.show(clips=_clips(entry, self._defaults()))
         self.surface.show(
             values={name: getattr(lab, name) for name in FIELDS},
             views=views,
@@ -147,6 +148,7 @@ def _gallery(lab: "sdnb.labs.history.HistoryLab") -> dict[str, object]:
     return {
         "kind": "gallery",
         "name": "gallery",
+        "is_half": True,
         "label": tr("history.gallery"),
         "empty": tr("history.nothing_found" if is_searched else "history.empty"),
         "entries": [_card(entry) for entry in lab.entries],
@@ -176,6 +178,7 @@ def _looked_at(entry: Entry | None) -> dict[str, object]:
     view: dict[str, object] = {
         "kind": "entry",
         "name": "entry",
+        "is_half": True,
         "source": "",
         "alt": "",
         "facts": [],

@@ -15,6 +15,7 @@ from uuid import uuid4
 from sdnb.errors import InvalidField, SdnbError
 from sdnb.files import save_new
 from sdnb.i18n import language, on_change, tr
+from sdnb.labs.worker import described
 from sdnb.panels.surface import SCRIPT, STYLE, Surface
 
 LONGEST = 160
@@ -94,7 +95,7 @@ class Panel:
         place = guest.surface.place
         if not guest.is_shown:
             guest.is_shown = True
-            self.surface.guests = [*self.surface.guests, place]
+            self.surface.show(guests=[*self.surface.guests, place])
         self.surface.send({"do": "look at", "place": place})
 
     def on_close(self, ends: Callable[[], None]) -> None:
@@ -163,8 +164,8 @@ class Panel:
             return
         try:
             does(message, buffers)
-        except SdnbError as error:
-            self.failed(error)
+        except Exception as error:  # a page has nobody else to tell; it may say what ours do not
+            self.failed(described(error))
 
 
 def error_text(error: SdnbError) -> str:

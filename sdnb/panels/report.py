@@ -13,7 +13,7 @@ from sdnb.errors import SdnbError
 from sdnb.i18n import language, tr
 from sdnb.panels.panel import Message, error_text
 from sdnb.panels.pictures import film_shown, image_html, jpeg
-from sdnb.panels.request_fields import described_field, field_notes, field_values
+from sdnb.panels.request_fields import described_field, field_notes, field_values, type_into
 from sdnb.panels.surface import Surface
 from sdnb.request import GenerationRequest
 from sdnb.written import as_cell, as_python
@@ -168,7 +168,7 @@ class Report:
 
     def _show_clips(self) -> None:
         if self.lab.result is not None:
-            self.surface.clips = clips(self.lab.result.request, self._defaults())
+            self.surface.show(clips=clips(self.lab.result.request, self._defaults()))
 
     def _show_film(self) -> None:
         self._number += 1
@@ -198,8 +198,8 @@ class Report:
         if name in self.fields:
             self.fields[name].type(message["value"])
             self.show_form()
-        elif name in REQUEST:
-            self.lab.form.type({name: message["value"]})
+        else:
+            type_into(self.lab.form, message, REQUEST)
 
     def _act(self, act: Callable[[], None], *_: object) -> None:
         self._alert = self._said = ""

@@ -1,6 +1,6 @@
 """The fields of a request on a page: which there are, what stands in them, what is said of them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -70,6 +70,20 @@ def described_field(name: str) -> dict[str, object]:
     hint = tr(f"studio.{name}_hint") if name in ("seed", "loras") else None
     said = {"label": tr(f"studio.{name}"), "hint": hint, "options": options}
     return {"name": name, **said, **FIELDS[name]}
+
+
+def type_into(
+    form: "sdnb.labs.form.Form", message: Mapping[str, object], names: Container[object] = FIELDS
+) -> None:
+    """Type what a page says into a field, by one of the names; what no page of ours says, nowhere.
+
+    Pages send texts; of a picture, only that there is none any more.
+    """
+    name, value = message.get("name"), message.get("value")
+    if not isinstance(name, str) or name not in names:
+        return
+    if value is None if FIELDS[name]["kind"] == "picture" else isinstance(value, str):
+        form.type({name: value})
 
 
 def field_values(form: "sdnb.labs.form.Form") -> dict[str, object]:

@@ -8,8 +8,8 @@ from sdnb.errors import SdnbError
 from sdnb.i18n import language, tr
 from sdnb.panels.panel import Message, Panel, error_text
 from sdnb.panels.pictures import film_shown, image_html, jpeg, row
-from sdnb.panels.report import Defaults, clips, facts
-from sdnb.panels.request_fields import FIELDS, described_fields, field_notes, field_values
+from sdnb.panels.report import Defaults, clips, facts, kept_words
+from sdnb.panels.request_fields import described_fields, field_notes, field_values, type_into
 from sdnb.panels.unseen import Unseen
 from sdnb.request import GenerationRequest
 from sdnb.result import Result
@@ -47,7 +47,7 @@ class StudioPanel(Panel):
             "rewind": lambda message, _: lab.rewind(_step(message)),
             "branch": lambda message, _: lab.branch(_step(message)),
             "look": lambda message, _: lab.look(int(str(message["index"]))),
-            "type": self._type,
+            "type": lambda message, _: type_into(lab.form, message),
             "picture": lambda message, data: lab.form.upload(str(message["name"]), bytes(data[0])),
             "save": lambda *_: self._saved(map(str, lab.save())),
             "copied": lambda *_: self._saved(map(str, lab.save_inputs())),
@@ -104,11 +104,7 @@ class StudioPanel(Panel):
 
     def kept_text(self) -> str:
         """Return HTML of what was drawn, in words."""
-        if self.lab.result is None:
-            return ""
-        quiet = "color:var(--jp-ui-font-color2,#767676);font-size:90%"
-        line = f'<div style="{quiet}">{escape(facts(self.lab.result))}</div>'
-        return f"<div>{escape(self.lab.result.request.prompt)}</div>{line}"
+        return "" if self.lab.result is None else kept_words(self.name, self.lab.result)
 
     def take(self, what: object) -> None:
         """Hold a result; of another checkpoint's, and of a request, type the fields."""
@@ -128,11 +124,6 @@ class StudioPanel(Panel):
     def _act(self, act: "sdnb.labs.studio.Action", *_: object) -> None:
         self._alert = self._said = ""
         act()
-
-    def _type(self, message: Message, _: object) -> None:
-        name = str(message["name"])
-        if name in FIELDS:
-            setattr(self.lab.form, name, message["value"])
 
     def _saved(self, paths: "map[str]") -> None:
         written = ", ".join(paths)
@@ -243,7 +234,7 @@ class StudioPanel(Panel):
 
     def _show_result(self) -> None:
         request = self.lab.result.request
-        self.surface.clips = clips(request, self._defaults())
+        self.surface.show(clips=clips(request, self._defaults()))
         if input_files(request):
             self._said = tr("studio.needs_inputs")
         self._show_form()

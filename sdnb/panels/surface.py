@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from threading import RLock
 from typing import Any
 
 from anywidget import AnyWidget
@@ -75,6 +76,10 @@ class Surface(AnyWidget):
     clips = Dict().tag(sync=True)
     guests: "List[object]" = List().tag(sync=True)
 
+    def __init__(self, **values: object) -> None:
+        self._turn = RLock()  # a lab's thread and the kernel's both have news
+        super().__init__(**values)
+
     def hear(self, told: Callable[[dict[str, Any], list[memoryview]], None]) -> None:
         """Call a function with each message of the page, also while a cell runs."""
         self.on_msg(lambda _widget, message, buffers: told(message, buffers or []))
@@ -83,7 +88,7 @@ class Surface(AnyWidget):
             self.comm._reply_subshell_for = None
 
     def show(self, **news: object) -> None:
-        """Set several values in one message."""
-        with self.hold_sync():
+        """Set several values in one message, whatever other threads show meanwhile."""
+        with self._turn, self.hold_sync():
             for name, value in news.items():
                 setattr(self, name, value)

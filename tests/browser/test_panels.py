@@ -1,7 +1,6 @@
 """Comparison and history in JupyterLab: a grid that fills, cells in the studio, old pictures."""
 
 import re
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -12,16 +11,6 @@ from tests.browser.lab import Lab, pixels
 pytestmark = pytest.mark.browser
 
 THREADS = "print([t.name for t in __import__('threading').enumerate() if 'sdnb' in t.name])"
-
-
-@pytest.fixture
-def said(lab: Lab) -> Iterator[list[str]]:
-    """What the page's console said of errors while the test ran: nothing."""
-    errors: list[str] = []
-    lab.page.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
-    lab.page.on("pageerror", lambda error: errors.append(str(error)))
-    yield errors
-    assert errors == []
 
 
 def opened(lab: Lab, name: str, *lines: str) -> Locator:

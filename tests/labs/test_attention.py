@@ -77,9 +77,38 @@ def test_a_run_that_was_not_watched_is_drawn_again_with_the_same_picture(pipe):
     assert lab.wait(PATIENCE)
 
     # then
-    assert lab.result is not result
-    assert lab.result.images[0].tobytes() == result.images[0].tobytes()
+    assert lab.result.attention is not None
+    assert (lab.result.id, lab.result.images) == (result.id, result.images)
     assert lab.grids.frames == 4
+
+
+def test_a_batch_that_was_not_watched_stays_whole(pipe):
+    # given
+    result = pipe.run(**SMALL, batch_size=2)
+    lab = Attention(pipe)
+
+    # when
+    lab.open(result)
+    assert lab.wait(PATIENCE)
+
+    # then: its first image was drawn again
+    assert (lab.result.id, lab.result.images) == (result.id, result.images)
+    assert lab.words == ("a", "red", "circle")
+
+
+def test_a_branch_cannot_be_drawn_again_and_gives_another_picture(pipe):
+    # given
+    first = pipe.run(**SMALL)
+    branch = pipe.branch(first, 2, prompt="a blue square").finish()
+    lab = Attention(pipe)
+
+    # when
+    lab.open(branch)
+    assert lab.wait(PATIENCE)
+
+    # then
+    assert lab.result.id not in (first.id, branch.id)
+    assert lab.result.parent is None
 
 
 @pytest.mark.parametrize("prompt", ["", " , . "])

@@ -119,3 +119,19 @@ def test_a_history_that_cannot_be_read_is_said(tmp_path):
     lab = HistoryLab(History(tmp_path))
     assert "cannot be read" in lab.failure.what
     assert numbers(lab) == []
+
+
+def test_a_page_whose_last_entry_was_deleted_gives_way_to_the_one_before(history):
+    # given: one entry on the second page
+    for seed in range(PAGE + 1):
+        history.add(result(seed))
+    lab = HistoryLab(history)
+    lab.older()
+    lab.choose(1)
+
+    # when
+    lab.delete()
+
+    # then
+    assert numbers(lab) == list(range(PAGE + 1, 1, -1))
+    assert (lab.has_newer, lab.has_older) == (False, False)

@@ -7,10 +7,12 @@ from PIL import Image
 from sdnb import i18n
 from sdnb.errors import InvalidField, SdnbError, UnknownName
 from sdnb.flags import FLAGS
+from sdnb.magics import panel as panel_module
 from sdnb.magics.commands import COMMANDS
 from sdnb.magics.session import load_pipeline
 from sdnb.magics.settings import settings_path
 from sdnb.picture import Inpaint
+from sdnb.records.history import history
 from sdnb.records.reading import read
 from sdnb.registry import SAMPLERS, SCHEDULES
 from tests.magics.conftest import Notebook
@@ -284,6 +286,45 @@ def test_a_panel_opens_on_what_was_drawn_last_or_on_a_given_result(
     assert last is not None
     assert real.session.result is not None
     assert real.session.result.images[0].tobytes() == last.images[0].tobytes()
+
+
+def test_a_run_that_a_panel_watches_again_is_not_kept_twice(
+    real: Notebook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given: a panel that does not wait for what it opens with
+    monkeypatch.setattr(panel_module, "READY", 0.0)
+    real.run("%sd set --steps 4 --seed 7")
+    real.run("%sd a quiet house")
+    last = real.session.last_result()
+
+    # when
+    panel = real.run("import sdnb; panel = sdnb.panel('attention'); panel")
+    assert panel.lab.wait(60.0)
+
+    # then
+    assert [entry.prompt for entry in history.search("quiet house")] == ["a quiet house"]
+    assert real.session.last_result().id == last.id
+    panel.close()
+
+
+def test_a_panel_opens_though_the_last_result_cannot_be_shown(
+    real: Notebook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given
+    def refuse(*_: object, **__: object) -> None:
+        raise InvalidField("the file is gone.", fix="put it back")
+
+    real.run("%sd set --steps 2")
+    real.run("%sd a red circle")
+    monkeypatch.setattr("sdnb.labs.attention.Attention._watched", refuse)
+
+    # when
+    panel = real.run("import sdnb; panel = sdnb.panel('attention'); panel")
+
+    # then: it says why
+    assert not panel.lab._worker.is_busy
+    assert "the file is gone" in panel.surface.status["alert"]
+    panel.close()
 
 
 def test_a_cell_of_a_comparison_opens_in_the_studio_that_is_open_or_in_a_new_one(

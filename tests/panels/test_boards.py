@@ -67,6 +67,37 @@ def hear(panel, **message):
     panel._hear(message, [])
 
 
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"do": "look"},
+        {"do": "look", "index": "nan"},
+        {"do": "type", "name": "prompt"},
+        {"do": "type", "name": "prompt", "value": {"a": [1]}},
+        {"do": "type", "name": "steps", "value": [[]]},
+        {"do": "type", "name": "sampler", "value": {}},
+        {"do": "type", "name": "image", "value": "no picture"},
+        {"do": "levels", "levels": [{}, None]},
+        {"do": "type", "name": "words", "value": [1]},
+        {"do": "type", "name": "chosen", "value": [["a", 1, 2]]},
+        {"do": ["draw"]},
+    ],
+)
+def test_a_message_that_no_page_of_ours_sends_breaks_nothing(panel, message):
+    # given
+    before = dict(panel.surface.values)
+
+    # when
+    hear(panel, **message)
+
+    # then: nothing is typed by it, and the panel goes on
+    assert panel.surface.values == before
+    assert panel.lab.errors == {}
+    hear(panel, do="stop")
+    assert panel.lab.wait(PATIENCE)
+    assert panel.surface.status["phase"] == "finished"
+
+
 def test_an_empty_panel_has_its_fields_and_can_draw(pipe):
     for panel in (
         SchedulesPanel(Schedules(pipe)),

@@ -44,6 +44,12 @@ def test_what_is_typed_narrows_the_page(panel):
     assert panel.surface.values == {"text": "house", "sampler": "euler"}
 
 
+def test_the_entry_that_is_looked_at_stands_beside_the_gallery(panel):
+    panel._hear({"do": "choose", "number": 2}, [])
+    assert view(panel, "gallery")["is_half"]
+    assert view(panel, "entry")["is_half"]
+
+
 def test_a_chosen_entry_tells_how_it_was_made(panel):
     panel._hear({"do": "choose", "number": 2}, [])
     facts = dict(view(panel, "entry")["facts"])

@@ -4,6 +4,7 @@ import ast
 import json
 import re
 from pathlib import Path
+from threading import Event, Thread
 
 import pytest
 from PIL import Image
@@ -54,6 +55,58 @@ def test_what_the_page_says_is_typed_and_done(panel):
     assert panel.surface.about["alt"] == "Generated picture: a red circle"
     assert panel.surface.film["count"] == 4
     assert panel.surface.film["reach"] == 3
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"do": "type", "name": "image", "value": "no picture"},
+        {"do": "type", "name": "loras", "value": [{}]},
+        {"do": "type", "name": "after", "value": {}},
+        {"do": "type", "name": "checkpoint", "value": None},
+        {"do": "picture", "name": "image"},
+        {"do": "rewind", "step": None},
+        {"do": "branch"},
+    ],
+)
+def test_a_message_that_no_page_of_ours_sends_breaks_nothing(panel, message):
+    # given
+    before = panel.surface.values
+
+    # when
+    panel._hear(message, [])
+
+    # then: nothing is typed by it, and the next picture is drawn
+    assert panel.surface.values == before
+    panel.lab.form.type(SMALL)
+    panel._hear({"do": "generate"}, [])
+    assert panel.lab.wait(PATIENCE)
+    assert panel.surface.status["phase"] == "finished"
+    assert panel.surface.status["alert"] == ""
+
+
+def test_two_threads_show_their_news_one_after_the_other(panel, monkeypatch):
+    # given: the page takes its time with the first news
+    said, first, is_let_go = [], Event(), Event()
+
+    def slow(key=None, **_):
+        said.append(sorted(key))
+        if "notes" in key:
+            first.set()
+            is_let_go.wait(0.3)
+        said.append("sent")
+
+    monkeypatch.setattr(panel.surface, "send_state", slow)
+    one = Thread(target=panel.surface.show, kwargs={"notes": {"a": 1}})
+
+    # when
+    one.start()
+    assert first.wait(PATIENCE)
+    panel.surface.show(values={"b": 2})
+    one.join(PATIENCE)
+
+    # then
+    assert said == [["notes"], "sent", ["values"], "sent"]
 
 
 def test_a_message_that_nobody_knows_does_nothing(panel):
