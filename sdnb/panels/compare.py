@@ -15,7 +15,7 @@ from sdnb.i18n import language, tr
 from sdnb.labs.axis_texts import ROWS, example, offered
 from sdnb.panels.compared import cells_view, kept_grid, plot_view, sheet_of
 from sdnb.panels.panel import Message, Panel, error_text
-from sdnb.panels.report import Defaults
+from sdnb.panels.report import WORDS, Defaults, copy_buttons
 from sdnb.panels.request_fields import described_group, field_notes, field_values, type_into
 from sdnb.panels.unseen import Unseen
 from sdnb.request import GenerationRequest
@@ -25,7 +25,6 @@ from sdnb.written import comparison_as_cell, comparison_as_python
 if TYPE_CHECKING:
     import sdnb.labs.compare
 
-TEXTS = ("actions", "keeps", "progress", "copied", "remove", "options_of")
 ACTIONS = ("fill", "stop", "flip", "measure")
 GROUPS = {
     "common": ("width", "height", "steps", "cfg_scale", "sampler", "schedule", "seed"),
@@ -73,11 +72,10 @@ class ComparePanel(Panel):
         titles = {"title": tr("compare.title"), "language": language(), "about": about}
         first = described_group("", ("prompt", "negative_prompt"), [*map(_axis, range(ROWS))])
         self.surface.show(
-            texts={**{name: tr(f"panel.{name}") for name in TEXTS}, **titles},
+            texts={**{name: tr(f"panel.{name}") for name in WORDS}, **titles},
             actions=[_action(name) for name in ACTIONS],
             keeps=[
-                {"do": "copy", "label": tr("studio.copy_cell"), "copies": "cell"},
-                {"do": "copy", "label": tr("studio.copy_python"), "copies": "python"},
+                *copy_buttons(),
                 {"do": "save", "label": tr("studio.save")},
             ],
             fields=[first, *(described_group(*each) for each in GROUPS.items())],

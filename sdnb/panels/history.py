@@ -12,7 +12,7 @@ from sdnb.errors import SdnbError
 from sdnb.i18n import language, tr
 from sdnb.panels.panel import Message, Panel, error_text
 from sdnb.panels.pictures import data_url, image_html, slots
-from sdnb.panels.report import Defaults
+from sdnb.panels.report import WORDS, Defaults, copy_buttons
 from sdnb.records.entries import Entry
 from sdnb.registry import SAMPLERS
 from sdnb.request import GenerationRequest
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 LARGEST = 320
 """Pixels of the chosen picture's longer side, at most."""
 
-TEXTS = ("actions", "keeps", "progress", "copied", "remove", "options_of")
 FIELDS = ("text", "sampler")
 
 
@@ -65,13 +64,12 @@ class HistoryPanel(Panel):
         sampler = {"name": "sampler", "kind": "choice", "span": 4, "label": tr("studio.sampler")}
         fields = [{**text, "hint": tr("history.text_hint")}, {**sampler, "options": samplers}]
         self.surface.show(
-            texts={**{name: tr(f"panel.{name}") for name in TEXTS}, **titles},
+            texts={**{name: tr(f"panel.{name}") for name in WORDS}, **titles},
             fields=[{"name": "", "label": "", "fields": fields}],
             actions=[],
             keeps=[
                 {"do": "recall", "label": tr("history.recall"), "kind": "primary"},
-                {"do": "copy", "label": tr("studio.copy_cell"), "copies": "cell"},
-                {"do": "copy", "label": tr("studio.copy_python"), "copies": "python"},
+                *copy_buttons(),
                 {"do": "pin", "label": tr("history.pin")},
                 {"do": "ask", "label": tr("history.delete")},
             ],

@@ -28,8 +28,11 @@ REQUEST = ("prompt", "negative_prompt", "steps", "cfg_scale", "seed", "sampler",
 _LONG = 30
 """Letters that a line of facts has room for, of a schedule."""
 
+WORDS = ("actions", "keeps", "progress", "copied", "remove", "options_of")
+"""What every panel with a form says, beyond its own words; without their ``panel.``."""
+
 TEXTS = (
-    *("actions", "keeps", "progress", "copied", "remove", "options_of"),
+    *WORDS,
     *("strip", "strip_help", "strip_none", "frame", "frame_sketch"),
 )
 
@@ -123,10 +126,7 @@ class Report:
                 {"do": "stop", "label": tr("studio.stop")},
                 *actions,
             ],
-            keeps=[
-                {"do": "copy", "label": tr("studio.copy_cell"), "copies": "cell"},
-                {"do": "copy", "label": tr("studio.copy_python"), "copies": "python"},
-            ],
+            keeps=copy_buttons(),
             fields=[{"name": "", "label": "", "fields": fields}],
         )
         self.show_form()
@@ -233,6 +233,14 @@ def facts(result: "sdnb.result.Result") -> str:
         cfg=f"{asked.cfg_scale:g}",
         seconds=f"{result.seconds:.1f}",
     )
+
+
+def copy_buttons() -> list[dict[str, str]]:
+    """Return the buttons that copy what made a result, as `Surface.keeps` takes them."""
+    return [
+        {"do": "copy", "label": tr("studio.copy_cell"), "copies": "cell"},
+        {"do": "copy", "label": tr("studio.copy_python"), "copies": "python"},
+    ]
 
 
 def clips(request: GenerationRequest, defaults: GenerationRequest) -> dict[str, str]:

@@ -8,7 +8,7 @@ from sdnb.errors import SdnbError
 from sdnb.i18n import language, tr
 from sdnb.panels.panel import Message, Panel, error_text
 from sdnb.panels.pictures import film_shown, image_html, jpeg, row
-from sdnb.panels.report import Defaults, clips, facts, kept_words
+from sdnb.panels.report import Defaults, clips, copy_buttons, facts, kept_words
 from sdnb.panels.request_fields import described_fields, field_notes, field_values, type_into
 from sdnb.panels.unseen import Unseen
 from sdnb.request import GenerationRequest
@@ -71,8 +71,7 @@ class StudioPanel(Panel):
         title = {"title": tr("studio.title"), "language": language()}
         about = tr("studio.about", checkpoint=self.lab.pipe.components.reference)
         keeps = [
-            {"do": "copy", "label": tr("studio.copy_cell"), "copies": "cell"},
-            {"do": "copy", "label": tr("studio.copy_python"), "copies": "python"},
+            *copy_buttons(),
             {"do": "save", "label": tr("studio.save")},
             {"do": "use", "label": tr("studio.use")},
             {"do": "collect", "label": tr("studio.collect")},
