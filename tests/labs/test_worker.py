@@ -1,11 +1,17 @@
 """One thread: in order, giving way, gone when there is nothing to do."""
 
+import sys
+from pathlib import Path
 from threading import Event, active_count, current_thread, main_thread
 from time import monotonic, sleep
 
 import pytest
+import torch
 
 from sdnb.labs.worker import Worker
+
+TASKS = Path("/proc/self/task")
+"""A folder a thread of this process, on Linux."""
 
 
 def no_error(error: Exception) -> None:
@@ -113,3 +119,25 @@ def test_a_listener_that_fails_too_stops_nothing():
     assert worker.wait(10.0)
     assert done and done_again
     assert seen == ["next", "later"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems' OpenMP has no such teams")
+def test_whoever_submits_leaves_its_cores_to_the_thread():
+    # given: this thread has computed with a helper
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    torch.ones(1000, 1000) @ torch.ones(1000, 1000)
+    torch.ones(1000, 1000).exp().sum()
+    computing = len(list(TASKS.iterdir()))
+    worker = Worker(no_error)
+
+    # when
+    worker.submit(lambda: None)
+    assert worker.wait(10.0)
+    torch.set_num_threads(before)
+
+    # then
+    end = monotonic() + 5
+    while len(list(TASKS.iterdir())) >= computing and monotonic() < end:
+        sleep(0.001)
+    assert len(list(TASKS.iterdir())) < computing
