@@ -88,9 +88,11 @@ class Asking:
             cfg_scale=self._cfg_scale,
         )
         question = self._tapped(question, place)
-        model = apply_hooks(self._model_event(question, place), self._hooks.on_model)
+        plain = self._model_event(question, place)
+        model = apply_hooks(plain, self._hooks.on_model)
         yield model
-        question = replace(question, x=model.x, branches=model.branches)
+        if model is not plain:
+            question = replace(question, x=model.x, branches=model.branches)
         if self._attention is not None:
             question = replace(question, watch=partial(self._attention.watch, index=place.index))
         eps = yield question

@@ -81,7 +81,7 @@ class Lane:
         self._components = denoiser.components
         self._hooks = hooks
         self._texts: dict[str, dict[int, Conditioning]] = {}  # from which step on
-        self._largest: list[Tensor] = []  # of each step, NaN where there is one
+        self._ends: list[Tensor] = []  # least and largest of each step, NaN where there is one
         self._sampler: Sampler = SAMPLERS[request.sampler.name]
         self.sigmas = plan_levels(self._components, request)
         self._past = past
@@ -264,7 +264,7 @@ class Lane:
         self.x = event.x_next
         self.index += 1
         self.recorder.step(event.denoised, step.sigma_next, self.x)
-        self._largest.append(self.x.abs().amax())
+        self._ends += self.x.aminmax()
         yield event
         return self._resumed()
 
@@ -280,14 +280,14 @@ class Lane:
         return self.x
 
     def _check_finite(self) -> None:
-        if not self._largest:
+        if not self._ends:
             raise InvalidField(
                 f"the sampler {self._sampler.name} ended without a step.",
                 given=str(self.request.sampler),
                 allowed="a sampler that yields one Step at least",
                 fix="yield Step(denoised, x_next, sigma_next)",
             )
-        finite = torch.stack(self._largest).isfinite().tolist()
+        finite = torch.stack(self._ends).isfinite().view(-1, 2).all(dim=1).tolist()
         if not all(finite):
             step = self.index - len(finite) + finite.index(False)
             raise ModelError(

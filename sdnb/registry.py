@@ -102,6 +102,8 @@ class Registry:
 
     def bind(self, name: str, options: Mapping[str, Any]) -> Any:
         """Return the entry with ``options`` filled in; raises where they are not its own."""
+        if not options:
+            return self[name]
         known, filled = self.options(name), {}
         for key, value in options.items():
             if key not in known:

@@ -102,8 +102,8 @@ class Recorder:
     asked: list[int] = field(default_factory=list)
     begin: int = 0
     kept_bytes: int = 0
-    _last: Latents | None = None
-    _last_version: int = 0
+    _last: "_Copied | None" = None
+    _answered: "_Copied | None" = None
 
     def __post_init__(self) -> None:
         UnknownName.check("keep", self.keep, KEEP, fix="keep='all'")
@@ -111,28 +111,34 @@ class Recorder:
     def start(self, sigma: float, x: Latents) -> None:
         """Add the state that the run starts from."""
         self.sigmas.append(sigma)
-        self._last, self._last_version = x, _version(x)
         if self.keep != "none":
-            self.x.append(_copied(x))
+            self._last = _Copied.of(x)
+            self.x.append(self._last.copy)
 
     def step(self, denoised: Latents, sigma: float, x: Latents) -> None:
         """Add a step: the estimate it was made from, the state that it reached."""
         self.asked.append(len(self.evaluations) - sum(self.asked))
         if self.keep != "none":
-            self.denoised.append(_copied(denoised))
+            answered = self._answered
+            if answered is None or not answered.is_still(denoised):
+                answered = _Copied.of(denoised)
+            self.denoised.append(answered.copy)  # most steps are made from the last answer
         self.start(sigma, x)
 
     def replace_state(self, x: Latents) -> None:
         """Say from what the run goes on: other latents take the place of the last state."""
-        is_recorded = x is self._last and _version(x) == self._last_version
-        if self.x and not is_recorded:
-            self.x[-1] = _copied(x)
+        if self._last is not None and not self._last.is_still(x):
+            self._last = _Copied.of(x)
+            self.x[-1] = self._last.copy
 
     def evaluation(self, answer: Evaluation) -> None:
         """Add an answer, as far as the budget allows."""
         self.kept_bytes += answer.nbytes
         is_kept = self.keep == "all" and self.kept_bytes <= self.budget * 2**20
-        self.evaluations.append(_each(answer, _copied) if is_kept else Evaluation(answer.sigma))
+        kept = _each(answer, _copied) if is_kept else Evaluation(answer.sigma)
+        self.evaluations.append(kept)
+        if answer.denoised is not None and kept.denoised is not None:
+            self._answered = _Copied.of(answer.denoised, kept.denoised)
 
     @property
     def notices(self) -> tuple[str, ...]:
@@ -148,8 +154,8 @@ class Recorder:
 
     def trace(self) -> Trace:
         """Return what was gathered, once all of it has arrived on the CPU."""
-        if self._last is not None and self._last.is_cuda:
-            torch.cuda.synchronize(self._last.device)
+        if self._last is not None and self._last.tensor.is_cuda:
+            torch.cuda.synchronize(self._last.tensor.device)
             self.x, self.denoised = ([*map(_unpinned, part)] for part in (self.x, self.denoised))
             self.evaluations = [_each(answer, _unpinned) for answer in self.evaluations]
         return Trace(
@@ -160,6 +166,23 @@ class Recorder:
             tuple(self.asked),
             self.begin,
         )
+
+
+@dataclass(frozen=True, eq=False)
+class _Copied:
+    """A tensor as it was when it was copied, with the copy."""
+
+    tensor: Latents
+    copy: Latents
+    version: int
+
+    @classmethod
+    def of(cls, tensor: Latents, copy: Latents | None = None) -> "_Copied":
+        return cls(tensor, _copied(tensor) if copy is None else copy, _version(tensor))
+
+    def is_still(self, tensor: Latents) -> bool:
+        """Whether this is the tensor that was copied, and nobody has altered it since."""
+        return tensor is self.tensor and 0 <= self.version == _version(tensor)
 
 
 def spaced(total: int, count: int) -> list[int]:

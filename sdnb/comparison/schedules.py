@@ -120,6 +120,6 @@ def noise_picture(pipe: Pipeline, picture: Image, count: int = 8, seed: int = 0)
     total = len(clock.alphas_cumprod)
     timesteps = [round((index + 0.5) * total / count) for index in range(count)]
     levels = [clock.sigma(float(t)) for t in timesteps]
-    scaled = [add_noise(x0, eps, level) * input_scale(torch.tensor(level)) for level in levels]
+    scaled = [add_noise(x0, eps, level) * input_scale(level) for level in levels]
     images = to_pil(decode_latents(parts, torch.cat(scaled).to(x0)))
     return [Noised(*each) for each in zip(timesteps, levels, images, strict=True)]

@@ -22,6 +22,8 @@ from sdnb.lora import Lora
 from sdnb.models.components import Components, Network
 from sdnb.shapes import Latents
 
+Rows = Float[Tensor, "rows C h w"]
+
 MOST_REPEATS = 4
 """How often a text may stand there for the sake of a longer one in the same call."""
 
@@ -107,33 +109,34 @@ class Denoiser:
         if _is_uneven(questions):
             return [self._by_branch(question) for question in questions]
         asked = [(each, *named) for each in questions for named in each.branches.items()]
-        x = torch.cat([question.x for question, _, _ in asked])
         rows = [len(question.x) for question, _, _ in asked]
-        sigma = _column([question.sigma for question, _, _ in asked], rows, x)
-        t = _column([float(round(question.t)) for question, _, _ in asked], rows, x)
-        embeds = _together([cond.embeds for _, _, cond in asked])
-        dtype = self.components.dtype
-        first = questions[0]
-        network = self._network(first)
-        told = {
-            "encoder_hidden_states": embeds.to(dtype),
-            **self._told_beside(asked, rows, x),
-        }
-        shown, t = (x * input_scale(sigma)).to(dtype), t.flatten()
+        first, dtype = questions[0], self.components.dtype
+        xs = [torch.cat([question.x] * len(question.branches)) for question in questions]
+        scales = [input_scale(question.sigma) for question in questions]
+        shown = torch.cat([x * scale for x, scale in zip(xs, scales, strict=True)]).to(dtype)
+        t = _column([float(round(question.t)) for question, _, _ in asked], rows, first.x)
+        embeds = _together([cond.embeds for _, _, cond in asked]).to(dtype)
+        told = {"encoder_hidden_states": embeds, **self._told_beside(asked, rows, first.x)}
         steering = self.components.controlnets.residuals(first.controls, shown, t, told)
         guided = self._told_guidance(asked, rows)
         adapters = self.components.ip_adapters
         rows_of = [(name, count) for (_, name, _), count in zip(asked, rows, strict=True)]
-        told |= adapters.told(first.ip_adapters, embeds.to(dtype), rows_of)
+        told |= adapters.told(first.ip_adapters, embeds, rows_of)
+        network = self._network(first)
         wearing = self.components.adapters.in_unet(first.loras)
         looking = adapters.worn(first.ip_adapters)
         with wearing, looking, first.taps(network, first), first.watch(network, first):
             output = network(_beside(shown, asked), t, **told, **guided, **steering).sample
         if network is self.components.compiled:
             output = output.clone()  # the next call writes over the answer of this one
-        eps = PREDICTIONS[self.components.prediction](output.to(x.dtype), x, sigma)
-        answers = iter(torch.split(eps, rows))
-        return [{name: next(answers) for name in question.branches} for question in questions]
+        parts = output.to(first.x.dtype).split([len(x) for x in xs])
+        return [self._read(*each) for each in zip(questions, xs, parts, strict=True)]
+
+    def _read(self, question: Question, x: Rows, output: Rows) -> Answer:
+        """Return the noise that each branch sees; ``x`` and ``output`` hold rows of them all."""
+        to_eps = PREDICTIONS[self.components.prediction]
+        eps = to_eps(output, x, question.sigma).chunk(len(question.branches))
+        return dict(zip(question.branches, eps, strict=True))
 
     def _network(self, question: Question) -> Network:
         """Return the compiled U-Net where it will do: hooks inside it would silently not fire."""
@@ -153,7 +156,7 @@ class Denoiser:
             return {}
         height, width = (float(side * factor) for side in x.shape[-2:])
         ids = [time_ids(height, width, name) for _, name, _ in asked]
-        columns = [_column(column, rows, x).reshape(-1, 1) for column in zip(*ids, strict=True)]
+        columns = [_column(column, rows, x)[:, None] for column in zip(*ids, strict=True)]
         pooled = torch.cat([cond.pooled for _, _, cond in asked if cond.pooled is not None])
         told = {"text_embeds": pooled.to(self.components.dtype), "time_ids": torch.cat(columns, 1)}
         return {"added_cond_kwargs": told}
@@ -213,6 +216,6 @@ def _together(embeds: Sequence[Float[Tensor, "_b _l D"]]) -> Float[Tensor, "rows
     )
 
 
-def _column(values: Sequence[float], rows: Sequence[int], x: Latents) -> Tensor:
+def _column(values: Sequence[float], rows: Sequence[int], x: Latents) -> Float[Tensor, " rows"]:
     each = [value for value, count in zip(values, rows, strict=True) for _ in range(count)]
-    return torch.tensor(each, dtype=x.dtype).to(x.device, non_blocking=True).reshape(-1, 1, 1, 1)
+    return torch.tensor(each, dtype=x.dtype).to(x.device, non_blocking=True)

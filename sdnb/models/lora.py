@@ -7,7 +7,7 @@ weights are left alone: others stand in their place meanwhile. Files are read in
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from weakref import ref
@@ -83,12 +83,12 @@ class Adapters:
         encoders = tuple(name for name in self._networks if name != "unet")
         return self._worn(encoders, tuple((lora, lora.weights[1]) for lora in loras))
 
-    @contextmanager
-    def _worn(self, networks: tuple[str, ...], shares: Shares) -> Iterator[None]:
+    def _worn(self, networks: tuple[str, ...], shares: Shares) -> AbstractContextManager[None]:
         shares = tuple((lora, share) for lora, share in shares if share)
-        if not shares:
-            yield
-            return
+        return self._merged_into(networks, shares) if shares else nullcontext()
+
+    @contextmanager
+    def _merged_into(self, networks: tuple[str, ...], shares: Shares) -> Iterator[None]:
         merged = self._merged.pop((networks, shares), None)
         if merged is None or not merged.is_fresh:
             merged = None

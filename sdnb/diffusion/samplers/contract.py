@@ -9,6 +9,7 @@ drives it.
 import re
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from inspect import signature
 from typing import Any
 
@@ -129,9 +130,13 @@ class Sampler:
         """
         if self.family != YOUR_OWN:
             check_options(self.name, options)
-        if "noise_schedule" in signature(self.function).parameters:
+        if self._hears_noise_schedule:
             options["noise_schedule"] = noise_schedule
         return self.function(x, sigmas, noise, **options)
+
+    @cached_property
+    def _hears_noise_schedule(self) -> bool:
+        return "noise_schedule" in signature(self.function).parameters
 
 
 def sampler(
