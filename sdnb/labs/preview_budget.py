@@ -15,8 +15,11 @@ T = TypeVar("T")
 class PreviewBudget:
     """Time that previews may take: a share of the run's, kept by measuring."""
 
-    def __init__(self, clock: Callable[[], float], expected: float | None) -> None:
+    def __init__(
+        self, clock: Callable[[], float], expected: float | None, share: float = SHARE
+    ) -> None:
         self._clock = clock
+        self._share = share
         self._spent = 0.0
         self.expected = expected
 
@@ -27,8 +30,8 @@ class PreviewBudget:
         one in its middle. ``guess`` is the cost that is assumed before the first measurement.
         """
         cost = guess if self.expected is None else self.expected
-        is_due = self._spent + cost / 2 <= SHARE * elapsed
-        return is_due and self._spent + cost <= SHARE * whole
+        is_due = self._spent + cost / 2 <= self._share * elapsed
+        return is_due and self._spent + cost <= self._share * whole
 
     def spend(self, work: Callable[[], T]) -> T:
         """Do the work, on the budget."""

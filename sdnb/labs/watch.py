@@ -6,13 +6,16 @@ from math import inf
 from PIL.Image import Image
 
 from sdnb.events import StepEvent
-from sdnb.labs.preview_budget import PreviewBudget
+from sdnb.labs.preview_budget import SHARE, PreviewBudget
 from sdnb.labs.seen import Progress, Shown
 from sdnb.labs.sketch import Sketch
 from sdnb.run import Run
 
 INTERVAL = 1 / 15
 """Seconds between two looks, at least: a page takes no more."""
+
+DECODING = SHARE / 2
+"""Share of a run's time for decoding; sketches, the strip and their sending take the rest."""
 
 
 class Watch:
@@ -37,7 +40,7 @@ class Watch:
         self, run: Run, sketch: Sketch, clock: Callable[[], float], cost: float | None = None
     ) -> None:
         self._run, self._sketch, self._clock = run, sketch, clock
-        self._budget = PreviewBudget(clock, cost)
+        self._budget = PreviewBudget(clock, cost, DECODING)
         self._first = run.index
         self._fastest = inf
         self._seconds = run.seconds
