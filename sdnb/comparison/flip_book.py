@@ -1,5 +1,6 @@
 """The pictures of a comparison on their way, one for each cell at equal moments of the runs."""
 
+from collections.abc import Generator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -52,6 +53,22 @@ def make_flip_book(comparison: "Comparison", *, count: int = COUNT, index: int =
         Where runs kept no states, for an image that they have not, and for runs of other
         checkpoints.
     """
+    decoding = decode_pages(comparison, count=count, index=index)
+    while True:
+        try:
+            next(decoding)
+        except StopIteration as end:
+            book: FlipBook = end.value
+            return book
+
+
+def decode_pages(
+    comparison: "Comparison", *, count: int = COUNT, index: int = 0
+) -> Generator[int, None, FlipBook]:
+    """Do what `make_flip_book` does run by run: yields how many are decoded, returns the book.
+
+    Whoever iterates may stop.
+    """
     done = {result.id: result for result in comparison.results if result is not None}
     own = comparison.pipe.components.reference
     if others := {each.request.checkpoint for each in done.values()} - {own}:
@@ -63,14 +80,15 @@ def make_flip_book(comparison: "Comparison", *, count: int = COUNT, index: int =
         )
     longest = max((result.trace.steps for result in done.values()), default=0)
     shown = min(count, longest)
-    films = {
-        key: film(comparison.pipe, each, count=count, index=index) for key, each in done.items()
-    }
+    films: dict[str, tuple[Frame, ...]] = {}
+    for key, result in done.items():
+        films[key] = film(comparison.pipe, result, count=count, index=index)
+        yield len(films)
     strips = [
-        [*_spread(films[result.id], shown), result.images[index]]
-        if result is not None
-        else [_why(comparison, number)] * (shown + 1)
-        for number, result in enumerate(comparison.results)
+        [_why(comparison, number)] * (shown + 1)
+        if each is None
+        else [*_spread(films[each.id], shown), each.images[index]]
+        for number, each in enumerate(comparison.results)
     ]
     return FlipBook(
         axes=comparison.plan.axes,

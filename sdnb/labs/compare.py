@@ -17,32 +17,31 @@ from time import monotonic
 from typing import Any
 
 from traitlets import Any as AnyTrait
-from traitlets import Dict, Enum, HasTraits, TraitType, observe
+from traitlets import Dict, Enum, TraitType, observe
 
 from sdnb.comparison.compare import Comparison
 from sdnb.comparison.engine import Lockstep, Progress
-from sdnb.comparison.flip_book import make_flip_book
+from sdnb.comparison.flip_book import decode_pages
 from sdnb.comparison.gathered import gather
 from sdnb.comparison.plan import Plan, cross
 from sdnb.comparison.solution import EVALUATIONS
 from sdnb.errors import InvalidField, SdnbError
 from sdnb.labs.axis_texts import ROWS, Asked, read_rows
 from sdnb.labs.form import Form
-from sdnb.labs.prompt_facts import PromptFacts, read_prompt
 from sdnb.labs.seen_cells import CellWatch
-from sdnb.labs.worker import Worker, described
+from sdnb.labs.working import Working
 from sdnb.pipeline import Pipeline
 from sdnb.request import GenerationRequest
 from sdnb.result import Result
 
-Rounds = Generator[Progress, None, None]
+Rounds = Generator[Progress | int, None, None]
 
 PHASES = ("idle", "running", "decoding", "solving", "finished", "stopped")
 FIRST_AXES = ("sampler=euler,dpmpp_2m,heun", "steps=5,10,20", "")
 """What is typed at first: three samplers, three numbers of steps."""
 
 
-class CompareLab(HasTraits):
+class CompareLab(Working):
     """One comparison at a time.
 
     Parameters
@@ -76,8 +75,6 @@ class CompareLab(HasTraits):
         Its steps, once `flip` has decoded them.
     scores : Scores or None
         Its distances to where its cells want to go, once `measure` has.
-    failure : SdnbError or None
-        What ended the last action.
     """
 
     axes = AnyTrait(FIRST_AXES)
@@ -88,7 +85,6 @@ class CompareLab(HasTraits):
     comparison = AnyTrait(None)
     book = AnyTrait(None)
     scores = AnyTrait(None)
-    failure = AnyTrait(None)
 
     def __init__(
         self,
@@ -97,15 +93,13 @@ class CompareLab(HasTraits):
         *,
         clock: Callable[[], float] = monotonic,
     ) -> None:
-        super().__init__()
-        self.pipe = pipe
+        super().__init__(pipe)
         self.form = Form()
         self.form.fill(request or GenerationRequest())
         self.form.observe(self._check, "errors")
         self._clock = clock
         self._watch = CellWatch(pipe.components.latent.factor, clock)
         self._began = (0.0, 0)  # when the steps that are made now were begun, and after how many
-        self._worker = Worker(self._failed)
         self.asked: Asked | None = None
         self._gathered: list[Result] = []  # what the comparison that is shown was gathered of
 
@@ -184,29 +178,11 @@ class CompareLab(HasTraits):
         """Save the grid as a picture that carries every request."""
         return self._shown().save(path)
 
-    def read(self, prompt: str) -> PromptFacts:
-        """Count the tokens of a prompt, and find the words that the checkpoint does not know."""
-        return read_prompt(self.pipe.components, prompt)
-
-    def wait(self, seconds: float | None = None) -> bool:
-        """Wait until nothing is computed; return whether it is so, or raise what failed.
-
-        An interrupt ends the waiting, not the work.
-        """
-        is_done = self._worker.wait(seconds)
-        if is_done and self.failure is not None:
-            raise self.failure
-        return is_done
-
     def _shown(self) -> Comparison:
         if self.comparison is None:
             raise InvalidField("nothing is compared yet.", fix="fill a grid first")
         shown: Comparison = self.comparison
         return shown
-
-    def _ask(self, task: Callable[[], None]) -> None:
-        self.failure = None
-        self._worker.submit(task)
 
     def _compute(self, phase: str, task: Callable[[], None]) -> None:
         self.phase = phase
@@ -246,18 +222,27 @@ class CompareLab(HasTraits):
         return True
 
     def _flip(self, comparison: Comparison) -> None:
-        self.book = make_flip_book(comparison)
+        done = sum(result is not None for result in comparison.results)
+
+        def pages() -> Rounds:
+            self.book = yield from decode_pages(comparison)
+
+        self._go_through(pages(), self._counted(done))
         self._rest()
 
     def _measure(self, comparison: Comparison) -> None:
-        made = iter(range(1, EVALUATIONS + 1))
-
-        def count() -> None:
-            self.progress = (next(made, EVALUATIONS), EVALUATIONS)
-
-        if self._go_through(comparison.solving(), count):
+        if self._go_through(comparison.solving(), self._counted(EVALUATIONS)):
             self.scores = comparison.scores()
         self._rest()
+
+    def _counted(self, total: int) -> Callable[[], None]:
+        """Return what counts rounds up to so many, and shows how far they are."""
+        made = iter(range(1, total + 1))
+
+        def count() -> None:
+            self.progress = (next(made, total), total)
+
+        return count
 
     def _show(self, comparison: Comparison) -> None:
         self._take(comparison)
@@ -283,11 +268,6 @@ class CompareLab(HasTraits):
         with self.hold_trait_notifications():
             self._look()
             self.phase = "finished" if self._shown().is_complete else "stopped"
-
-    def _failed(self, error: Exception) -> None:
-        """Say what failed; what is finished stays."""
-        self.failure = described(error)
-        self._rest()
 
     @observe("axes")
     def _check(self, _change: object) -> None:

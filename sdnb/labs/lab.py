@@ -11,18 +11,17 @@ from time import monotonic
 from typing import Any
 
 from traitlets import Any as AnyTrait
-from traitlets import Enum, HasTraits
+from traitlets import Enum
 
 from sdnb.errors import SdnbError
 from sdnb.events import StepEvent
 from sdnb.labs.form import Form
 from sdnb.labs.held_run import total_steps
 from sdnb.labs.inputs import save_inputs
-from sdnb.labs.prompt_facts import PromptFacts, read_prompt
 from sdnb.labs.reel import Reel
 from sdnb.labs.seen import Progress
 from sdnb.labs.watch import INTERVAL
-from sdnb.labs.worker import Worker, described
+from sdnb.labs.working import Working
 from sdnb.pipeline import Pipeline
 from sdnb.request import GenerationRequest
 from sdnb.result import Result
@@ -31,8 +30,8 @@ from sdnb.run import Run
 PHASES = ("idle", "running", "finished", "stopped")
 
 
-class Lab(HasTraits):
-    """Draws in a worker thread; every action returns at once, and `wait` waits.
+class Lab(Working):
+    """Draws whole runs.
 
     Subclasses say what is drawn (`_draw`), and what is shown of it.
 
@@ -57,8 +56,6 @@ class Lab(HasTraits):
         The model's estimate of the clean picture in each step of it, where a lab shows one.
     closeup : (int, PIL image) or None
         The frame that `look` decoded last.
-    failure : SdnbError or None
-        What ended the last action.
     """
 
     phase = Enum(PHASES, "idle")
@@ -66,14 +63,11 @@ class Lab(HasTraits):
     result = AnyTrait(None)
     film = AnyTrait(None)
     closeup = AnyTrait(None)
-    failure = AnyTrait(None)
 
     def __init__(self, pipe: Pipeline, request: GenerationRequest | None = None) -> None:
-        super().__init__()
-        self.pipe = pipe
+        super().__init__(pipe)
         self.form = Form()
         self.form.fill(request or GenerationRequest())
-        self._worker = Worker(self._failed)
         self._reel = Reel(pipe)
         self._told = -inf
 
@@ -105,23 +99,9 @@ class Lab(HasTraits):
             self.closeup = None  # the same frame once more is news: a page may have forgotten it
             self._ask(partial(self._look, step))
 
-    def read(self, prompt: str) -> PromptFacts:
-        """Count the tokens of a prompt, and find the words that the checkpoint does not know."""
-        return read_prompt(self.pipe.components, prompt)
-
     def save_inputs(self) -> list[Path]:
         """Save the pictures that the result began from, by the names that its texts call them."""
         return [] if self.result is None else save_inputs(self.result.request)
-
-    def wait(self, seconds: float | None = None) -> bool:
-        """Wait until nothing is computed; return whether it is so, or raise what failed.
-
-        An interrupt ends the waiting, not the run.
-        """
-        is_done = self._worker.wait(seconds)
-        if is_done and self.failure is not None:
-            raise self.failure
-        return is_done
 
     def _draw(self, request: GenerationRequest) -> None:
         """Draw a request and show what came out."""
@@ -172,18 +152,9 @@ class Lab(HasTraits):
         """Stand at the last result again."""
         self._show_result(self.result)
 
-    def _ask(self, task: Callable[[], None]) -> None:
-        self.failure = None
-        self._worker.submit(task)
-
     def _compute(self, task: Callable[[], None]) -> None:
         self.phase = "running"  # from now on, so that no look comes between
         self._ask(task)
-
-    def _failed(self, error: Exception) -> None:
-        """Say what failed; what was shown stays."""
-        self.failure = described(error)
-        self._rest()
 
 
 def refused(error: SdnbError, form: Form, field: str) -> None:

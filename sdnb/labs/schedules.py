@@ -99,7 +99,8 @@ class Schedules(Lab):
     @property
     def clock(self) -> NoiseSchedule:
         """What the model was trained on."""
-        return self.pipe.components.noise_schedule
+        clock: NoiseSchedule = self.pipe.components.noise_schedule
+        return clock
 
     @property
     def drawn(self) -> ScheduleCurve:

@@ -16,14 +16,13 @@ from time import monotonic
 from typing import Any
 
 from traitlets import Any as AnyTrait
-from traitlets import Enum, HasTraits
+from traitlets import Enum
 
 from sdnb.errors import InvalidField, SdnbError
 from sdnb.labs.form import READ, Form
 from sdnb.labs.held_run import HeldRun
 from sdnb.labs.inputs import save_inputs
-from sdnb.labs.prompt_facts import PromptFacts, read_prompt
-from sdnb.labs.worker import Worker, described
+from sdnb.labs.working import Working
 from sdnb.models.library import checkpoints
 from sdnb.past import FIXED
 from sdnb.picture import Picture
@@ -37,7 +36,7 @@ Action = Callable[[], None]
 PHASES = ("idle", "loading", "running", "paused", "finished", "stopped")
 
 
-class Studio(HasTraits):
+class Studio(Working):
     """One picture at a time, and every moment of it.
 
     Parameters
@@ -53,8 +52,6 @@ class Studio(HasTraits):
 
     Attributes
     ----------
-    pipe : Pipeline
-        What draws.
     form : Form
         What the next run, or a branch, is asked.
     phase : str
@@ -69,18 +66,14 @@ class Studio(HasTraits):
         The frame that `look` decoded last.
     result : Result or None
         The last one with a picture.
-    failure : SdnbError or None
-        What ended the last action.
     """
 
-    pipe = AnyTrait(None)
     phase = Enum(PHASES, "idle")
     progress = AnyTrait(None)
     shown = AnyTrait(None)
     film = AnyTrait(None)
     closeup = AnyTrait(None)
     result = AnyTrait(None)
-    failure = AnyTrait(None)
 
     def __init__(
         self,
@@ -90,13 +83,12 @@ class Studio(HasTraits):
         load: Callable[[str], Pipeline] = load,
         clock: Callable[[], float] = monotonic,
     ) -> None:
-        super().__init__()
-        self.pipe, self._load = pipe, load
+        super().__init__(pipe)
+        self._load = load
         self.form = Form()
         self.form.fill(_sized(request or GenerationRequest(), pipe))
         self.form.checkpoint = pipe.components.reference
         self._began_with: tuple[object] | None = None  # the seed as it was typed
-        self._worker = Worker(self._failed)
         self._held = HeldRun(pipe, self._tell, lambda: self._worker.is_wanted, clock)
 
     def generate(self, **fields: object) -> None:
@@ -157,10 +149,6 @@ class Studio(HasTraits):
         changes = self.form.changes(before).items()
         return {name: (getattr(before, name), new) for name, new in changes if name not in FIXED}
 
-    def read(self, prompt: str) -> PromptFacts:
-        """Count the tokens of a prompt, and find the words that the checkpoint does not know."""
-        return read_prompt(self.pipe.components, prompt)
-
     def stop(self) -> None:
         """End the run; what there is of it is the result."""
         self._ask(self._held.end)
@@ -170,16 +158,6 @@ class Studio(HasTraits):
         if self.phase != "running":
             self.closeup = None  # the same frame once more is news: a page may have forgotten it
             self._ask(partial(self._look, index))
-
-    def wait(self, seconds: float | None = None) -> bool:
-        """Wait until nothing is computed; return whether it is so, or raise what failed.
-
-        An interrupt ends the waiting, not the run.
-        """
-        is_done = self._worker.wait(seconds)
-        if is_done and self.failure is not None:
-            raise self.failure
-        return is_done
 
     def save(self, folder: str = "pictures") -> list[Path]:
         """Save the result's picture as a PNG that carries its request."""
@@ -215,10 +193,6 @@ class Studio(HasTraits):
             raise InvalidField("there is no picture yet.", fix="generate one first")
         result: Result = self.result
         return result
-
-    def _ask(self, task: Action) -> None:
-        self.failure = None
-        self._worker.submit(task)
 
     def _compute(self, task: Action) -> None:
         self.phase = "running"  # from now on, so that no look comes between
@@ -277,9 +251,8 @@ class Studio(HasTraits):
             for name, value in news.items():
                 setattr(self, name, value)
 
-    def _failed(self, error: Exception) -> None:
-        """Say what failed; a run that can go on is held, else the last good picture is shown."""
-        self.failure = described(error)
+    def _rest(self) -> None:
+        """Hold a run that can go on; else show the last good picture."""
         self._held.recover()
 
     def _follow(self, result: Result) -> None:

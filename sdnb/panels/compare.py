@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     import sdnb.labs.compare
 
 ACTIONS = ("fill", "stop", "flip", "measure")
+BUSY = ("running", "decoding", "solving")  # what can be stopped
+
 GROUPS = {
     "common": ("width", "height", "steps", "cfg_scale", "sampler", "schedule", "seed"),
     "start": ("image", "mask", "denoise"),
@@ -158,7 +160,7 @@ class ComparePanel(Panel):
         made, asked = lab.progress
         is_resting = lab.phase in ("finished", "stopped")
         is_left = lab.phase == "stopped"
-        enabled = ["fill", *["stop"] * (lab.phase in ("running", "solving")), *["resume"] * is_left]
+        enabled = ["fill", *["stop"] * (lab.phase in BUSY), *["resume"] * is_left]
         if is_resting and any(cell.image is not None for cell in lab.cells):
             enabled += ["flip", "measure", "save", *["copy"] * (lab.asked is not None)]
         other = ("stop", "resume") if is_left else ("resume", "stop")
@@ -184,7 +186,7 @@ class ComparePanel(Panel):
     def _figures(self) -> str:
         lab = self.lab
         parts = []
-        if lab.phase in ("running", "solving"):
+        if lab.phase in BUSY:
             parts.append(
                 tr(f"compare.progress_{lab.phase}", made=lab.progress[0], asked=lab.progress[1])
             )

@@ -162,6 +162,23 @@ def test_the_steps_can_be_paged_through_and_a_new_grid_forgets_them(lab):
     assert lab.book is None
 
 
+def test_decoding_the_steps_can_be_stopped(lab):
+    # given
+    filled(lab)
+    begun = Event()
+    lab.observe(lambda _: begun.set(), "progress")
+
+    # when
+    lab.flip()
+    assert begun.wait(PATIENCE)
+    lab.stop()
+    assert lab.wait(PATIENCE)
+
+    # then
+    assert lab.book is None
+    assert lab.phase == "finished"
+
+
 def test_errors_are_measured_and_measuring_can_be_stopped(lab, monkeypatch):
     # given
     monkeypatch.setattr(solution, "STEPS", 30)
