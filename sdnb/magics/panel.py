@@ -101,8 +101,11 @@ def _on_pipeline(
     checkpoint = request.checkpoint if result is None else result.request.checkpoint
     with replaced_output() as say:
         pipe = cast("sdnb.pipeline.Pipeline", load(session, checkpoint, say))
-    lab = make_lab(pipe, request.changed(checkpoint=None))
     last = session.result
+    if last is not None:  # a panel goes on with what a cell began
+        asked = last.request
+        request = request.changed(prompt=asked.prompt, negative_prompt=asked.negative_prompt)
+    lab = make_lab(pipe, request.changed(checkpoint=None))
     if lab.has_trait("result"):
         if result is not None:
             lab.open(result)

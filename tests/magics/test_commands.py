@@ -375,6 +375,19 @@ def test_a_panel_whose_output_was_cleared_is_closed_and_ends_its_run(real: Noteb
     real.session.panels["studio"].close()
 
 
+def test_a_comparison_begins_with_the_prompt_that_was_drawn_last(real: Notebook) -> None:
+    # given
+    real.run('%sd "a red circle on snow" --steps 1 --batch 1')
+
+    # when
+    real.run("%sd panel compare")
+    panel = real.session.panels["compare"]
+
+    # then
+    assert panel.lab.form.prompt == "a red circle on snow"
+    panel.close()
+
+
 def test_the_history_opens_without_a_checkpoint(notebook: Notebook) -> None:
     panel = notebook.run("import sdnb; panel = sdnb.panel('history'); panel")
     assert notebook.pipelines == []
