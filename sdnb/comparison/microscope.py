@@ -123,18 +123,8 @@ def inspect(  # noqa: PLR0913 - a picture, a question about it, and a seed
     InvalidField
         For a timestep outside the training's.
     """
-    clock = pipe.components.noise_schedule
-    last = len(clock.alphas_cumprod) - 1
-    if not 0 <= t <= last:
-        raise InvalidField(
-            "t is a training timestep.",
-            given=t,
-            allowed=f"0 … {last}",
-            fix=f"take {last // 2}, half way",
-        )
-    x0 = _latents(pipe, subject)
+    x0, sigma = _latents(pipe, subject), _level(pipe, t)
     eps_true = start_noise(batch_seeds(seed, len(x0)), tuple(x0.shape[1:])).to(x0)
-    sigma = clock.sigma(t)
     x = add_noise(x0, eps_true, sigma)
     prompts = {"uncond": [negative_prompt] * len(x0), "cond": [prompt] * len(x0)}
     answer = ask_network(pipe, prompts)(x, sigma)
@@ -209,6 +199,20 @@ def error_curve(
 def _fitted(image: Image, resampling: Resampling) -> Image:
     """Bring a picture to the table's width, in its own proportions."""
     return image.resize((WIDTH, max(1, round(WIDTH * image.height / image.width))), resampling)
+
+
+def _level(pipe: Pipeline, t: float) -> float:
+    """Return the level of a training timestep, or raise where training had no such one."""
+    clock = pipe.components.noise_schedule
+    last = len(clock.alphas_cumprod) - 1
+    if not 0 <= t <= last:
+        raise InvalidField(
+            "t is a training timestep.",
+            given=t,
+            allowed=f"0 … {last}",
+            fix=f"take {last // 2}, half way",
+        )
+    return clock.sigma(t)
 
 
 def _latents(pipe: Pipeline, subject: Image | Latents) -> Latents:

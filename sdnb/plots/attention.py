@@ -22,6 +22,14 @@ VEIL = 0.75
 _PALE = 0.25
 """Contrast that is left of the picture under a map: its brightness must not read as attention."""
 
+_BARE: dict[str, Any] = {
+    "showgrid": False,
+    "showline": False,
+    "ticks": "",
+    "constrain": "domain",
+}
+"""Of an axis that only names what stands beside it."""
+
 
 def plot_word_maps(picture: Image, maps: Mapping[str, Float[Tensor, "h w"]]) -> Figure:
     """Draw the picture, pale and grey, once for each word, under the word's heat map.
@@ -80,38 +88,32 @@ def plot_word_steps(
     _, count, height, width = maps.shape
     across, down = width + _gap(width), height + _gap(height)
     figure = Figure()
+    names = []
     for index, (word, shares) in enumerate(zip(words, maps, strict=True)):
+        name = escape(word, quote=False)
+        names.append(f"{name}<br>{_at_most(shares)}")
         film = _to_peak(shares)
         figure.add_heatmap(
             y=[index * down + line for line in range(height)],
             z=[_side_by_side(film[:, line], _gap(width)) for line in range(height)],
             **_scale(is_named=index == 0),
             hovertemplate=f"{_hover()}<extra>%{{meta}}</extra>",
-            meta=escape(word, quote=False),
+            meta=name,
         )
-    bare: dict[str, Any] = {
-        "showgrid": False,
-        "showline": False,
-        "ticks": "",
-        "constrain": "domain",
-    }
     figure.update_xaxes(
         title_text=tr("attention.step"),
         tickvals=[index * across + (width - 1) / 2 for index in range(count)],
         ticktext=[str(step) for step in steps],
         constraintoward="left",
-        **bare,
+        **_BARE,
     )
     figure.update_yaxes(
         tickvals=[index * down + (height - 1) / 2 for index in range(len(words))],
-        ticktext=[
-            f"{escape(word, quote=False)}<br>{_at_most(shares)}"
-            for word, shares in zip(words, maps, strict=True)
-        ],
+        ticktext=names,
         range=[len(words) * down - _gap(height) - 0.5, -0.5],
         scaleanchor="x",
         constraintoward="top",
-        **bare,
+        **_BARE,
     )
     cell = min(_WIDEST, PAGE / count)
     page(

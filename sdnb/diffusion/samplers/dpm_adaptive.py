@@ -66,14 +66,7 @@ def dpm_adaptive(
     Source: Lu et al. 2022 (arXiv:2206.00927), appendix C (DPM-Solver-23); the controller:
     Söderlind 2003, Digital filters in adaptive time-stepping, section 3.
     """
-    if order not in (2, 3):
-        raise InvalidField(
-            "dpm_adaptive has two orders.", given=order, allowed="2, 3", fix="order=3"
-        )
-    if not 0 < h_init < inf:
-        raise InvalidField(
-            "h_init is the length of a step.", given=h_init, allowed="over 0", fix="h_init=0.05"
-        )
+    _check_options(order, h_init)
     sigma, low = sigmas[0], min(level for level in sigmas if level > 0)
     coefficients = (pcoeff, icoeff, dcoeff)
     pid = StepLength(h_init, coefficients, 1.5 if eta else float(order), accept_safety)
@@ -87,9 +80,8 @@ def dpm_adaptive(
         sigma_down = max(low, ancestral_split(sigma, sigma_next, eta)[0])
         denoised = yield Evaluate(x, sigma)
         x_next, x_lower = yield from STEPS[order](x, (x - denoised) / sigma, sigma, sigma_down)
-        allowed = (
-            torch.maximum(x_lower.abs(), x_lower_last.abs()).mul(rtol).clamp(min=max(atol, TINY))
-        )
+        largest = torch.maximum(x_lower.abs(), x_lower_last.abs())
+        allowed = largest.mul(rtol).clamp(min=max(atol, TINY))
         error = float(((x_lower - x_next) / allowed).square().mean().sqrt())
         _check_progress(error, sigma, pid.h)
         if pid.accepts(error):
@@ -98,6 +90,17 @@ def dpm_adaptive(
             x_lower_last = x_lower
             x = yield Step(denoised, x_next, sigma_next)
             sigma = sigma_next
+
+
+def _check_options(order: int, h_init: float) -> None:
+    if order not in (2, 3):
+        raise InvalidField(
+            "dpm_adaptive has two orders.", given=order, allowed="2, 3", fix="order=3"
+        )
+    if not 0 < h_init < inf:
+        raise InvalidField(
+            "h_init is the length of a step.", given=h_init, allowed="over 0", fix="h_init=0.05"
+        )
 
 
 def _check_progress(error: float, sigma: float, h: float) -> None:
