@@ -47,6 +47,10 @@ class ControlNets:
         """
         return tuple(map(self._networks.resolved, controls))
 
+    def networks(self, controls: Sequence[Control]) -> list[Network]:
+        """Return the networks of resolved controls."""
+        return [self._networks.of(control) for control in controls]
+
     def residuals(
         self,
         controls: Sequence[Control],
@@ -61,7 +65,7 @@ class ControlNets:
         if not controls:
             return {}
         answers = [
-            self._networks.of(control)(
+            network(
                 x,
                 t,
                 controlnet_cond=self._shown(control.picture, x),
@@ -69,7 +73,7 @@ class ControlNets:
                 return_dict=False,
                 **told,
             )
-            for control in controls
+            for control, network in zip(controls, self.networks(controls), strict=True)
         ]
         down, middle = zip(*answers, strict=True)
         return {

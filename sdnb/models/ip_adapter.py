@@ -21,6 +21,7 @@ from sdnb.models.image_encoder import ImageEncoder
 from sdnb.models.image_encoder_file import find_image_encoder
 from sdnb.models.ip_adapter_file import Network, Worn, locate_ip_adapter, read_ip_adapter
 from sdnb.models.named_files import NamedFiles
+from sdnb.models.offload import Offload
 from sdnb.models.recent import Recent
 from sdnb.shapes import Embeds
 
@@ -39,8 +40,9 @@ class IPAdapters:
     Between two calls the U-Net has its own attention only.
     """
 
-    def __init__(self, unet: Network, *, is_small: bool) -> None:
+    def __init__(self, unet: Network, *, is_small: bool, offload: Offload | None = None) -> None:
         self._unet = unet
+        self._offload = offload
         self._is_small = is_small
         self._files = NamedFiles[IPAdapter, Worn](
             "IP-Adapter", locate_ip_adapter, partial(read_ip_adapter, unet=unet), limit=FILES
@@ -83,6 +85,10 @@ class IPAdapters:
             shown.append(torch.cat(each).to(text))
         return {"encoder_hidden_states": (text, shown)}
 
+    def networks(self, adapters: Sequence[IPAdapter]) -> list[Network]:
+        """Return what resolved IP-Adapters put into the U-Net."""
+        return [part for each in adapters for part in self._files.of(each).keys_values.values()]
+
     @contextmanager
     def worn(self, adapters: Sequence[IPAdapter]) -> Iterator[None]:
         """Let the U-Net attend to the pictures of resolved IP-Adapters inside a block."""
@@ -117,6 +123,8 @@ class IPAdapters:
     def _look(self, adapter: IPAdapter) -> tuple[Seen, Seen]:
         file = self._files.of(adapter)
         encoder = self._encoders.of(adapter.image_encoder, lambda: self._encoder(adapter))
+        if self._offload is not None:
+            self._offload.bring(encoder.network, file.project)
         look = encoder.summaries if file.reads_summary else encoder.patches
         seen, nothing = look(adapter.picture)
         return file.project(seen)[:, None], file.project(nothing)[:, None]

@@ -61,10 +61,14 @@ class Adapters:
         if ref(wearer) in self._wearers:
             self._let_go(ref(wearer))
 
+    def forget(self) -> None:
+        """Let what is merged go; who needs it again merges it again."""
+        self._merged = {}  # another one: this may happen in any thread, at any time
+
     def _let_go(self, wearer: "ref[object]") -> None:
         self._wearers.discard(wearer)
         if not self._wearers:
-            self._merged = {}  # another one: this may happen in any thread, at any time
+            self.forget()
 
     def resolved(self, loras: Sequence[Lora]) -> tuple[Lora, ...]:
         """Read LoRAs and return them with their hashes.

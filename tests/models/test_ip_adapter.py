@@ -365,3 +365,28 @@ def test_what_is_no_adapter_for_this_model_is_refused(places, pipes, tmp_path):
     refused(pipe, tmp_path / "missing.safetensors", "no IP-Adapter of this name")
     refused(pipe, places / "sdxl-plain.safetensors", "another family")
     assert torch.equal(drawn(pipe).latents, before)
+
+
+def test_offloaded_it_comes_with_the_network_and_its_image_encoder_leaves(places, pipes):
+    # given
+    loaded = sdnb.load(str(places / "sd1"), offload=True)
+    parts, seen = loaded.components, []
+
+    def is_there(network):
+        weights = list(network.parameters())
+        return {parts.offload.address(each) != each.data_ptr() for each in weights}
+
+    def look(event):
+        (encoder,) = parts.ip_adapters._encoders._kept.values()
+        worn = parts.ip_adapters.networks(run.request.ip_adapters)
+        seen.append((is_there(encoder.network), *map(is_there, worn)))
+
+    # when
+    asked = {"seed": 5, "steps": 2, "width": 64, "height": 64, "ip_adapters": (adapter(places),)}
+    run = loaded.start(PROMPT, hooks=sdnb.Hooks(on_denoise=(look,)), **asked)
+    images = run.finish().images
+
+    # then
+    assert len(seen) == 2
+    assert all(encoder == {False} and set.union(*worn) == {True} for encoder, *worn in seen)
+    assert images == pipes["sd1"].run(PROMPT, **asked).images
