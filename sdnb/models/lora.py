@@ -16,8 +16,7 @@ import torch
 from torch import nn
 
 from sdnb.lora import Lora
-from sdnb.models.hashing import hash_tensors
-from sdnb.models.lora_file import Factors, locate_lora, read_lora
+from sdnb.models.lora_file import Factors, hash_lora, locate_lora, read_lora
 from sdnb.models.lora_names import Layer, Network, Networks
 from sdnb.models.named_files import NamedFiles
 
@@ -47,7 +46,7 @@ class Adapters:
             locate_lora,
             partial(read_lora, networks=networks),
             limit=FILES,
-            take_hash=hash_tensors,
+            take_hash=hash_lora,
         )
         self._merged: dict[tuple[tuple[str, ...], Shares], _Merged] = {}
         self._wearers: set[ref[object]] = set()
@@ -76,6 +75,7 @@ class Adapters:
         Raises `LoadError` for one that is missing, broken or made for other networks, and for
         one that is not the file any more that its hash was taken of.
         """
+        self._files.hold(len(loras))
         return tuple(map(self._files.resolved, loras))
 
     def in_unet(self, loras: Sequence[Lora]) -> AbstractContextManager[None]:
