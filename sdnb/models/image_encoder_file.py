@@ -13,6 +13,7 @@ import torch
 from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
 
 from sdnb.errors import LoadError
+from sdnb.models.counts import check_counts
 from sdnb.models.families.family import Shapes
 from sdnb.models.model_folders import model_folders
 from sdnb.models.original_names import Source
@@ -98,7 +99,9 @@ def _config(weights: Weights) -> CLIPVisionConfig:
     """Return the configuration that lies beside the weights, or what the tensors tell."""
     beside = weights.path.with_name("config.json")
     if beside.is_file():
-        return CLIPVisionConfig.from_pretrained(beside.parent, local_files_only=True)
+        config = CLIPVisionConfig.from_pretrained(beside.parent, local_files_only=True)
+        check_counts(config.to_dict(), weights.shapes, beside)
+        return config
     return CLIPVisionConfig(**_told_by(weights.shapes, weights.path))
 
 
