@@ -20,10 +20,10 @@ from sdnb.picture import Picture
 from sdnb.shapes import Latents
 
 NETWORKS = 4
-"""How many ControlNets stay in memory: those used last."""
+"""How many ControlNets stay in memory: those used last, and all that one request names."""
 
 PICTURES = 16
-"""How many pictures stay on the device: those used last."""
+"""How many pictures stay on the device, likewise."""
 
 
 Pixels = Float[Tensor, "1 3 H W"]
@@ -45,6 +45,8 @@ class ControlNets:
         Raises `LoadError` for one that is missing, broken or made for other networks, and for
         one that is not the file any more that its hash was taken of.
         """
+        self._networks.hold(len(controls))
+        self._pictures.hold(len(controls))
         return tuple(map(self._networks.resolved, controls))
 
     def networks(self, controls: Sequence[Control]) -> list[Network]:

@@ -26,10 +26,10 @@ from sdnb.models.recent import Recent
 from sdnb.shapes import Embeds
 
 FILES = 2
-"""How many IP-Adapters stay in memory: those used last."""
+"""How many IP-Adapters stay in memory: those used last, and all that one request names."""
 
 PICTURES = 16
-"""How many pictures' vectors stay on the device: those used last."""
+"""How many pictures' vectors stay on the device, likewise."""
 
 Seen = Float[Tensor, "1 1 T D"]
 
@@ -63,6 +63,8 @@ class IPAdapters:
                 allowed="checkpoints of Stable Diffusion 1, 2 and XL",
                 fix='load one: sdnb.load("model.safetensors"); or start from the picture: --image',
             )
+        self._files.hold(len(given))
+        self._seen.hold(len(given))
         return tuple(self._resolved(each) for each in given)
 
     def told(
