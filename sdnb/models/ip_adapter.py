@@ -16,9 +16,8 @@ from torch import Tensor
 
 from sdnb.errors import LoadError
 from sdnb.ip_adapter import IPAdapter
-from sdnb.models.hashing import hash_checkpoint
 from sdnb.models.image_encoder import ImageEncoder
-from sdnb.models.image_encoder_file import find_image_encoder
+from sdnb.models.image_encoder_file import find_image_encoder, hash_image_encoder
 from sdnb.models.ip_adapter_file import Network, Worn, locate_ip_adapter, read_ip_adapter
 from sdnb.models.named_files import NamedFiles
 from sdnb.models.offload import Offload
@@ -146,7 +145,7 @@ class IPAdapters:
         path = find_image_encoder(
             locate_ip_adapter(adapter.reference), file.width, reads_summary=file.reads_summary
         )
-        sha256 = hash_checkpoint(path)
+        sha256 = hash_image_encoder(path)
         if adapter.image_encoder not in ("", sha256):
             raise LoadError(
                 "this image encoder is another than the one that the request was drawn with.",

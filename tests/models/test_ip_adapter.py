@@ -7,14 +7,15 @@ from shutil import copy, copytree
 import pytest
 import torch
 from diffusers import StableDiffusionPipeline, StableDiffusionXLPipeline
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from transformers import CLIPImageProcessorPil, CLIPVisionConfig, CLIPVisionModelWithProjection
 
 import sdnb
 from sdnb.errors import InvalidField, LoadError
 from sdnb.ip_adapter import IPAdapter
 from sdnb.models.hashing import hash_checkpoint
-from sdnb.models.image_encoder_file import read_image_encoder
+from sdnb.models.image_encoder_file import find_image_encoder, read_image_encoder
+from sdnb.models.weights import shards_of
 from sdnb.registry import SCHEDULES
 from sdnb.request import GenerationRequest
 from tests.models.controlnets import picture, random_controlnet, save_diffusers
@@ -273,6 +274,95 @@ def test_a_single_file_of_an_image_encoder_is_told_by_its_tensors(pipes, tmp_pat
 
     # then
     torch.testing.assert_close(ours(pixels).image_embeds, theirs(pixels).image_embeds)
+
+
+def open_clip_names(encoder):
+    """Name an image encoder's tensors as OpenCLIP does, with some of its text encoder beside."""
+    state = {key.removeprefix("vision_model."): each for key, each in encoder.state_dict().items()}
+    renamed = {
+        "text_projection": torch.ones(2, 2),
+        "visual.proj": state["visual_projection.weight"].T,
+    }
+    renamed |= {
+        f"visual.{name}": state[f"embeddings.{theirs}"]
+        for name, theirs in (
+            ("class_embedding", "class_embedding"),
+            ("conv1.weight", "patch_embedding.weight"),
+            ("positional_embedding", "position_embedding.weight"),
+        )
+    }
+    for last in ("weight", "bias"):
+        renamed[f"visual.ln_pre.{last}"] = state[f"pre_layrnorm.{last}"]
+        renamed[f"visual.ln_post.{last}"] = state[f"post_layernorm.{last}"]
+        for number in range(encoder.config.num_hidden_layers):
+            ours, theirs = f"visual.transformer.resblocks.{number}", f"encoder.layers.{number}"
+            heads = [state[f"{theirs}.self_attn.{each}_proj.{last}"] for each in "qkv"]
+            renamed[f"{ours}.attn.in_proj_{last}"] = torch.cat(heads)
+            renamed[f"{ours}.attn.out_proj.{last}"] = state[f"{theirs}.self_attn.out_proj.{last}"]
+            renamed[f"{ours}.ln_1.{last}"] = state[f"{theirs}.layer_norm1.{last}"]
+            renamed[f"{ours}.ln_2.{last}"] = state[f"{theirs}.layer_norm2.{last}"]
+            renamed[f"{ours}.mlp.c_fc.{last}"] = state[f"{theirs}.mlp.fc1.{last}"]
+            renamed[f"{ours}.mlp.c_proj.{last}"] = state[f"{theirs}.mlp.fc2.{last}"]
+    return {name: each.contiguous() for name, each in renamed.items()}
+
+
+def test_an_image_encoder_may_have_the_names_of_openclip(pipes, tmp_path):
+    # given
+    theirs = published("ViT-H")
+    (tmp_path / "clip_vision").mkdir()
+    save_file(open_clip_names(theirs), tmp_path / "clip_vision" / "open_clip_model.safetensors")
+    pixels = torch.rand(1, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
+
+    # when
+    found = find_image_encoder(tmp_path / "plain.safetensors", PROJECTED, reads_summary=True)
+    ours = read_image_encoder(found, pipes["sd1"].components.unet)
+
+    # then
+    torch.testing.assert_close(ours(pixels).image_embeds, theirs(pixels).image_embeds)
+
+
+def test_an_image_encoder_may_lie_in_several_files(places, pipes, tmp_path):
+    # given
+    folder = tmp_path / "image_encoder"
+    image_encoder().save_pretrained(folder, max_shard_size="100KB")
+    assert len(list(folder.glob("*.safetensors"))) > 1
+    copy(places / "sd1-plain.safetensors", tmp_path)
+
+    # when
+    parted = drawn(pipes["sd1"], adapter(tmp_path), steps=1)
+    whole = drawn(pipes["sd1"], adapter(places), steps=1)
+
+    # then: other weights are another encoder, by its hash
+    assert torch.equal(parted.latents, whole.latents)
+    first = sorted(folder.glob("*.safetensors"))[0]
+    save_file({key: each + 1 for key, each in load_file(first).items()}, first)
+    with pytest.raises(LoadError, match="image encoder is another"):
+        pipes["sd1"].run(parted.request)
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["[", "[]", "{}", '{"weight_map": {"a": "../other.safetensors"}}', '{"weight_map": 3}'],
+)
+def test_a_broken_index_is_refused_by_name(tmp_path, written):
+    path = tmp_path / "model.safetensors.index.json"
+    path.write_text(written)
+    save_file({"a": torch.ones(1)}, tmp_path.parent / "other.safetensors")
+    with pytest.raises(LoadError, match="weights that can be read"):
+        shards_of(path)
+
+
+def test_an_image_encoder_that_is_a_pickle_is_refused_as_one(places, pipes, tmp_path):
+    # given
+    own = tmp_path / "models" / "own"
+    (own / "image_encoder").mkdir(parents=True)
+    (own / "image_encoder" / "pytorch_model.bin").write_bytes(b"any code")
+    copy(places / "sd1-plain.safetensors", own)
+
+    # when, then
+    with pytest.raises(LoadError, match="is a pickle") as refusal:
+        drawn(pipes["sd1"], adapter(own))
+    assert "pytorch_model.bin" in str(refusal.value)
 
 
 @pytest.mark.parametrize("is_near", [True, False])
