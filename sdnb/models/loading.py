@@ -118,7 +118,8 @@ def swap_parts(
         UnknownName.check("setting of the noise", name, SETTINGS)
     with _without_progress_bars():
         if vae is not None:
-            other = load_vae(vae, family).to(device)
+            other = load_vae(vae, family)
+            other.to(device, memory_format=memory_format(other.dtype, components.device))
             changes |= {"vae": other, "latent": latent_spec(other)}
         if text_encoders is not None:
             texts = load_texts(text_encoders, family)
@@ -178,6 +179,8 @@ def _components(recipe: Recipe, path: Path, contents: Contents, device: torch.de
         )
     noise_schedule, prediction = noise_of(contents.scheduler)
     latent = latent_spec(contents.vae)
+    for network in (contents.unet, contents.vae):
+        network.to(memory_format=memory_format(network.dtype, device))
     offload = Offload(device) if recipe.offload else None
     device = device if offload is None else HOME
     components = Components(
@@ -253,6 +256,15 @@ def _device(name: str | None) -> torch.device:
             "this device is not there.", given=name, allowed=", ".join(there), fix="leave it out"
         )
     return torch.device(name)
+
+
+def memory_format(dtype: torch.dtype, device: torch.device) -> torch.memory_format:
+    """Return how the weights of convolutions lie: channels last for half precision on CUDA.
+
+    Tensor cores want them so. On a CPU it gains next to nothing, and changes the last bits.
+    """
+    is_half = dtype in (torch.float16, torch.bfloat16)
+    return torch.channels_last if is_half and device.type == "cuda" else torch.preserve_format
 
 
 def _dtype(name: str | None, device: torch.device) -> torch.dtype:
