@@ -79,7 +79,11 @@ def shards_of(index: Path) -> list[Path]:
     """Return the files that an index names, all of them beside it; raises `LoadError`."""
     try:
         named = json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()
-        return [index.with_name(name) for name in sorted(set(named))]
+        shards = [index.with_name(name) for name in sorted(set(named))]
+        others = [shard.name for shard in shards if shard.suffix != ".safetensors"]
+        if others:
+            raise ValueError(f"it names {others[0]}")
+        return shards
     except BROKEN as error:
         raise _broken(index, error) from error
 

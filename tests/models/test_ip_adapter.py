@@ -342,7 +342,15 @@ def test_an_image_encoder_may_lie_in_several_files(places, pipes, tmp_path):
 
 @pytest.mark.parametrize(
     "written",
-    ["[", "[]", "{}", '{"weight_map": {"a": "../other.safetensors"}}', '{"weight_map": 3}'],
+    [
+        "[",
+        "[]",
+        "{}",
+        '{"weight_map": 3}',
+        '{"weight_map": {"a": "../other.safetensors"}}',
+        '{"weight_map": {"a": "model.safetensors.index.json"}}',
+        '{"weight_map": {"a": "pytorch_model.bin"}}',
+    ],
 )
 def test_a_broken_index_is_refused_by_name(tmp_path, written):
     path = tmp_path / "model.safetensors.index.json"
