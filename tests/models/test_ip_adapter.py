@@ -8,51 +8,21 @@ import pytest
 import torch
 from diffusers import StableDiffusionPipeline, StableDiffusionXLPipeline
 from safetensors.torch import load_file, save_file
-from transformers import CLIPImageProcessorPil, CLIPVisionConfig, CLIPVisionModelWithProjection
+from transformers import CLIPImageProcessorPil, CLIPVisionModelWithProjection
 
 import sdnb
 from sdnb.errors import InvalidField, LoadError
 from sdnb.ip_adapter import IPAdapter
 from sdnb.models.hashing import hash_checkpoint
-from sdnb.models.image_encoder_file import find_image_encoder, read_image_encoder
-from sdnb.models.weights import shards_of
 from sdnb.registry import SCHEDULES
 from sdnb.request import GenerationRequest
 from tests.models.controlnets import picture, random_controlnet, save_diffusers
 from tests.models.families.checkpoints import BUILDS, make
+from tests.models.image_encoders import HIDDEN, PROJECTED, SIDE, image_encoder, published
 
 PROMPT, NEGATIVE, STEPS = "an astronaut riding a horse", "blurry", 4
 KINDS = {"sd1": StableDiffusionPipeline, "sdxl": StableDiffusionXLPipeline}
-SIDE, HIDDEN, PROJECTED = 32, 48, 40
 ENCODER = "image_encoder/model.safetensors"
-
-
-def image_encoder(**changes):
-    with torch.random.fork_rng():
-        torch.manual_seed(7)
-        config = {
-            "hidden_size": HIDDEN,
-            "intermediate_size": 96,
-            "num_hidden_layers": 3,
-            "num_attention_heads": 4,
-            "image_size": SIDE,
-            "patch_size": 8,
-            "projection_dim": PROJECTED,
-            "initializer_factor": 3.0,
-        }
-        return CLIPVisionModelWithProjection(CLIPVisionConfig(**config | changes)).eval()
-
-
-PUBLISHED = {
-    "ViT-L": {"hidden_size": 1024, "hidden_act": "quick_gelu"},
-    "ViT-H": {"hidden_size": 1280, "hidden_act": "gelu"},
-    "ViT-bigG": {"hidden_size": 1664, "hidden_act": "gelu"},
-}
-
-
-def published(name):
-    """Make an image encoder of true width, with one layer that is thin inside."""
-    return image_encoder(num_hidden_layers=1, num_attention_heads=16, **PUBLISHED[name])
 
 
 def tensors_of(unet, kind, seed=0):
@@ -261,66 +231,6 @@ def test_the_request_keeps_the_picture_and_the_hash(places, pipes):
         drawn(pipes["sd1"], replace(again.ip_adapters[0], image_encoder="ab" * 32))
 
 
-@pytest.mark.parametrize("name", PUBLISHED)
-def test_a_single_file_of_an_image_encoder_is_told_by_its_tensors(pipes, tmp_path, name):
-    # given
-    theirs = published(name)
-    tensors = {key: each.contiguous() for key, each in theirs.state_dict().items()}
-    save_file({**tensors, "logit_scale": torch.ones(1)}, tmp_path / "CLIP.safetensors")
-    pixels = torch.rand(1, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
-
-    # when
-    ours = read_image_encoder(tmp_path / "CLIP.safetensors", pipes["sd1"].components.unet)
-
-    # then
-    torch.testing.assert_close(ours(pixels).image_embeds, theirs(pixels).image_embeds)
-
-
-def open_clip_names(encoder):
-    """Name an image encoder's tensors as OpenCLIP does, with some of its text encoder beside."""
-    state = {key.removeprefix("vision_model."): each for key, each in encoder.state_dict().items()}
-    renamed = {
-        "text_projection": torch.ones(2, 2),
-        "visual.proj": state["visual_projection.weight"].T,
-    }
-    renamed |= {
-        f"visual.{name}": state[f"embeddings.{theirs}"]
-        for name, theirs in (
-            ("class_embedding", "class_embedding"),
-            ("conv1.weight", "patch_embedding.weight"),
-            ("positional_embedding", "position_embedding.weight"),
-        )
-    }
-    for last in ("weight", "bias"):
-        renamed[f"visual.ln_pre.{last}"] = state[f"pre_layrnorm.{last}"]
-        renamed[f"visual.ln_post.{last}"] = state[f"post_layernorm.{last}"]
-        for number in range(encoder.config.num_hidden_layers):
-            ours, theirs = f"visual.transformer.resblocks.{number}", f"encoder.layers.{number}"
-            heads = [state[f"{theirs}.self_attn.{each}_proj.{last}"] for each in "qkv"]
-            renamed[f"{ours}.attn.in_proj_{last}"] = torch.cat(heads)
-            renamed[f"{ours}.attn.out_proj.{last}"] = state[f"{theirs}.self_attn.out_proj.{last}"]
-            renamed[f"{ours}.ln_1.{last}"] = state[f"{theirs}.layer_norm1.{last}"]
-            renamed[f"{ours}.ln_2.{last}"] = state[f"{theirs}.layer_norm2.{last}"]
-            renamed[f"{ours}.mlp.c_fc.{last}"] = state[f"{theirs}.mlp.fc1.{last}"]
-            renamed[f"{ours}.mlp.c_proj.{last}"] = state[f"{theirs}.mlp.fc2.{last}"]
-    return {name: each.contiguous() for name, each in renamed.items()}
-
-
-def test_an_image_encoder_may_have_the_names_of_openclip(pipes, tmp_path):
-    # given
-    theirs = published("ViT-H")
-    (tmp_path / "clip_vision").mkdir()
-    save_file(open_clip_names(theirs), tmp_path / "clip_vision" / "open_clip_model.safetensors")
-    pixels = torch.rand(1, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
-
-    # when
-    found = find_image_encoder(tmp_path / "plain.safetensors", PROJECTED, reads_summary=True)
-    ours = read_image_encoder(found, pipes["sd1"].components.unet)
-
-    # then
-    torch.testing.assert_close(ours(pixels).image_embeds, theirs(pixels).image_embeds)
-
-
 def test_an_image_encoder_may_lie_in_several_files(places, pipes, tmp_path):
     # given
     folder = tmp_path / "image_encoder"
@@ -338,26 +248,6 @@ def test_an_image_encoder_may_lie_in_several_files(places, pipes, tmp_path):
     save_file({key: each + 1 for key, each in load_file(first).items()}, first)
     with pytest.raises(LoadError, match="image encoder is another"):
         pipes["sd1"].run(parted.request)
-
-
-@pytest.mark.parametrize(
-    "written",
-    [
-        "[",
-        "[]",
-        "{}",
-        '{"weight_map": 3}',
-        '{"weight_map": {"a": "../other.safetensors"}}',
-        '{"weight_map": {"a": "model.safetensors.index.json"}}',
-        '{"weight_map": {"a": "pytorch_model.bin"}}',
-    ],
-)
-def test_a_broken_index_is_refused_by_name(tmp_path, written):
-    path = tmp_path / "model.safetensors.index.json"
-    path.write_text(written)
-    save_file({"a": torch.ones(1)}, tmp_path.parent / "other.safetensors")
-    with pytest.raises(LoadError, match="weights that can be read"):
-        shards_of(path)
 
 
 def test_an_image_encoder_that_is_a_pickle_is_refused_as_one(places, pipes, tmp_path):

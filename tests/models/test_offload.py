@@ -14,6 +14,7 @@ from sdnb.control import Control
 from sdnb.errors import InvalidField
 from sdnb.events import Hooks
 from sdnb.models.lora_file import Factors
+from sdnb.models.memory import too_large
 from sdnb.models.offload import Offload
 from tests.models.controlnets import picture
 
@@ -225,3 +226,9 @@ def test_another_process_offloads_too(offloaded):
     from sdnb.models.loading import load_again
 
     assert load_again(offloaded.components.recipe).offload is not None
+
+
+def test_the_error_at_the_end_of_memory_names_three_things_to_try():
+    error = too_large(torch.zeros(1, 4, 8, 8), torch.OutOfMemoryError())
+    for each in ("width and height", "batch_size", "--offload"):
+        assert each in str(error)
