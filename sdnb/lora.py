@@ -25,8 +25,9 @@ class Lora:
     text_weight : float, optional
         How much of it the text encoders take; None as much as the U-Net.
     sha256 : str
-        Of the file's tensors, its header left out, as A1111 and kohya's tools count it; empty
-        until a run has read the file. A file that has another one by then is refused.
+        Of the file's tensors, as A1111 and kohya's tools count it, and of peft's settings where its
+        header has some; empty until a run has read the file. A file that has another one by then
+        is refused.
     """
 
     reference: str

@@ -37,6 +37,7 @@ def load(  # noqa: PLR0913 - all of them may be left out
     vae: str | None = None,
     device: str | None = None,
     dtype: str | None = None,
+    offload: bool = False,
     allow_pickle: bool = False,
     history: bool = False,
 ) -> "Pipeline":
@@ -52,13 +53,17 @@ def load(  # noqa: PLR0913 - all of them may be left out
     device, dtype : str or None
         ``"cuda"``, ``"mps"``, ``"cpu"``: None takes the first that is there. ``"float16"``,
         ``"bfloat16"``, ``"float32"`` for the U-Net: None is float16, on a CPU float32.
+    offload : bool
+        For small graphics cards: whether text encoders, U-Net and VAE take turns on the device.
+        The VAE joins the U-Net for previews. A run takes longer by the time that its parts need
+        to come; its picture is the same.
     allow_pickle : bool
         Whether tensors may be read out of pickles: of a ``.ckpt``, and of embeddings in ``.pt``.
     history : bool
         Whether results are kept in `sdnb.history`.
     """
     parts = load_components(
-        reference, vae=vae, device=device, dtype=dtype, allow_pickle=allow_pickle
+        reference, vae=vae, device=device, dtype=dtype, offload=offload, allow_pickle=allow_pickle
     )
     return Pipeline(parts, history=users_history if history else None)
 
@@ -265,7 +270,16 @@ class Pipeline:
         The first run of each size and batch takes a minute or more, later ones are faster on a
         GPU (``torch.compile``, mode ``reduce-overhead``: CUDA graphs). Runs that look inside the
         network use the plain one and say so. Pictures differ in the last bits.
+
+        Raises `InvalidField` for an offloaded one: what is compiled expects its weights in place.
         """
+        if self.components.offload is not None:
+            raise InvalidField(
+                "a U-Net whose weights come and go cannot be compiled.",
+                given="offload=True",
+                allowed="either of the two",
+                fix="load it without offload (--offload), or do not compile it (--compile)",
+            )
         network = torch.compile(self.components.unet, mode="reduce-overhead")
         return self._sharing(replace(self.components, compiled=network))
 

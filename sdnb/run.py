@@ -21,7 +21,7 @@ from sdnb.models.attention import AttentionRecorder
 from sdnb.models.components import Components
 from sdnb.models.denoiser import Denoiser
 from sdnb.models.networks import Asked, Networks, Told
-from sdnb.models.vae import decode_latents, to_pil
+from sdnb.models.vae import preview_latents, to_pil
 from sdnb.notices import notices
 from sdnb.passes import Passes
 from sdnb.past import Past
@@ -201,7 +201,7 @@ class Run:
         if self.denoised is None:
             return []
         with self._turn(True):
-            images = decode_latents(self._components, self._clean())
+            images = preview_latents(self._components, self._clean())
         return to_pil(self._lane.opening.pasted(images))
 
     def cancel(self) -> None:

@@ -35,6 +35,9 @@ LOAD_FLAGS = (
     ),
     CommandFlag(name="--compile", takes="", help="compile the U-Net: slow at first, then faster"),
     CommandFlag(
+        name="--offload", takes="", help="for small cards: only what computes is on the device"
+    ),
+    CommandFlag(
         name="--allow-pickle", takes="", help="read tensors out of a .ckpt, if you trust it"
     ),
 )

@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from sdnb.diffusion.noise_schedules import NoiseSchedule
 from sdnb.models.controlnet import ControlNets
@@ -14,6 +15,7 @@ from sdnb.models.encoded import EncodedTexts
 from sdnb.models.families.family import Family, TextSpec
 from sdnb.models.ip_adapter import IPAdapters
 from sdnb.models.lora import Adapters
+from sdnb.models.offload import Offload
 from sdnb.models.recipe import Recipe
 
 # diffusers' and transformers' classes are only partly typed, and every family brings others.
@@ -70,6 +72,8 @@ class Components:
         All the words a small model knows; None where any text may be tried.
     compiled : network or None
         The U-Net compiled, for questions that neither look inside it nor want gradients.
+    offload : Offload or None
+        By whom networks take turns on the device; None where all of them are there.
     """
 
     recipe: Recipe
@@ -86,12 +90,23 @@ class Components:
     size: int
     words: frozenset[str] | None
     compiled: Network | None = None
+    offload: Offload | None = None
 
     # Asking a network walks through all of its weights: a millisecond a step, if asked each time.
     @cached_property
     def device(self) -> torch.device:
-        """Where the networks live, decided when they were loaded."""
-        return torch.device(self.unet.device)
+        """Where the networks compute, decided when they were loaded."""
+        return torch.device(self.unet.device) if self.offload is None else self.offload.device
+
+    def bring(self, *networks: Network) -> None:
+        """Have networks on the device before they are asked; offloaded, others leave for them."""
+        if self.offload is not None and self.offload.bring(*networks):
+            self.adapters.forget()  # what was merged of weights that left would stay there
+
+    def join(self, network: Network) -> None:
+        """Have a network on the device beside those that compute."""
+        if self.offload is not None:
+            self.offload.join(network)
 
     @cached_property
     def adapters(self) -> Adapters:
@@ -108,7 +123,8 @@ class Components:
     @cached_property
     def encoded(self) -> EncodedTexts:
         """What the text encoders were asked before."""
-        return EncodedTexts([encoder.network for encoder in self.texts])
+        address = Tensor.data_ptr if self.offload is None else self.offload.address
+        return EncodedTexts([encoder.network for encoder in self.texts], address)
 
     @cached_property
     def controlnets(self) -> ControlNets:
@@ -118,7 +134,7 @@ class Components:
     @cached_property
     def ip_adapters(self) -> IPAdapters:
         """What shows pictures to the U-Net beside the text."""
-        return IPAdapters(self.unet, is_small=self.words is not None)
+        return IPAdapters(self.unet, is_small=self.words is not None, offload=self.offload)
 
     @cached_property
     def is_told_guidance(self) -> bool:
@@ -140,6 +156,11 @@ class Components:
             "threads": str(torch.get_num_threads()),
         }
 
+    @property
+    def _manner(self) -> list[str]:
+        said = {"compiled": self.compiled, "offloaded: a part at a time": self.offload}
+        return [name for name, there in said.items() if there is not None]
+
     def info(self) -> dict[str, str]:
         """Return what is known about the checkpoint, as words."""
         levels = self.noise_schedule
@@ -154,7 +175,7 @@ class Components:
             "latents": f"{self.latent.channels} channels, factor {self.latent.factor}",
             "prediction": self.prediction,
             "sigmas": f"{levels.sigma_min:.4g} … {levels.sigma_max:.4g}",
-            "device": f"{self.device}, {self.dtype}" + (", compiled" if self.compiled else ""),
+            "device": ", ".join([str(self.device), str(self.dtype), *self._manner]),
             **{name: _size(network) for name, network in networks.items()},
             "words": "any" if self.words is None else ", ".join(sorted(self.words)),
         }

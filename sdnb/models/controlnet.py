@@ -20,10 +20,10 @@ from sdnb.picture import Picture
 from sdnb.shapes import Latents
 
 NETWORKS = 4
-"""How many ControlNets stay in memory: those used last."""
+"""How many ControlNets stay in memory: those used last, and all that one request names."""
 
 PICTURES = 16
-"""How many pictures stay on the device: those used last."""
+"""How many pictures stay on the device, likewise."""
 
 
 Pixels = Float[Tensor, "1 3 H W"]
@@ -45,7 +45,13 @@ class ControlNets:
         Raises `LoadError` for one that is missing, broken or made for other networks, and for
         one that is not the file any more that its hash was taken of.
         """
+        self._networks.hold(len(controls))
+        self._pictures.hold(len(controls))
         return tuple(map(self._networks.resolved, controls))
+
+    def networks(self, controls: Sequence[Control]) -> list[Network]:
+        """Return the networks of resolved controls."""
+        return [self._networks.of(control) for control in controls]
 
     def residuals(
         self,
@@ -61,7 +67,7 @@ class ControlNets:
         if not controls:
             return {}
         answers = [
-            self._networks.of(control)(
+            network(
                 x,
                 t,
                 controlnet_cond=self._shown(control.picture, x),
@@ -69,7 +75,7 @@ class ControlNets:
                 return_dict=False,
                 **told,
             )
-            for control in controls
+            for control, network in zip(controls, self.networks(controls), strict=True)
         ]
         down, middle = zip(*answers, strict=True)
         return {

@@ -14,6 +14,7 @@ import torch
 from diffusers import ControlNetModel
 
 from sdnb.errors import LoadError, reason_of
+from sdnb.models.counts import check_counts
 from sdnb.models.model_folders import places_of
 from sdnb.models.original_names import Source, Sources, control_sources
 from sdnb.models.weights import PICKLES, Weights, fill, open_weights
@@ -57,7 +58,9 @@ def read_controlnet(path: Path, unet: Network) -> Network:
     """
     with open_weights(path) as weights:
         sources = _sources(weights, unet)
-        network = _empty(path, _told(path) or _inferred(weights, sources, unet))
+        config = _told(path) or _inferred(weights, sources, unet)
+        check_counts(config, weights.shapes, path)
+        network = _empty(path, config)
         _check_fit(path, network.config, unet.config)
         _check_tensors(weights, sources, network)
         return fill(network, weights, sources, unet.dtype).to(unet.device)

@@ -117,11 +117,13 @@ class Denoiser:
         t = _column([float(round(question.t)) for question, _, _ in asked], rows, first.x)
         embeds = _together([cond.embeds for _, _, cond in asked]).to(dtype)
         told = {"encoder_hidden_states": embeds, **self._told_beside(asked, rows, first.x)}
-        steering = self.components.controlnets.residuals(first.controls, shown, t, told)
-        guided = self._told_guidance(asked, rows)
         adapters = self.components.ip_adapters
         rows_of = [(name, count) for (_, name, _), count in zip(asked, rows, strict=True)]
-        told |= adapters.told(first.ip_adapters, embeds, rows_of)
+        pictures = adapters.told(first.ip_adapters, embeds, rows_of)
+        self._bring(first)
+        steering = self.components.controlnets.residuals(first.controls, shown, t, told)
+        guided = self._told_guidance(asked, rows)
+        told |= pictures
         network = self._network(first)
         wearing = self.components.adapters.in_unet(first.loras)
         looking = adapters.worn(first.ip_adapters)
@@ -137,6 +139,15 @@ class Denoiser:
         to_eps = PREDICTIONS[self.components.prediction]
         eps = to_eps(output, x, question.sigma).chunk(len(question.branches))
         return dict(zip(question.branches, eps, strict=True))
+
+    def _bring(self, question: Question) -> None:
+        """Have on the device what answers a question: the U-Net, and what stands beside it."""
+        parts = self.components
+        parts.bring(
+            parts.unet,
+            *parts.controlnets.networks(question.controls),
+            *parts.ip_adapters.networks(question.ip_adapters),
+        )
 
     def _network(self, question: Question) -> Network:
         """Return the compiled U-Net where it will do: hooks inside it would silently not fire."""

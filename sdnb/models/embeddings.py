@@ -76,6 +76,7 @@ class Embeddings:
         named = dict.fromkeys(known.get(name) or Embedding(name) for name in names)
         if named and here is None:
             here = list_embeddings()
+        self._files.hold(len(named))
         return tuple(
             self._files.resolved(each, locate_embedding(each.reference, here or {}))
             for each in named

@@ -5,7 +5,7 @@ How a text is encoded is in `sdnb.models.text`.
 
 from collections.abc import Callable, Hashable, Sequence
 
-from torch import nn
+from torch import Tensor, nn
 
 from sdnb.conditioning import Conditioning
 
@@ -20,11 +20,15 @@ class EncodedTexts:
 
     They are forgotten when a weight of the encoders is written to or replaced. What is written
     through ``weight.data``, or a NumPy array of it, PyTorch does not count: `clear` after that.
-    Encoders with hooks are asked each time: the hooks want to be called.
+    Encoders with hooks are asked each time: the hooks want to be called. ``address`` tells where a
+    weight is.
     """
 
-    def __init__(self, networks: Sequence[nn.Module]) -> None:
+    def __init__(
+        self, networks: Sequence[nn.Module], address: Callable[[Tensor], int] = Tensor.data_ptr
+    ) -> None:
         self._networks = networks
+        self._address = address
         self._kept: dict[Hashable, Conditioning] = {}
         self._state: State = ()
 
@@ -40,7 +44,7 @@ class EncodedTexts:
         if any(map(_is_hooked, self._networks)):
             return encode()
         weights = (weight for network in self._networks for weight in network.parameters())
-        state = tuple((weight.data_ptr(), weight._version) for weight in weights)
+        state = tuple((self._address(weight), weight._version) for weight in weights)
         if state != self._state:
             self._kept.clear()
             self._state = state

@@ -12,6 +12,7 @@ from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokeniz
 from sdnb.errors import LoadError, reason_of
 from sdnb.models.components import Network, TextEncoder
 from sdnb.models.contents import Contents
+from sdnb.models.counts import check_counts, check_size, shapes_in
 from sdnb.models.families import PIPELINES, family_of_folder
 from sdnb.models.families.family import Family, TextSpec
 from sdnb.models.families.vocabulary import CLIP_TOKENS, clip_tokenizer
@@ -88,6 +89,7 @@ def _text(folder: Path, spec: TextSpec) -> TextEncoder:
 
 # The loaders are untyped.
 def _network(kind: Any, folder: Path, dtype: torch.dtype) -> Network:
+    _check_configuration(kind, folder)
     is_half = not any(folder.glob("*model.safetensors*")) and any(folder.glob("*.fp16.safetensors"))
     network, info = kind.from_pretrained(
         folder,
@@ -107,6 +109,19 @@ def _network(kind: Any, folder: Path, dtype: torch.dtype) -> Network:
             fix="copy the checkpoint again",
         )
     return network.eval().requires_grad_(False)
+
+
+def _check_configuration(kind: Any, folder: Path) -> None:
+    """Raise `LoadError` for one that its weights do not fill, before anything is built in full."""
+    config, shapes = _read(folder / "config.json"), shapes_in(folder)
+    if not shapes:
+        return  # who reads them says what is missing
+    check_counts(config, shapes, folder)
+    with torch.device("meta"):
+        is_diffusers = hasattr(kind, "from_config")
+        told = config if is_diffusers else kind.config_class.from_dict(config)
+        network = kind.from_config(told) if is_diffusers else kind(told)
+    check_size(network, shapes, folder)
 
 
 def _words(path: Path) -> frozenset[str] | None:

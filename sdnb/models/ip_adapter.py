@@ -16,19 +16,19 @@ from torch import Tensor
 
 from sdnb.errors import LoadError
 from sdnb.ip_adapter import IPAdapter
-from sdnb.models.hashing import hash_checkpoint
 from sdnb.models.image_encoder import ImageEncoder
-from sdnb.models.image_encoder_file import find_image_encoder
+from sdnb.models.image_encoder_file import find_image_encoder, hash_image_encoder
 from sdnb.models.ip_adapter_file import Network, Worn, locate_ip_adapter, read_ip_adapter
 from sdnb.models.named_files import NamedFiles
+from sdnb.models.offload import Offload
 from sdnb.models.recent import Recent
 from sdnb.shapes import Embeds
 
 FILES = 2
-"""How many IP-Adapters stay in memory: those used last."""
+"""How many IP-Adapters stay in memory: those used last, and all that one request names."""
 
 PICTURES = 16
-"""How many pictures' vectors stay on the device: those used last."""
+"""How many pictures' vectors stay on the device, likewise."""
 
 Seen = Float[Tensor, "1 1 T D"]
 
@@ -39,8 +39,9 @@ class IPAdapters:
     Between two calls the U-Net has its own attention only.
     """
 
-    def __init__(self, unet: Network, *, is_small: bool) -> None:
+    def __init__(self, unet: Network, *, is_small: bool, offload: Offload | None = None) -> None:
         self._unet = unet
+        self._offload = offload
         self._is_small = is_small
         self._files = NamedFiles[IPAdapter, Worn](
             "IP-Adapter", locate_ip_adapter, partial(read_ip_adapter, unet=unet), limit=FILES
@@ -61,6 +62,8 @@ class IPAdapters:
                 allowed="checkpoints of Stable Diffusion 1, 2 and XL",
                 fix='load one: sdnb.load("model.safetensors"); or start from the picture: --image',
             )
+        self._files.hold(len(given))
+        self._seen.hold(len(given))
         return tuple(self._resolved(each) for each in given)
 
     def told(
@@ -82,6 +85,10 @@ class IPAdapters:
             ]
             shown.append(torch.cat(each).to(text))
         return {"encoder_hidden_states": (text, shown)}
+
+    def networks(self, adapters: Sequence[IPAdapter]) -> list[Network]:
+        """Return what resolved IP-Adapters put into the U-Net."""
+        return [part for each in adapters for part in self._files.of(each).keys_values.values()]
 
     @contextmanager
     def worn(self, adapters: Sequence[IPAdapter]) -> Iterator[None]:
@@ -117,6 +124,8 @@ class IPAdapters:
     def _look(self, adapter: IPAdapter) -> tuple[Seen, Seen]:
         file = self._files.of(adapter)
         encoder = self._encoders.of(adapter.image_encoder, lambda: self._encoder(adapter))
+        if self._offload is not None:
+            self._offload.bring(encoder.network, file.project)
         look = encoder.summaries if file.reads_summary else encoder.patches
         seen, nothing = look(adapter.picture)
         return file.project(seen)[:, None], file.project(nothing)[:, None]
@@ -136,7 +145,7 @@ class IPAdapters:
         path = find_image_encoder(
             locate_ip_adapter(adapter.reference), file.width, reads_summary=file.reads_summary
         )
-        sha256 = hash_checkpoint(path)
+        sha256 = hash_image_encoder(path)
         if adapter.image_encoder not in ("", sha256):
             raise LoadError(
                 "this image encoder is another than the one that the request was drawn with.",

@@ -22,6 +22,7 @@ from sdnb.models.contents import Contents
 from sdnb.models.families.family import Family
 from sdnb.models.folder import read_folder, read_texts_folder, read_vae_folder
 from sdnb.models.hashing import hash_checkpoint
+from sdnb.models.offload import HOME, Offload
 from sdnb.models.recipe import Recipe
 from sdnb.models.single_file import read_file, read_texts, read_vae
 from sdnb.models.training_noise import SETTINGS, noise_of
@@ -29,12 +30,13 @@ from sdnb.models.training_noise import SETTINGS, noise_of
 DTYPES = {name: getattr(torch, name) for name in ("float16", "bfloat16", "float32")}
 
 
-def load_components(
+def load_components(  # noqa: PLR0913 - all of them may be left out
     reference: str = "tiny",
     *,
     vae: str | None = None,
     device: str | None = None,
     dtype: str | None = None,
+    offload: bool = False,
     allow_pickle: bool = False,
 ) -> Components:
     """Load a checkpoint from wherever `sdnb.models.checkpoint.locate` finds it.
@@ -46,6 +48,8 @@ def load_components(
     device, dtype : str or None
         ``"cuda"``, ``"mps"`` or ``"cpu"``, and ``"float16"``, ``"bfloat16"`` or ``"float32"``
         for the U-Net; None: the best that there is.
+    offload : bool
+        Whether networks take turns on the device, as `sdnb.models.offload` says.
     allow_pickle : bool
         Whether tensors may be read out of a pickle; of embeddings too.
 
@@ -63,7 +67,12 @@ def load_components(
             other = load_vae(vae, contents.family, allow_pickle=allow_pickle)
             contents = replace(contents, vae=other)
     recipe = Recipe(
-        reference=reference, vae=vae, device=device, dtype=dtype, allow_pickle=allow_pickle
+        reference=reference,
+        vae=vae,
+        device=device,
+        dtype=dtype,
+        offload=offload,
+        allow_pickle=allow_pickle,
     )
     components = _components(recipe, path, contents, where)
     return components if vae is None else _marked(components, vae=vae)
@@ -76,6 +85,7 @@ def load_again(recipe: Recipe) -> Components:
         vae=recipe.vae,
         device=recipe.device,
         dtype=recipe.dtype,
+        offload=recipe.offload,
         allow_pickle=recipe.allow_pickle,
     )
     for swap in recipe.swaps:
@@ -101,13 +111,15 @@ def swap_parts(
 
     Raises `LoadError` for parts that do not fit, and changes nothing then.
     """
-    family, device = components.family, components.device
+    family = components.family
+    device = components.device if components.offload is None else HOME
     changes: dict[str, Any] = {}
     for name in scheduler or ():
         UnknownName.check("setting of the noise", name, SETTINGS)
     with _without_progress_bars():
         if vae is not None:
-            other = load_vae(vae, family).to(device)
+            other = load_vae(vae, family)
+            other.to(device, memory_format=memory_format(other.dtype, components.device))
             changes |= {"vae": other, "latent": latent_spec(other)}
         if text_encoders is not None:
             texts = load_texts(text_encoders, family)
@@ -167,6 +179,10 @@ def _components(recipe: Recipe, path: Path, contents: Contents, device: torch.de
         )
     noise_schedule, prediction = noise_of(contents.scheduler)
     latent = latent_spec(contents.vae)
+    for network in (contents.unet, contents.vae):
+        network.to(memory_format=memory_format(network.dtype, device))
+    offload = Offload(device) if recipe.offload else None
+    device = device if offload is None else HOME
     components = Components(
         recipe=recipe,
         reference=recipe.reference,
@@ -181,6 +197,7 @@ def _components(recipe: Recipe, path: Path, contents: Contents, device: torch.de
         latent=latent,
         size=contents.unet.config.sample_size * latent.factor,
         words=contents.words,
+        offload=offload,
     )
     _check_fit(components)
     return components
@@ -239,6 +256,15 @@ def _device(name: str | None) -> torch.device:
             "this device is not there.", given=name, allowed=", ".join(there), fix="leave it out"
         )
     return torch.device(name)
+
+
+def memory_format(dtype: torch.dtype, device: torch.device) -> torch.memory_format:
+    """Return how the weights of convolutions lie: channels last for half precision on CUDA.
+
+    Tensor cores want them so. On a CPU it gains next to nothing, and changes the last bits.
+    """
+    is_half = dtype in (torch.float16, torch.bfloat16)
+    return torch.channels_last if is_half and device.type == "cuda" else torch.preserve_format
 
 
 def _dtype(name: str | None, device: torch.device) -> torch.dtype:

@@ -16,8 +16,7 @@ import torch
 from torch import nn
 
 from sdnb.lora import Lora
-from sdnb.models.hashing import hash_tensors
-from sdnb.models.lora_file import Factors, locate_lora, read_lora
+from sdnb.models.lora_file import Factors, hash_lora, locate_lora, read_lora
 from sdnb.models.lora_names import Layer, Network, Networks
 from sdnb.models.named_files import NamedFiles
 
@@ -47,7 +46,7 @@ class Adapters:
             locate_lora,
             partial(read_lora, networks=networks),
             limit=FILES,
-            take_hash=hash_tensors,
+            take_hash=hash_lora,
         )
         self._merged: dict[tuple[tuple[str, ...], Shares], _Merged] = {}
         self._wearers: set[ref[object]] = set()
@@ -61,10 +60,14 @@ class Adapters:
         if ref(wearer) in self._wearers:
             self._let_go(ref(wearer))
 
+    def forget(self) -> None:
+        """Let what is merged go; who needs it again merges it again."""
+        self._merged = {}  # another one: this may happen in any thread, at any time
+
     def _let_go(self, wearer: "ref[object]") -> None:
         self._wearers.discard(wearer)
         if not self._wearers:
-            self._merged = {}  # another one: this may happen in any thread, at any time
+            self.forget()
 
     def resolved(self, loras: Sequence[Lora]) -> tuple[Lora, ...]:
         """Read LoRAs and return them with their hashes.
@@ -72,6 +75,7 @@ class Adapters:
         Raises `LoadError` for one that is missing, broken or made for other networks, and for
         one that is not the file any more that its hash was taken of.
         """
+        self._files.hold(len(loras))
         return tuple(map(self._files.resolved, loras))
 
     def in_unet(self, loras: Sequence[Lora]) -> AbstractContextManager[None]:

@@ -9,6 +9,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from math import sqrt
 from pathlib import Path
 from typing import Any
@@ -18,12 +19,16 @@ from jaxtyping import Float
 from torch import Tensor
 
 from sdnb.errors import LoadError
+from sdnb.models.hashing import hash_tensors
 from sdnb.models.lora_names import Layer, Networks, name_layers
 from sdnb.models.model_folders import places_of
 from sdnb.models.weights import open_weights, said_clearly
 
 SHIPPED = Path(__file__).parent / "tiny_parts"
 """Folder of the embedded model's own LoRAs, which are called by their bare names."""
+
+PEFT_SETTINGS = "lora_adapter_metadata"
+"""What peft's settings, as JSON, are called in a file's header."""
 
 _ROLES = {
     ".lora_down.weight": "down",
@@ -99,6 +104,18 @@ def locate_lora(reference: str) -> Path:
     return found
 
 
+def hash_lora(path: Path) -> str:
+    """Return the SHA-256 of a file's tensors, and of peft's settings where its header has some.
+
+    Those decide how much of the tensors is taken; all else in the header may change. A file
+    without them has the hash that A1111 and kohya's tools count.
+    """
+    tensors = hash_tensors(path)
+    with open_weights(path) as weights:
+        settings = weights.metadata.get(PEFT_SETTINGS)
+    return tensors if settings is None else sha256(f"{tensors} {settings}".encode()).hexdigest()
+
+
 def read_lora(path: Path, networks: Networks) -> dict[Layer, Factors]:
     """Read the changes that a file makes to the layers of some networks.
 
@@ -167,7 +184,7 @@ def _peft_settings(metadata: Mapping[str, str]) -> dict[str, Any]:
     peft takes regular expressions for names of layers; a file's are not run, as some never end:
     ValueError.
     """
-    settings: dict[str, Any] = dict(json.loads(metadata.get("lora_adapter_metadata", "{}")))
+    settings: dict[str, Any] = dict(json.loads(metadata.get(PEFT_SETTINGS, "{}")))
     named = [value for key, value in settings.items() if key.endswith(".alpha_pattern") and value]
     odd = [name for names in named for name in names if not _LAYER_NAME.fullmatch(name)]
     if odd:

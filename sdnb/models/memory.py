@@ -19,7 +19,8 @@ def too_large(given: State, error: Exception, kind: str = "latents") -> ModelErr
         "there is not enough memory for one question to the network.",
         given=f"{kind} {tuple(given.shape)}",
         allowed="what fits beside the checkpoint",
-        fix="a smaller width, height or batch_size",
+        fix="a smaller width and height; a smaller batch_size; or load it with offload=True "
+        "(%sd load ... --offload): only the part that computes is on the device then",
     )
     # its traceback would hold what filled the memory for as long as the refusal is kept
     refusal.__cause__ = error.with_traceback(None)

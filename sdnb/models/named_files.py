@@ -55,6 +55,10 @@ class NamedFiles(Generic[Named, Read]):
         self._take_hash = take_hash
         self._kept = Recent[tuple[str, str], Read](limit)
 
+    def hold(self, count: int) -> None:
+        """Keep no fewer than ``count`` files: all that one request names."""
+        self._kept.hold(count)
+
     def resolved(self, named: Named, path: Path | None = None) -> Named:
         """Read a file and return what names it with its hash; ``path`` is where it was found.
 

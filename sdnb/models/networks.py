@@ -105,10 +105,12 @@ class Networks:
         return _repeated(cond, wish.batch_size)
 
     def _encode(self, wish: Encode) -> Conditioning:
-        with self.components.adapters.in_text(wish.loras):
-            return encode_text(
-                self.components, [wish.text], wish.clip_skip, wish.syntax, wish.embeddings
-            )
+        parts = self.components
+        parts.bring(
+            *(encoder.network for encoder in parts.texts)
+        )  # LoRAs are merged where they are
+        with parts.adapters.in_text(wish.loras):
+            return encode_text(parts, [wish.text], wish.clip_skip, wish.syntax, wish.embeddings)
 
     def _estimated(self, questions: Sequence[Question]) -> Replies:
         """Ask as much at once as fits: half as much whenever memory is too small."""

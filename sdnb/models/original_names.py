@@ -5,7 +5,7 @@ names of the projects that they were trained in.
 """
 
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 UNET_PREFIX = "model.diffusion_model."
@@ -57,6 +57,14 @@ _OPEN_CLIP = {
     "self_attn.out_proj": "attn.out_proj",
     "final_layer_norm": "ln_final",
     "text_projection.weight": "text_projection",
+}
+_OPEN_CLIP_VISION = {
+    "embeddings.class_embedding": "class_embedding",
+    "embeddings.patch_embedding": "conv1",
+    "embeddings.position_embedding.weight": "positional_embedding",
+    "pre_layrnorm": "ln_pre",
+    "post_layernorm": "ln_post",
+    "visual_projection.weight": "proj",
 }
 _STACKED = ("q_proj", "k_proj", "v_proj")
 
@@ -165,11 +173,19 @@ def _clip(prefix: str) -> Sources:
     return lambda name: Source(prefix + name.removeprefix("text_model."))
 
 
-def _open_clip(prefix: str) -> Sources:
+def vision_sources(names: Collection[str]) -> Sources:
+    """Find the tensors of an image encoder in a file with these ``names``: CLIP's or OpenCLIP's."""
+    prefix = "visual."
+    if f"{prefix}class_embedding" not in names:
+        return Source
+    return _open_clip(prefix, _OPEN_CLIP_VISION | _OPEN_CLIP)
+
+
+def _open_clip(prefix: str, names: Mapping[str, str] = _OPEN_CLIP) -> Sources:
     def find(name: str) -> Source:
-        name = name.removeprefix("text_model.")
-        is_transposed = name == "text_projection.weight"
-        for theirs, original in _OPEN_CLIP.items():
+        name = name.removeprefix("text_model.").removeprefix("vision_model.")
+        is_transposed = name in ("text_projection.weight", "visual_projection.weight")
+        for theirs, original in names.items():
             name = name.replace(theirs, original)
         for third, theirs in enumerate(_STACKED):
             name, is_stacked = re.subn(rf"self_attn\.{theirs}\.", "attn.in_proj_", name)

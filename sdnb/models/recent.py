@@ -8,11 +8,15 @@ Kept = TypeVar("Kept")
 
 
 class Recent(Generic[Key, Kept]):
-    """The things that were asked for last, ``limit`` of them."""
+    """The things that were asked for last, ``limit`` of them, or more where `hold` says so."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._kept: dict[Key, Kept] = {}
+
+    def hold(self, count: int) -> None:
+        """Keep no fewer than ``count`` from now on: as many as are wanted at a time."""
+        self._limit = max(self._limit, count)
 
     def of(self, key: Key, make: Callable[[], Kept]) -> Kept:
         """Return what is kept under a key, or else make room for it, and it."""

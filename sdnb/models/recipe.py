@@ -19,5 +19,6 @@ class Recipe:
     vae: str | None = None
     device: str | None = None
     dtype: str | None = None
+    offload: bool = False
     allow_pickle: bool = False
     swaps: tuple[Swap, ...] = field(default=())

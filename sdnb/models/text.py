@@ -55,6 +55,7 @@ def encode_text(
         several encoders side by side along D. ``pooled`` is the last encoder's summary of the
         first chunk. The tokens are the first encoder's: all share a vocabulary.
     """
+    components.bring(*(encoder.network for encoder in components.texts))
     read = [
         _read(encoder, tokenize(encoder, prompts, syntax, learned), clip_skip, syntax, learned)
         for encoder in components.texts

@@ -10,6 +10,7 @@ from PIL import Image
 from torch import Tensor
 
 from sdnb.models.components import Components
+from sdnb.models.memory import is_out_of_memory
 from sdnb.models.parts import in_parts
 from sdnb.shapes import Images, Latents
 
@@ -36,12 +37,23 @@ def decode_in_parts(components: Components, latents: Latents) -> Iterator[Images
     return in_parts(decode, latents, at_once=at_once, read=1, write=factor)
 
 
+def preview_latents(components: Components, latents: Latents) -> Images:
+    """Decode clean latents in the middle of a run: where parts take turns, the U-Net stays."""
+    try:
+        components.join(components.vae)
+    except RuntimeError as error:
+        if not is_out_of_memory(error):
+            raise  # else it is decoded without the U-Net beside it
+    return decode_latents(components, latents)
+
+
 def _at_once(pixels: int) -> int:
     return max(1, PIXELS // max(1, pixels))
 
 
 def _decode(components: Components, latents: Latents) -> Images:
     spec, vae = components.latent, components.vae
+    components.bring(vae)
     with torch.no_grad():
         decoded = vae.decode((latents / spec.scale + spec.shift).to(vae.dtype)).sample
     images: Images = (decoded.float() / 2 + 0.5).clamp(0, 1)
@@ -60,6 +72,7 @@ def encode_images(components: Components, images: Images) -> Latents:
 
 def _encode(components: Components, images: Images) -> Float[Tensor, "B _ _ _"]:
     spec, vae = components.latent, components.vae
+    components.bring(vae)
     with torch.no_grad():
         mean = vae.encode((images * 2 - 1).to(vae.device, vae.dtype)).latent_dist.mean
     latents: Tensor = (mean.float() - spec.shift) * spec.scale

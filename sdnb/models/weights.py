@@ -4,8 +4,9 @@ Only safetensors are read. A pickle can run whatever its maker wanted; it is rea
 asked for, and then nothing but tensors comes out of it.
 """
 
+import json
 import zipfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,9 @@ from sdnb.models.families.family import Shapes
 from sdnb.models.original_names import Source, Sources
 
 PICKLES = (".ckpt", ".pt", ".pth", ".bin")
+
+INDEX = ".safetensors.index.json"
+"""How the index of weights that lie in several files ends."""
 
 WITHIN = ("state_dict", "string_to_param")
 """Where pickles of checkpoints and of embeddings have their tensors, beside what is none."""
@@ -50,12 +54,17 @@ class Weights:
 
 @contextmanager
 def open_weights(path: Path, *, allow_pickle: bool = False) -> Iterator[Weights]:
-    """Open a file; its names, shapes and metadata are known at once.
+    """Open a file, or the index of several; names, shapes and metadata are known at once.
 
     Raises `LoadError` for a pickle that is not allowed, and for what is no weights file.
     """
     if path.suffix.lower() in PICKLES:
         yield _unpickled(path, is_allowed=allow_pickle)
+        return
+    if path.name.endswith(INDEX):
+        with ExitStack() as stack:
+            shards = [stack.enter_context(open_weights(shard)) for shard in shards_of(path)]
+            yield _together(path, shards)
         return
     with ExitStack() as stack:
         try:
@@ -64,6 +73,25 @@ def open_weights(path: Path, *, allow_pickle: bool = False) -> Iterator[Weights]
         except (SafetensorError, OSError) as error:
             raise _broken(path, error) from error
         yield Weights(path, shapes, file.metadata() or {}, file.get_tensor)
+
+
+def shards_of(index: Path) -> list[Path]:
+    """Return the files that an index names, all of them beside it; raises `LoadError`."""
+    try:
+        named = json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()
+        shards = [index.with_name(name) for name in sorted(set(named))]
+        others = [shard.name for shard in shards if shard.suffix != ".safetensors"]
+        if others:
+            raise ValueError(f"it names {others[0]}")
+        return shards
+    except BROKEN as error:
+        raise _broken(index, error) from error
+
+
+def _together(index: Path, shards: Sequence[Weights]) -> Weights:
+    holders = {name: shard for shard in shards for name in shard.shapes}
+    shapes = {name: shard.shapes[name] for name, shard in holders.items()}
+    return Weights(index, shapes, {}, lambda name: holders[name].read(name))
 
 
 @contextmanager

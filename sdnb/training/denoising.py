@@ -87,6 +87,13 @@ class Examples:
                 fix="picture.resize((512, 512)), or PIL.ImageOps.fit, which cuts off what is over",
             )
         parts = pipe.components
+        if parts.offload is not None:
+            raise InvalidField(
+                "a network that is trained stays on the device.",
+                given="a checkpoint loaded with offload=True",
+                allowed="one loaded without",
+                fix=f"sdnb.load({parts.recipe.reference!r})",
+            )
         with pipe.turn():
             said = {text: encode_text(parts, [text]) for text in dict.fromkeys(["", *texts])}
             latents = encode_images(parts, from_pil(pictures))

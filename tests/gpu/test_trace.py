@@ -2,6 +2,8 @@
 
 import pytest
 import torch
+from torch.autograd import DeviceType
+from torch.profiler import ProfilerActivity, profile, record_function
 
 import sdnb
 from sdnb.trace import Recorder
@@ -48,3 +50,23 @@ def test_a_run_never_waits_for_the_device():
             run.step()
     finally:
         torch.cuda.set_sync_debug_mode("default")
+
+
+def test_a_profiler_sees_nothing_wait_between_steps():
+    # given
+    run = sdnb.load("tiny").start("a red circle on a meadow", seed=7, steps=6)
+    run.step()
+    run.step()
+
+    # when
+    activities = [ProfilerActivity.CPU, ProfilerActivity.CUDA]
+    with profile(activities=activities) as seen, record_function("steps"):
+        for _ in range(3):
+            run.step()
+
+    # then: the profiler itself waits at its end
+    said = [each for each in seen.events() if each.device_type == DeviceType.CPU]
+    (span,) = [each.time_range for each in said if each.name == "steps"]
+    within = [each for each in said if span.start <= each.time_range.start <= span.end]
+    assert any(each.name.startswith("cudaLaunch") for each in within)
+    assert [each.name for each in within if "Synchronize" in each.name] == []

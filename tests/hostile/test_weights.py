@@ -4,14 +4,20 @@ import json
 import random
 import struct
 from pathlib import Path
+from shutil import copytree
 
+import pytest
 import torch
 from safetensors.torch import save_file
 
 import sdnb
+from sdnb.errors import LoadError
 from sdnb.lora import Lora
+from sdnb.models.checkpoint import locate
+from sdnb.models.controlnet_file import FILES, read_controlnet
 from tests.hostile.conftest import refused
 from tests.hostile.test_files import mutated
+from tests.models.controlnets import random_controlnet
 from tests.models.lora_files import RANK, kohya
 
 MUTATIONS = 100
@@ -65,6 +71,43 @@ def test_broken_loras_are_refused_and_the_networks_stay(pipe, fish, tmp_path: Pa
     # then
     assert sum(outcomes) > 50  # the others differ in weights only
     assert torch.equal(pipe.run(fish.request).latents, fish.latents)
+
+
+HUGE = [
+    ("unet", {"layers_per_block": 10**6}),
+    ("unet", {"layers_per_block": 150, "transformer_layers_per_block": 150}),
+    ("unet", {"block_out_channels": [64] * 10**5, "down_block_types": ["DownBlock2D"] * 10**5}),
+    ("unet", {"cross_attention_dim": 10**9}),
+    ("vae", {"layers_per_block": [10**6, 1]}),
+    ("vae", {"layers_per_block": float("inf")}),
+    ("text_encoder", {"num_hidden_layers": 10**6}),
+    ("text_encoder", {"intermediate_size": 10**9}),
+]
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize(("part", "changes"), HUGE, ids=str)
+def test_a_configuration_of_more_than_the_file_has_is_refused_before_it_is_built(
+    tmp_path: Path, part: str, changes: dict[str, object]
+) -> None:
+    # given
+    copy = copytree(locate("tiny"), tmp_path / "copy")
+    config = copy / part / "config.json"
+    config.write_text(json.dumps({**json.loads(config.read_text()), **changes}))
+    # when, then
+    with pytest.raises(LoadError):
+        sdnb.load(str(copy))
+
+
+def test_a_controlnet_of_a_million_layers_is_refused(pipe, tmp_path: Path) -> None:
+    # given
+    net = random_controlnet(pipe.components.unet)
+    net.save_pretrained(tmp_path)
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps({**json.loads(config.read_text()), "layers_per_block": 10**6}))
+    # when, then
+    with pytest.raises(LoadError, match="more layers"):
+        read_controlnet(tmp_path / FILES[0], pipe.components.unet)
 
 
 def test_a_pickle_is_not_opened_unasked(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from shutil import copy
 
 import pytest
 import torch
@@ -13,7 +14,7 @@ from sdnb.control import Control
 from sdnb.errors import LoadError
 from sdnb.events import Hooks
 from sdnb.lockstep import lockstep
-from sdnb.models.controlnet import ControlNets
+from sdnb.models.controlnet import NETWORKS, ControlNets
 from sdnb.models.controlnet_file import read_controlnet
 from sdnb.models.denoiser import Denoiser
 from sdnb.models.networks import Networks
@@ -55,6 +56,20 @@ def test_a_control_changes_the_picture_and_its_hash_is_kept(pipe, control):
     assert (result.latents - draw(pipe)).abs().max() > 0.1
     assert len(result.request.controls[0].sha256) == 64
     assert torch.equal(pipe.run(result.request).latents, result.latents)
+
+
+def test_many_controls_of_one_run_are_read_once_each(pipe, file, tmp_path, monkeypatch):
+    # given
+    read, count = [], NETWORKS + 1
+    paths = [str(copy(file, tmp_path / f"{number}.safetensors")) for number in range(count)]
+    network, nets = random_controlnet(pipe.components.unet), pipe.components.controlnets._networks
+    monkeypatch.setattr(nets, "_read", lambda path: read.append(path) or network)
+
+    # when
+    draw(pipe, *(Control(picture=picture(), reference=path) for path in paths))
+
+    # then
+    assert [str(path) for path in read] == paths
 
 
 def test_a_weight_of_zero_is_no_control_at_all(pipe, control):

@@ -7,51 +7,22 @@ from shutil import copy, copytree
 import pytest
 import torch
 from diffusers import StableDiffusionPipeline, StableDiffusionXLPipeline
-from safetensors.torch import save_file
-from transformers import CLIPImageProcessorPil, CLIPVisionConfig, CLIPVisionModelWithProjection
+from safetensors.torch import load_file, save_file
+from transformers import CLIPImageProcessorPil, CLIPVisionModelWithProjection
 
 import sdnb
 from sdnb.errors import InvalidField, LoadError
 from sdnb.ip_adapter import IPAdapter
 from sdnb.models.hashing import hash_checkpoint
-from sdnb.models.image_encoder_file import read_image_encoder
 from sdnb.registry import SCHEDULES
 from sdnb.request import GenerationRequest
 from tests.models.controlnets import picture, random_controlnet, save_diffusers
 from tests.models.families.checkpoints import BUILDS, make
+from tests.models.image_encoders import HIDDEN, PROJECTED, SIDE, image_encoder, published
 
 PROMPT, NEGATIVE, STEPS = "an astronaut riding a horse", "blurry", 4
 KINDS = {"sd1": StableDiffusionPipeline, "sdxl": StableDiffusionXLPipeline}
-SIDE, HIDDEN, PROJECTED = 32, 48, 40
 ENCODER = "image_encoder/model.safetensors"
-
-
-def image_encoder(**changes):
-    with torch.random.fork_rng():
-        torch.manual_seed(7)
-        config = {
-            "hidden_size": HIDDEN,
-            "intermediate_size": 96,
-            "num_hidden_layers": 3,
-            "num_attention_heads": 4,
-            "image_size": SIDE,
-            "patch_size": 8,
-            "projection_dim": PROJECTED,
-            "initializer_factor": 3.0,
-        }
-        return CLIPVisionModelWithProjection(CLIPVisionConfig(**config | changes)).eval()
-
-
-PUBLISHED = {
-    "ViT-L": {"hidden_size": 1024, "hidden_act": "quick_gelu"},
-    "ViT-H": {"hidden_size": 1280, "hidden_act": "gelu"},
-    "ViT-bigG": {"hidden_size": 1664, "hidden_act": "gelu"},
-}
-
-
-def published(name):
-    """Make an image encoder of true width, with one layer that is thin inside."""
-    return image_encoder(num_hidden_layers=1, num_attention_heads=16, **PUBLISHED[name])
 
 
 def tensors_of(unet, kind, seed=0):
@@ -260,19 +231,36 @@ def test_the_request_keeps_the_picture_and_the_hash(places, pipes):
         drawn(pipes["sd1"], replace(again.ip_adapters[0], image_encoder="ab" * 32))
 
 
-@pytest.mark.parametrize("name", PUBLISHED)
-def test_a_single_file_of_an_image_encoder_is_told_by_its_tensors(pipes, tmp_path, name):
+def test_an_image_encoder_may_lie_in_several_files(places, pipes, tmp_path):
     # given
-    theirs = published(name)
-    tensors = {key: each.contiguous() for key, each in theirs.state_dict().items()}
-    save_file({**tensors, "logit_scale": torch.ones(1)}, tmp_path / "CLIP.safetensors")
-    pixels = torch.rand(1, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
+    folder = tmp_path / "image_encoder"
+    image_encoder().save_pretrained(folder, max_shard_size="100KB")
+    assert len(list(folder.glob("*.safetensors"))) > 1
+    copy(places / "sd1-plain.safetensors", tmp_path)
 
     # when
-    ours = read_image_encoder(tmp_path / "CLIP.safetensors", pipes["sd1"].components.unet)
+    parted = drawn(pipes["sd1"], adapter(tmp_path), steps=1)
+    whole = drawn(pipes["sd1"], adapter(places), steps=1)
 
-    # then
-    torch.testing.assert_close(ours(pixels).image_embeds, theirs(pixels).image_embeds)
+    # then: other weights are another encoder, by its hash
+    assert torch.equal(parted.latents, whole.latents)
+    first = sorted(folder.glob("*.safetensors"))[0]
+    save_file({key: each + 1 for key, each in load_file(first).items()}, first)
+    with pytest.raises(LoadError, match="image encoder is another"):
+        pipes["sd1"].run(parted.request)
+
+
+def test_an_image_encoder_that_is_a_pickle_is_refused_as_one(places, pipes, tmp_path):
+    # given
+    own = tmp_path / "models" / "own"
+    (own / "image_encoder").mkdir(parents=True)
+    (own / "image_encoder" / "pytorch_model.bin").write_bytes(b"any code")
+    copy(places / "sd1-plain.safetensors", own)
+
+    # when, then
+    with pytest.raises(LoadError, match="is a pickle") as refusal:
+        drawn(pipes["sd1"], adapter(own))
+    assert "pytorch_model.bin" in str(refusal.value)
 
 
 @pytest.mark.parametrize("is_near", [True, False])
@@ -365,3 +353,28 @@ def test_what_is_no_adapter_for_this_model_is_refused(places, pipes, tmp_path):
     refused(pipe, tmp_path / "missing.safetensors", "no IP-Adapter of this name")
     refused(pipe, places / "sdxl-plain.safetensors", "another family")
     assert torch.equal(drawn(pipe).latents, before)
+
+
+def test_offloaded_it_comes_with_the_network_and_its_image_encoder_leaves(places, pipes):
+    # given
+    loaded = sdnb.load(str(places / "sd1"), offload=True)
+    parts, seen = loaded.components, []
+
+    def is_there(network):
+        weights = list(network.parameters())
+        return {parts.offload.address(each) != each.data_ptr() for each in weights}
+
+    def look(event):
+        (encoder,) = parts.ip_adapters._encoders._kept.values()
+        worn = parts.ip_adapters.networks(run.request.ip_adapters)
+        seen.append((is_there(encoder.network), *map(is_there, worn)))
+
+    # when
+    asked = {"seed": 5, "steps": 2, "width": 64, "height": 64, "ip_adapters": (adapter(places),)}
+    run = loaded.start(PROMPT, hooks=sdnb.Hooks(on_denoise=(look,)), **asked)
+    images = run.finish().images
+
+    # then
+    assert len(seen) == 2
+    assert all(encoder == {False} and set.union(*worn) == {True} for encoder, *worn in seen)
+    assert images == pipes["sd1"].run(PROMPT, **asked).images

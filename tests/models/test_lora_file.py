@@ -50,6 +50,22 @@ def test_peft_writes_its_alpha_in_the_header(networks, adapted, tmp_path, name):
     assert read[other].scale == 0.5
 
 
+def test_settings_in_the_header_that_change_the_picture_change_the_hash(pipe, lora):
+    # given
+    adapters, tensors, found = pipe.components.adapters, load_file(lora), []
+
+    # when
+    for alpha in (8, 2):
+        header = {"lora_adapter_metadata": json.dumps({"unet.lora_alpha": alpha})}
+        save_file(tensors, lora, metadata=header)
+        found += adapters.resolved([Lora(lora)])
+
+    # then
+    assert found[0].sha256 != found[1].sha256
+    with pytest.raises(LoadError, match="another file"):
+        adapters.resolved(found[:1])
+
+
 def test_notes_in_the_header_do_not_change_the_hash(pipe, lora):
     # given
     adapters, loras = pipe.components.adapters, [Lora(lora)]

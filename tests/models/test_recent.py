@@ -27,3 +27,18 @@ def test_there_is_room_before_something_is_made():
 
     # then
     assert beside == 0
+
+
+def test_as_many_are_kept_as_are_wanted_at_a_time():
+    # given
+    made = []
+    recent = Recent[str, str](2)
+
+    # when
+    recent.hold(3)
+    recent.hold(1)
+    for name in "abcabc":
+        recent.of(name, lambda name=name: made.append(name) or name)
+
+    # then
+    assert made == ["a", "b", "c"]
