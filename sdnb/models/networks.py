@@ -106,9 +106,7 @@ class Networks:
 
     def _encode(self, wish: Encode) -> Conditioning:
         parts = self.components
-        parts.bring(
-            *(encoder.network for encoder in parts.texts)
-        )  # LoRAs are merged where they are
+        parts.bring(*(each.network for each in parts.texts))  # LoRAs are merged where these are
         with parts.adapters.in_text(wish.loras):
             return encode_text(parts, [wish.text], wish.clip_skip, wish.syntax, wish.embeddings)
 
