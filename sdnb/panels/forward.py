@@ -28,6 +28,9 @@ STRIP = ("strip", "strip_help", "strip_page", "frame")
 WIDEST = 192
 """Pixels of a picture's longer side, at most."""
 
+KEPT = 6
+"""Levels that stay in a saved notebook."""
+
 SUMS = ((("picture", "added", "noisy"), "+="), (("noisy", "seen", "estimate"), "−="))
 
 
@@ -70,15 +73,17 @@ class ForwardPanel(Panel):
 
     def kept(self) -> str:
         """Return HTML of the picture, and of rows of it: noised, and without the noise again."""
-        if not self.lab.levels:
+        levels = self.lab.levels
+        if not levels:
             return kept_words(self.name, None)
+        reach = f"t {levels[0].seen.t:.0f} … {levels[-1].seen.t:.0f}"
         parts = [kept_picture(self.lab.picture, tr("forward.original"), tr("forward.original"))]
         for name in ("noised", "once", "steps"):
             frames = [each for each in self._frames(name) if each is not None]
             if frames:
-                said = tr(f"forward.{name}")
+                said = f"{tr(f'forward.{name}')}, {reach}"
                 style = "width:100%;max-width:576px;border-radius:4px"
-                parts.append(f"<div>{said}<br>{image_html(row(frames), said, style)}</div>")
+                parts.append(f"<div>{said}<br>{image_html(row(frames, KEPT), said, style)}</div>")
         return "".join(parts) + self.kept_text()
 
     def kept_text(self) -> str:
