@@ -108,25 +108,27 @@ class Forward(Lab):
         noised = self._noised(request.changed(seed=result.seeds[0]), picture)
         if self._ask_levels(noised, picture):
             self.result = result
-            if result.seconds * self._count() > UNASKED or self._run_levels(noised):
+            if result.seconds * len(self.levels) > UNASKED or self._run_levels(noised):
                 self._rest()
 
     def _draw(self, request: GenerationRequest) -> None:
         if request.seed is None:
             request = request.changed(seed=randrange(2**32))
-        if not isinstance(request.start, FromNoise):
-            picture = request.start.picture.open()
-            noised = self._noised(request, picture)
-            if self._ask_levels(noised, picture) and self._run_levels(noised):
+        start = request.start
+        if not isinstance(start, FromNoise):
+            if self._noise(request, start.picture.open()):
                 self._show_result(self.levels[-1].run)
             return
         run = self.pipe.start(request)
         if self._to_end([run]):
             self.result = run.finish()
-            picture = self.result.images[0]
-            noised = self._noised(request, picture)
-            if self._ask_levels(noised, picture) and self._run_levels(noised):
+            if self._noise(request, self.result.images[0]):
                 self._rest()
+
+    def _noise(self, request: GenerationRequest, picture: Image) -> bool:
+        """Show a picture at all levels; False where something else was wanted."""
+        noised = self._noised(request, picture)
+        return self._ask_levels(noised, picture) and self._run_levels(noised)
 
     def _noised(self, request: GenerationRequest, picture: Image) -> GenerationRequest:
         """Return the request to draw on from a picture under noise, at every level the same."""
@@ -162,7 +164,7 @@ class Forward(Lab):
 
     def _run_levels(self, noised: GenerationRequest) -> bool:
         """Denoise from all levels, side by side; False where something else was wanted."""
-        engine, levels = Lockstep(self.pipe, keep="none"), list(self.levels)
+        engine, levels = Lockstep(self.pipe), list(self.levels)
         schedule = plan_levels(self.pipe.components, noised)
         cells = {
             index: _cell(noised, level.seen.sigma, schedule) for index, level in enumerate(levels)

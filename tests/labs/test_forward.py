@@ -119,6 +119,7 @@ def test_an_uploaded_picture_is_noised_at_the_size_of_the_run(pipe):
     assert lab.result is lab.levels[-1].run
     assert lab.result.seeds == (5,)
     assert lab.result.request.schedule.name == "custom"
+    assert len(lab.result.trace.x) == 3  # other panels take it apart
     eps = start_noise((5,), (4, 8, 8))
     assert torch.allclose(lab.levels[0].seen.parts["eps_true"], eps)
 

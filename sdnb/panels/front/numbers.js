@@ -17,13 +17,13 @@ class Facts {
   }
 }
 
-// Each sum is a row of tables with a sign before all but the first.
+// Each sum is a column of tables with a sign before all but the first, as sums are written.
 class Sums {
   constructor() {
     this.title = make("div", { class: "sdnb-label" });
-    this.rows = make("div", { class: "sdnb-sums" });
+    this.columns = make("div", { class: "sdnb-sums" });
     this.caption = make("div", { class: "sdnb-caption" });
-    this.element = make("div", { class: "sdnb-figure" }, this.title, this.rows, this.caption);
+    this.element = make("div", { class: "sdnb-figure" }, this.title, this.columns, this.caption);
   }
 
   show(view) {
@@ -32,7 +32,7 @@ class Sums {
     this.title.textContent = view.title;
     this.caption.textContent = view.caption;
     this.tables = [];
-    this.rows.replaceChildren(...view.sums.map((sum) => this.sum(sum)));
+    this.columns.replaceChildren(...view.sums.map((sum) => this.sum(sum)));
   }
 
   sum({ terms, signs }) {
