@@ -391,10 +391,7 @@ def test_a_comparison_begins_with_the_prompt_that_was_drawn_last(real: Notebook)
 def test_the_history_opens_without_a_checkpoint(notebook: Notebook) -> None:
     panel = notebook.run("import sdnb; panel = sdnb.panel('history'); panel")
     assert notebook.pipelines == []
-    assert (
-        "studio, schedules, latents, attention, compare, history"
-        in notebook.run("%sd help panel").text
-    )
+    assert ", ".join(panel_module.PANELS) in notebook.run("%sd help panel").text
     panel.close()
 
 

@@ -92,7 +92,8 @@ class Board {
     if (this.index === index) this.turn(index, false);
   }
 
-  // The step that is looked at stays in another run of as many; else it is the film's own, or the last.
+  // The step that is looked at stays in another run of as many; else it is the one that the film
+  // says, or the last.
   async newFilm() {
     const kept = this.strip.count === this.count ? this.index : null;
     this.count = this.strip.count;

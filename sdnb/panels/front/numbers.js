@@ -51,8 +51,8 @@ class Sums {
     if (!step) return;
     const most = Math.max(...Object.values(step).flat(2).map(Math.abs)) || 1;
     for (const { name, body } of this.tables) {
-      const rows = step[name].map((row) => make("tr", {}, ...row.map((value) => this.cell(value, most))));
-      body.replaceChildren(...rows);
+      const cells = (row) => row.map((value) => this.cell(value, most));
+      body.replaceChildren(...step[name].map((row) => make("tr", {}, ...cells(row))));
     }
   }
 
