@@ -1,6 +1,6 @@
 """One question to the network, seen from all sides; and how its error depends on the noise."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Any
@@ -15,8 +15,9 @@ from sdnb.diffusion.forward import add_noise
 from sdnb.diffusion.guidance import classifier_free
 from sdnb.diffusion.noise import batch_seeds, start_noise
 from sdnb.errors import InvalidField
-from sdnb.models.vae import decode_latents, encode_images, from_pil, to_pil
+from sdnb.models.vae import encode_images, from_pil
 from sdnb.pipeline import Pipeline
+from sdnb.request import GenerationRequest
 from sdnb.result import picture_row, spread_text
 from sdnb.shapes import Latents
 
@@ -123,31 +124,57 @@ def inspect(  # noqa: PLR0913 - a picture, a question about it, and a seed
     InvalidField
         For a timestep outside the training's.
     """
-    x0, sigma = _latents(pipe, subject), _level(pipe, t)
-    eps_true = start_noise(batch_seeds(seed, len(x0)), tuple(x0.shape[1:])).to(x0)
-    x = add_noise(x0, eps_true, sigma)
-    prompts = {"uncond": [negative_prompt] * len(x0), "cond": [prompt] * len(x0)}
-    answer = ask_network(pipe, prompts)(x, sigma)
-    eps = classifier_free(answer, cfg_scale)
-    denoised = x - sigma * eps
-    parts = {
-        "x": x,
-        "eps_uncond": answer["uncond"],
-        "eps_cond": answer["cond"],
-        "difference": answer["cond"] - answer["uncond"],
-        "eps": eps,
-        "x0": denoised,
-        "eps_true": eps_true,
-    }
-    looks = torch.cat([x / (1 + sigma**2) ** 0.5, denoised])
-    images = to_pil(decode_latents(pipe.components, looks))
-    return Inspection(
-        t=float(t),
-        sigma=sigma,
-        parts={name: part.cpu() for name, part in parts.items()},
-        decoded={"x": images[0], "x0": images[len(x0)]},
-        error=float((answer["cond"] - eps_true).square().mean()),
+    request = GenerationRequest(
+        prompt=prompt, negative_prompt=negative_prompt, cfg_scale=cfg_scale, seed=seed
     )
+    return next(inspect_levels(pipe, _latents(pipe, subject), [t], request))
+
+
+def inspect_levels(
+    pipe: Pipeline, x0: Latents, timesteps: Sequence[float], request: GenerationRequest
+) -> Iterator[Inspection]:
+    """Noise clean latents to several timesteps, with the same noise, and ask at each of them.
+
+    Parameters
+    ----------
+    x0 : Tensor [B, C, h, w]
+        The first image of it is decoded.
+    request : GenerationRequest
+        Its prompts, guidance, seed, and what else `ask_network` takes of it.
+
+    Raises
+    ------
+    InvalidField
+        For a timestep outside the training's.
+    """
+    levels = [_level(pipe, t) for t in timesteps]
+    x0 = x0.to(pipe.components.device)
+    eps_true = start_noise(batch_seeds(request.seed or 0, len(x0)), tuple(x0.shape[1:])).to(x0)
+    texts = {"uncond": request.negative_prompt, "cond": request.prompt}
+    prompts = {branch: [text] * len(x0) for branch, text in texts.items()}
+    ask = ask_network(pipe, prompts, request.changed(cfg_scale=1.0))
+    for t, sigma in zip(timesteps, levels, strict=True):
+        x = add_noise(x0, eps_true, sigma)
+        answer = ask(x, sigma)
+        eps = classifier_free(answer, request.cfg_scale)
+        denoised = x - sigma * eps
+        parts = {
+            "x": x,
+            "eps_uncond": answer["uncond"],
+            "eps_cond": answer["cond"],
+            "difference": answer["cond"] - answer["uncond"],
+            "eps": eps,
+            "x0": denoised,
+            "eps_true": eps_true,
+        }
+        images = pipe.decode(torch.cat([x / (1 + sigma**2) ** 0.5, denoised]))
+        yield Inspection(
+            t=float(t),
+            sigma=sigma,
+            parts={name: part.cpu() for name, part in parts.items()},
+            decoded={"x": images[0], "x0": images[len(x0)]},
+            error=float((answer["cond"] - eps_true).square().mean()),
+        )
 
 
 def error_curve(

@@ -1,5 +1,6 @@
 """Small maps of a run's steps, as bytes: what a page colours by itself while it is scrubbed."""
 
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -8,6 +9,9 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 Maps = Float[Tensor, "frames tiles _h _w"]
+
+UNIT = 3.0
+"""Deviations that the colours of what is about a unit Gaussian reach to."""
 
 LARGEST, ROOM = 64, 8 * 2**20
 """Values along a side, and bytes of all maps together, at most: larger ones are averaged down."""
@@ -58,6 +62,41 @@ def fitted(maps: Maps, rows: int) -> Maps:
     share = side / max(height, width)
     size = (max(1, round(height * share)), max(1, round(width * share)))
     return interpolate(maps, size, mode="area")
+
+
+def signed_grids(parts: Mapping[str, Maps], units: Container[str]) -> Grids:
+    """Lay out maps of values on both sides of 0, a row for each part; figures: mean, deviation.
+
+    Parameters
+    ----------
+    parts : mapping of str to Tensor [frames, tiles, h, w]
+        All of one size; NaN where there is nothing to see.
+    units : container of str
+        Which parts are about a unit Gaussian: their colours reach to `UNIT`.
+    """
+    small = {name: fitted(maps, len(parts)) for name, maps in parts.items()}
+    frames, _, height, width = next(iter(small.values())).shape
+    rows = tuple(
+        Row(
+            name=name,
+            tiles=maps.shape[1],
+            limit=limit,
+            figures=tuple(map(_spread, maps)),
+            data=signed_bytes(small[name], limit),
+        )
+        for name, maps in parts.items()
+        for limit in [UNIT if name in units else _reach(maps)]
+    )
+    return Grids(rows=rows, frames=frames, width=width, height=height)
+
+
+def _reach(maps: Maps) -> float:
+    known = maps[~maps.isnan()]
+    return float(f"{UNIT * float(known.square().mean().sqrt()):.2g}") or 1.0
+
+
+def _spread(values: Float[Tensor, "tiles _h _w"]) -> tuple[float, float] | None:
+    return None if values.isnan().any() else (float(values.mean()), float(values.std()))
 
 
 def signed_bytes(maps: Maps, limit: float) -> bytes:

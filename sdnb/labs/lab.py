@@ -132,7 +132,7 @@ class Lab(Working):
         totals = [total_steps(run) for run in runs]
         total = sum(each for each in totals if each is not None) if all(totals) else None
         left = None
-        if total is not None:
+        if total is not None and step:
             left = sum(run.seconds for run in runs) / step * (total - step)
         self.progress = Progress(step=step, total=total, sigma=sigma, seconds_left=left)
 

@@ -12,19 +12,17 @@ from functools import partial
 from itertools import accumulate
 
 import torch
-from jaxtyping import Float
-from torch import Tensor
 from traitlets import Any as AnyTrait
 
 from sdnb.comparison.latents import check_image, histogram
-from sdnb.labs.grids import Grids, Maps, Row, fitted, signed_bytes
+from sdnb.labs.grids import Maps, signed_grids
 from sdnb.labs.lab import Lab
 from sdnb.request import GenerationRequest
 from sdnb.result import Result
 from sdnb.trace import Trace
 
-UNIT = 3.0
-"""Deviations that the colours of what is about a unit Gaussian reach to."""
+UNITS = ("x", "eps_cond", "eps_uncond")
+"""Parts that are about a unit Gaussian."""
 
 
 class Latents(Lab):
@@ -61,7 +59,7 @@ class Latents(Lab):
         self._show_result(
             result,
             film=self._reel.film(result, index),
-            grids=_grids(parts_of(trace, index)),
+            grids=signed_grids(parts_of(trace, index), UNITS),
             histograms=tuple(histogram(x[None], sigma) for x, sigma in levels),
         )
 
@@ -91,30 +89,3 @@ def _answers(trace: Trace, index: int, branch: str) -> Maps:
     firsts = [0, *accumulate(trace.asked)][: trace.steps]
     said = [trace.evaluations[first].eps or {} for first in firsts]
     return torch.stack([eps[branch][index].float() if branch in eps else nothing for eps in said])
-
-
-def _grids(parts: dict[str, Maps]) -> Grids:
-    small = {name: fitted(maps, len(parts)) for name, maps in parts.items()}
-    frames, _, height, width = small["x"].shape
-    rows = tuple(_row(name, maps, small[name]) for name, maps in parts.items())
-    return Grids(rows=rows, frames=frames, width=width, height=height)
-
-
-def _row(name: str, maps: Maps, small: Maps) -> Row:
-    limit = UNIT if name in ("x", "eps_cond", "eps_uncond") else _reach(maps)
-    return Row(
-        name=name,
-        tiles=small.shape[1],
-        limit=limit,
-        figures=tuple(map(_spread, maps)),
-        data=signed_bytes(small, limit),
-    )
-
-
-def _reach(maps: Maps) -> float:
-    known = maps[~maps.isnan()]
-    return float(f"{UNIT * float(known.square().mean().sqrt()):.2g}") or 1.0
-
-
-def _spread(values: Float[Tensor, "tiles h w"]) -> tuple[float, float] | None:
-    return None if values.isnan().any() else (float(values.mean()), float(values.std()))

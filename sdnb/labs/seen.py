@@ -59,6 +59,10 @@ class Film:
     first, reach : int
         After how many steps a run can be held, at least and at most: all but the last of a whole
         one, and none that a run made which is gone.
+    times : tuple of float
+        The training timestep of each frame, where that is what they are called by.
+    at : int or None
+        The frame that is looked at first; None: the last.
     """
 
     frames: tuple["Image", ...]
@@ -67,6 +71,8 @@ class Film:
     begin: int = 0
     first: int = 0
     reach: int = 0
+    times: tuple[float, ...] = ()
+    at: int | None = None
 
     def with_frame(self, index: int, image: "Image") -> "Film":
         """Return the film with one frame as it was decoded."""

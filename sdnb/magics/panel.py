@@ -24,6 +24,7 @@ PANELS = {
     "schedules": ("Schedules", "SchedulesPanel"),
     "latents": ("Latents", "LatentsPanel"),
     "attention": ("Attention", "AttentionPanel"),
+    "forward": ("Forward", "ForwardPanel"),
     "compare": ("CompareLab", "ComparePanel"),
     "history": ("HistoryLab", "HistoryPanel"),
 }

@@ -74,7 +74,7 @@ class Panel:
         raise InvalidField(
             f"the panel {self.name} shows no single result.",
             given=type(what).__name__,
-            allowed="the panels studio, latents, attention, schedules and compare do",
+            allowed="the panels studio, latents, attention, forward, schedules and compare do",
             fix='sdnb.panel("studio", result=result)',
         )
 
@@ -141,7 +141,7 @@ class Panel:
             name: b64encode(getattr(surface, name)).decode()
             for name in ("picture", "strip", "data")
         }
-        texts = {**surface.texts, "strip_help": tr("panel.strip_page")}
+        texts = {**surface.texts, "strip_help": surface.texts.get("strip_page", "")}
         data = dumps({**state, "status": status, "texts": texts, **pictures}, ensure_ascii=False)
         written = _PAGE.format(
             language=language(),

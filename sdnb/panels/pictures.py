@@ -44,6 +44,8 @@ def film_shown(film: "sdnb.labs.seen.Film", number: int) -> dict[str, object]:
         "begin": film.begin,
         "first": film.first,
         "reach": film.reach,
+        "times": list(film.times),
+        "at": film.at,
     }
     return {"strip": strip, "film": about}
 

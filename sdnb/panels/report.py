@@ -33,8 +33,10 @@ WORDS = ("actions", "keeps", "progress", "copied", "remove", "options_of")
 
 TEXTS = (
     *WORDS,
-    *("strip", "strip_help", "strip_none", "frame", "frame_sketch"),
+    *("strip", "strip_help", "strip_page", "strip_none", "frame", "frame_sketch"),
 )
+
+NOTHING: Mapping[str, str] = {}
 
 _DRAW = {"do": "draw", "kind": "primary", "icon": "generate"}
 
@@ -56,11 +58,14 @@ class Field:
         Takes what is typed.
     shape : mapping
         What `Surface.fields` says of it beside name and label.
+    hint : str
+        The key of the words that stand in it while it is empty.
     """
 
     value: Callable[[], object]
     type: Callable[[object], None]
     shape: Mapping[str, object]
+    hint: str = ""
 
 
 class Report:
@@ -89,6 +94,7 @@ class Report:
         self._alert = self._said = ""
         self._number = 0
         self._more: list[str] = []
+        self._typed: Sequence[str] = ()
         surface.stage, surface.main = "board", "draw"
         lab.observe(lambda _: self.show_status(), ["phase", "progress", "failure"])
         lab.observe(lambda _: self._show_clips(), "result")
@@ -103,24 +109,30 @@ class Report:
             "draw": partial(self._act, self.lab.draw),
             "stop": partial(self._act, self.lab.stop),
             "type": self._type,
+            "picture": self._upload,
             "copied": lambda *_: self._saved(self.lab.save_inputs()),
             "look": lambda message, _: self.lab.look(int(str(message["index"]))),
         }
 
     def say(
-        self, order: Sequence[str], labels: Mapping[str, str], actions: Sequence[Action] = ()
+        self,
+        order: Sequence[str],
+        labels: Mapping[str, str],
+        actions: Sequence[Action] = (),
+        words: Mapping[str, str] = NOTHING,
     ) -> None:
         """Say all words; fields stand in an order, some under another name.
 
-        ``actions`` come after drawing and stopping.
+        ``actions`` come after drawing and stopping; ``words`` stand for some of the `TEXTS`.
         """
         self._more = [action["do"] for action in actions]
+        self._typed = order
         texts = {name: tr(f"panel.{name}") for name in TEXTS}
         texts |= {"strip_help": tr("board.strip_help"), "title": tr(f"{self.stem}.title")}
         about = tr("studio.about", checkpoint=self.lab.pipe.components.reference)
         fields = [{**self._described(name), **_label(name, labels)} for name in order]
         self.surface.show(
-            texts={**texts, "language": language(), "about": about},
+            texts={**texts, **words, "language": language(), "about": about},
             actions=[
                 {**_DRAW, "label": tr(f"{self.stem}.draw")},
                 {"do": "stop", "label": tr("studio.stop")},
@@ -191,7 +203,9 @@ class Report:
     def _described(self, name: str) -> dict[str, object]:
         if name not in self.fields:
             return described_field(name)
-        return {"name": name, "label": tr(f"{self.stem}.{name}"), **self.fields[name].shape}
+        field = self.fields[name]
+        hint = {"hint": tr(field.hint)} if field.hint else {}
+        return {"name": name, "label": tr(f"{self.stem}.{name}"), **field.shape, **hint}
 
     def _type(self, message: Message, _: object) -> None:
         name = str(message["name"])
@@ -199,7 +213,11 @@ class Report:
             self.fields[name].type(message["value"])
             self.show_form()
         else:
-            type_into(self.lab.form, message, REQUEST)
+            type_into(self.lab.form, message, self._typed)
+
+    def _upload(self, message: Message, data: Sequence[memoryview]) -> None:
+        if message["name"] in self._typed:
+            self.lab.form.upload(str(message["name"]), bytes(data[0]))
 
     def _act(self, act: Callable[[], None], *_: object) -> None:
         self._alert = self._said = ""

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 TEXTS = (
     *("actions", "moments", "keeps", "progress", "empty", "copied", "remove", "options_of"),
-    *("strip", "strip_help", "strip_none", "frame", "frame_sketch", "rewind_to", "branch_from"),
+    *("strip", "strip_help", "strip_page", "strip_none", "frame", "frame_sketch"),
+    *("rewind_to", "branch_from"),
 )
 ACTIONS = ("generate", "pause", "step", "step_back", "stop")
 

@@ -14,7 +14,8 @@ SCRIPT = "\n".join(
     (_FRONT / f"{name}.js").read_text(encoding="utf-8")
     for name in (
         *("dom", "form", "strip", "controls", "stage"),
-        *("board", "views", "chart", "levels", "grids", "frames", "cells", "gallery", "surface"),
+        *("board", "views", "chart", "levels", "grids", "numbers", "frames", "cells", "gallery"),
+        "surface",
     )
 )
 """One module of JavaScript."""

@@ -1,9 +1,11 @@
-"""The panels of schedules, latents and attention in JupyterLab, with mouse and keys."""
+"""The panels of schedules, latents, noise and attention in JupyterLab, with mouse and keys."""
 
 import re
+from io import BytesIO
 
 import numpy as np
 import pytest
+from PIL import Image
 from playwright.sync_api import Browser, Locator, expect
 
 from tests.browser.lab import SCREENSHOTS, Lab, pixels
@@ -39,6 +41,12 @@ class Opened:
 
     def tile(self, index: int) -> np.ndarray:
         return np.array(self.element.locator("canvas.sdnb-tile").nth(index).evaluate(READ_TILE))
+
+    def numbers(self, index: int) -> np.ndarray:
+        """Read one of the small tables."""
+        table = self.element.locator("table.sdnb-numbers").nth(index)
+        cells = table.locator("td").all_inner_texts()
+        return np.array([float(cell.replace("−", "-")) for cell in cells])
 
     def shots(self, name: str) -> None:
         """Keep pictures of both themes and languages, and of a page of 600 px."""
@@ -114,6 +122,33 @@ def test_a_drawn_schedule_is_sampled_and_steps_are_scrubbed(
     lab.interrupt()
     lab.wait_until_idle()
     panel.shots("latents")
+
+    # the picture under noise: the arrow keys choose a level, and all that is said of it
+    panel = Opened(lab, "forward")
+    panel.wait_for("finished")
+    strip = panel.slider("The picture at all noise levels")
+    strip.focus()
+    lab.page.keyboard.press("End")
+    expect(strip).to_have_attribute("aria-valuetext", "t 999, σ 14.6")
+    drowned = pixels(panel.element.locator("img.sdnb-picture").nth(1))
+    picture, noise, noisy = (panel.numbers(index) for index in range(3))
+    assert np.allclose(picture + noise, noisy, atol=1e-9)
+    lab.page.keyboard.press("Home")
+    expect(panel.element.get_by_role("img", name=re.compile("At t 0: correlation"))).to_be_visible()
+    assert not np.array_equal(pixels(panel.element.locator("img.sdnb-picture").nth(1)), drowned)
+    assert np.allclose(panel.numbers(0), picture)
+    panel.shots("forward")
+    teal = BytesIO()
+    Image.new("RGB", (64, 64), "teal").save(teal, "PNG")
+    upload = {"name": "teal.png", "mimeType": "image/png", "buffer": teal.getvalue()}
+    panel.element.get_by_label(re.compile("^Picture")).set_input_files(files=[upload])
+    panel.element.get_by_role("spinbutton", name="Noise levels").fill("2")
+    expect(panel.element.locator("img.sdnb-thumb")).to_be_visible()
+    panel.press("Add noise")
+    expect(strip).to_have_attribute("aria-valuemax", "2")
+    panel.wait_for("finished")
+    teals = pixels(panel.element.locator("img.sdnb-picture").first)
+    assert np.abs(teals.astype(int) - [0, 128, 128]).max() < 8
 
     # attention: the run is made again and watched; words are chosen by clicking them
     panel = Opened(lab, "attention")

@@ -265,12 +265,12 @@ def test_what_a_panel_draws_is_kept_with_where_it_branched_from(real: Notebook) 
     panel.surface.close()
 
 
-@pytest.mark.parametrize("name", ["schedules", "latents", "attention"])
+@pytest.mark.parametrize("name", ["schedules", "latents", "attention", "forward"])
 def test_a_panel_opens_on_what_was_drawn_last_or_on_a_given_result(
     real: Notebook, name: str
 ) -> None:
     # given
-    real.run("%sd set --steps 2 --seed 7")
+    real.run("%sd set --steps 2 --seed 7 --size 64x64")
     real.run("%sd a red circle")
     last = real.session.result
 
@@ -391,10 +391,7 @@ def test_a_comparison_begins_with_the_prompt_that_was_drawn_last(real: Notebook)
 def test_the_history_opens_without_a_checkpoint(notebook: Notebook) -> None:
     panel = notebook.run("import sdnb; panel = sdnb.panel('history'); panel")
     assert notebook.pipelines == []
-    assert (
-        "studio, schedules, latents, attention, compare, history"
-        in notebook.run("%sd help panel").text
-    )
+    assert ", ".join(panel_module.PANELS) in notebook.run("%sd help panel").text
     panel.close()
 
 

@@ -1,7 +1,8 @@
-"""The views of schedules, latents and attention without a browser: plain values, messages."""
+"""The boards' views without a browser: plain values, messages."""
 
 import json
 import re
+from io import BytesIO
 
 import pytest
 from PIL import Image
@@ -9,9 +10,11 @@ from PIL import Image
 from sdnb import i18n
 from sdnb.i18n import set_language
 from sdnb.labs.attention import Attention
+from sdnb.labs.forward import Forward
 from sdnb.labs.latents import Latents
 from sdnb.labs.schedules import Schedules
 from sdnb.panels.attention import AttentionPanel
+from sdnb.panels.forward import ForwardPanel
 from sdnb.panels.latents import LatentsPanel
 from sdnb.panels.schedules import SchedulesPanel
 from sdnb.picture import Picture
@@ -58,7 +61,16 @@ def attention(pipe, result):
     return panel
 
 
-@pytest.fixture(params=["schedules", "latents", "attention"])
+@pytest.fixture(scope="module")
+def forward(pipe, result):
+    panel = ForwardPanel(Forward(pipe))
+    panel.lab.count = 3
+    panel.lab.open(result)
+    assert panel.lab.wait(PATIENCE)
+    return panel
+
+
+@pytest.fixture(params=["schedules", "latents", "attention", "forward"])
 def panel(request):
     return request.getfixturevalue(request.param)
 
@@ -77,6 +89,8 @@ def hear(panel, **message):
         {"do": "type", "name": "steps", "value": [[]]},
         {"do": "type", "name": "sampler", "value": {}},
         {"do": "type", "name": "image", "value": "no picture"},
+        {"do": "picture", "name": "mask"},
+        {"do": "picture"},
         {"do": "levels", "levels": [{}, None]},
         {"do": "type", "name": "words", "value": [1]},
         {"do": "type", "name": "chosen", "value": [["a", 1, 2]]},
@@ -103,6 +117,7 @@ def test_an_empty_panel_has_its_fields_and_can_draw(pipe):
         SchedulesPanel(Schedules(pipe)),
         LatentsPanel(Latents(pipe)),
         AttentionPanel(Attention(pipe)),
+        ForwardPanel(Forward(pipe)),
     ):
         fields = [field["name"] for field in panel.surface.fields[0]["fields"]]
         assert {"prompt", "steps", "seed"} <= set(fields)
@@ -125,8 +140,8 @@ def test_a_message_that_nobody_knows_does_nothing(panel):
     assert panel.surface.errors == {}
 
 
-def test_the_maps_of_a_view_are_as_many_bytes_as_it_says(latents, attention):
-    for panel in (latents, attention):
+def test_the_maps_of_a_view_are_as_many_bytes_as_it_says(latents, attention, forward):
+    for panel in (latents, attention, forward):
         view = panel.surface.views[-1]
         tiles = sum(len(row["alts"]) for row in view["rows"])
         assert len(panel.surface.data) == tiles * view["frames"] * view["width"] * view["height"]
@@ -188,6 +203,53 @@ def test_what_was_sampled_stands_side_by_side(schedules):
     assert '--schedule "custom sigmas=' in schedules.surface.clips["cell"]
 
 
+def test_every_noise_level_has_its_pictures_numbers_and_facts(forward):
+    # given
+    views = {view["name"]: view for view in forward.surface.views}
+
+    # then: all of them are there, and no kernel is asked for any
+    assert [*views] == ["facts", "pictures", "curve", "sums", "grids"]
+    original, *noised = views["pictures"]["pictures"]
+    assert original["source"].startswith("data:image/jpeg")
+    assert original["steps"] == []
+    for picture in noised:
+        assert len({step["source"] for step in picture["steps"]}) == 3
+    assert views["facts"]["steps"][2][:2] == ["999", "14.6"]
+    assert views["curve"]["said"][1].startswith("At t 500: correlation 0.9")
+    assert [*views["sums"]["steps"][0]] == ["picture", "added", "noisy", "seen", "estimate"]
+    assert forward.surface.film["times"] == [0, 500, 999]
+    assert forward.surface.film["exact"] == [0, 1, 2]
+
+
+def test_a_picture_is_uploaded_and_removed_again(forward):
+    # given
+    buffer = BytesIO()
+    Image.new("RGB", (24, 32), "navy").save(buffer, "PNG")
+
+    # when
+    forward._hear({"do": "picture", "name": "image"}, [memoryview(b"no picture")])
+    wrong = forward.surface.errors["image"]
+    forward._hear({"do": "picture", "name": "image"}, [memoryview(buffer.getvalue())])
+    uploaded = forward.surface.values["image"]
+    hear(forward, do="type", name="image", value=None)
+
+    # then
+    assert uploaded.startswith("data:image/jpeg")
+    assert "cannot be read" in wrong
+    assert forward.surface.values["image"] is None
+    assert forward.surface.errors == {}
+
+
+def test_levels_that_cannot_be_are_said_beside_their_field(forward):
+    hear(forward, do="type", name="count", value="99")
+    hear(forward, do="type", name="noise_seed", value="-1")
+    assert "2 … 40" in forward.surface.errors["count"]
+    assert list(forward.surface.errors) == ["count", "noise_seed"]
+    hear(forward, do="type", name="count", value="3")
+    hear(forward, do="type", name="noise_seed", value="")
+    assert forward.surface.errors == {}
+
+
 def test_copying_saves_the_picture_that_a_run_began_from(pipe, tmp_path, monkeypatch):
     # given
     monkeypatch.chdir(tmp_path)
@@ -221,12 +283,15 @@ def test_what_was_there_stays_as_html_with_its_text(panel, tmp_path):
     assert not re.search(r"(src|href)=\"https?:", page)
 
 
-def test_another_language_is_spoken_at_once(latents, attention, schedules):
+def test_another_language_is_spoken_at_once(latents, attention, schedules, forward):
+    panels = (latents, attention, schedules, forward)
     set_language("es")
-    titles = [panel.surface.texts["title"] for panel in (latents, attention, schedules)]
-    views = json.dumps([panel.surface.views for panel in (latents, attention, schedules)])
+    titles = [panel.surface.texts["title"] for panel in panels]
+    views = json.dumps([panel.surface.views for panel in panels])
     set_language("en")
     assert titles == [
-        *("Latentes de una generación", "Atención a las palabras", "Niveles de ruido a mano")
+        *("Latentes de una generación", "Atención a las palabras", "Niveles de ruido a mano"),
+        "Una imagen bajo el ruido",
     ]
     assert "Distribuci" in views and "Sus niveles" in views and "como m" in views
+    assert "ruido visto" in views and "Paso t" in views

@@ -92,14 +92,15 @@ class Board {
     if (this.index === index) this.turn(index, false);
   }
 
-  // The step that is looked at stays in another run of as many; else it is the last.
+  // The step that is looked at stays in another run of as many; else it is the one that the film
+  // says, or the last.
   async newFilm() {
     const kept = this.strip.count === this.count ? this.index : null;
     this.count = this.strip.count;
     this.strip.element.hidden = !this.count;
     await this.strip.reset();
     if (!this.count) return;
-    this.strip.follow((kept ?? this.count - 1) + 1);
+    this.strip.follow((kept ?? this.model.get("film").at ?? this.count - 1) + 1);
     this.turn(this.strip.index, false);
   }
 }

@@ -156,3 +156,47 @@ class Histogram {
     this.chart.draw({ title, alt, x, y, lines, bars: { xs, ys: step.ys, colour: bars } });
   }
 }
+
+// Lines over one axis, with the chosen step marked on each of them.
+class Curve {
+  constructor() {
+    this.chart = new Chart(250);
+    this.legend = make("div", { class: "sdnb-note sdnb-legend" });
+    this.caption = make("div", { class: "sdnb-caption" });
+    this.element = this.chart.element;
+    this.element.append(this.legend, this.caption);
+  }
+
+  show(view) {
+    this.view = view;
+    this.legend.replaceChildren(...view.lines.map(named));
+  }
+
+  turn(index) {
+    const { title, x, y, lines, said } = this.view;
+    if (!said[index]) return;
+    this.caption.textContent = said[index];
+    const alt = `${title}: ${said[index]}`;
+    this.chart.draw({ title, alt, x, y, lines }, () => this.mark(index));
+  }
+
+  mark(index) {
+    const { chart } = this;
+    const { lines } = this.view;
+    const x = chart.across(lines[0].xs[index]);
+    const ends = { x1: x, x2: x, y1: MARGIN.top, y2: chart.height - MARGIN.bottom };
+    const points = lines.map(({ ys, colour }) => {
+      const look = { cx: x, cy: chart.down(ys[index]), r: 5, class: "sdnb-point" };
+      return shape("circle", { ...look, style: `color:${colour}` });
+    });
+    chart.over.replaceChildren(shape("line", { ...ends, class: "sdnb-mark" }), ...points);
+  }
+}
+
+// A line's sample and its name.
+function named({ label, colour, dash }) {
+  const look = { x1: 1, x2: 27, y1: 6, y2: 6, stroke: colour, "stroke-width": 2.5 };
+  const line = shape("line", { ...look, "stroke-dasharray": DASHES[dash] });
+  const sample = shape("svg", { width: 28, height: 12, "aria-hidden": "true" }, line);
+  return make("span", {}, sample, label);
+}

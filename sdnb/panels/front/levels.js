@@ -25,16 +25,9 @@ class Levels {
     this.view = view;
     this.help.textContent = view.words.help;
     if (this.dragged === undefined && !this.waiting) this.levels = view.levels;
-    const named = [{ ...view.drawn, label: view.drawn.label }, ...view.curves];
-    this.legend.replaceChildren(...named.map((one) => this.named(one)));
+    const all = [view.drawn, ...view.curves];
+    this.legend.replaceChildren(...all.map(named));
     this.draw();
-  }
-
-  named({ label, colour, dash }) {
-    const look = { x1: 1, x2: 27, y1: 6, y2: 6, stroke: colour, "stroke-width": 2.5 };
-    const line = shape("line", { ...look, "stroke-dasharray": DASHES[dash] });
-    const sample = shape("svg", { width: 28, height: 12, "aria-hidden": "true" }, line);
-    return make("span", {}, sample, label);
   }
 
   draw() {

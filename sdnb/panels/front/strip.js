@@ -135,7 +135,8 @@ class Strip {
   caption(index) {
     const words = this.isExact(index) ? "frame" : "frame_sketch";
     const sigma = Number(this.film.sigmas[index].toPrecision(3));
-    return fill(this.texts()[words], { step: index + 1, total: this.count, sigma });
+    const t = this.film.times[index];
+    return fill(this.texts()[words], { step: index + 1, total: this.count, sigma, t });
   }
 
   isExact(index) {

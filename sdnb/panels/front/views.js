@@ -31,22 +31,35 @@ class Frame {
   }
 }
 
-// Pictures side by side, each with what it is.
+// Pictures side by side, each with what it is; some have one for each step.
 class Pictures {
   constructor() {
     this.element = make("div", { class: "sdnb-pictures" });
     this.figures = [];
+    this.index = 0;
   }
 
   show(view) {
+    this.view = view;
+    this.element.dataset.count = view.pictures.length;
     while (this.figures.length > view.pictures.length) this.figures.pop().element.remove();
-    view.pictures.forEach((picture, place) => {
-      if (!this.figures[place]) this.figures[place] = this.figure();
+    while (this.figures.length < view.pictures.length) this.figures.push(this.figure());
+    this.draw();
+  }
+
+  turn(index) {
+    this.index = index;
+    this.draw();
+  }
+
+  draw() {
+    this.view.pictures.forEach((whole, place) => {
+      const picture = { ...whole, ...whole.steps?.[this.index] };
       const { label, image, empty, caption } = this.figures[place];
       label.textContent = picture.label;
       image.hidden = !picture.source;
       empty.hidden = Boolean(picture.source);
-      empty.textContent = view.empty;
+      empty.textContent = this.view.empty;
       if (picture.source && image.src !== picture.source) image.src = picture.source;
       image.alt = picture.alt;
       caption.textContent = picture.caption;
