@@ -6,6 +6,7 @@ names, in `sdnb.comparison.vectors`.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
 
 import torch
 from jaxtyping import Float
@@ -13,7 +14,7 @@ from torch import Tensor
 
 from sdnb.comparison.tokens import Split, check_encoder, split_text
 from sdnb.comparison.vectors import Near, Vectors, nearest
-from sdnb.errors import InvalidField
+from sdnb.errors import InvalidField, UnknownName
 from sdnb.models.text import encode_text
 from sdnb.models.text_layers import text_layers, token_names, token_table
 from sdnb.pipeline import Pipeline
@@ -93,6 +94,13 @@ def token_vectors(pipe: Pipeline, *, encoder: int = 0) -> Vectors:
     return Vectors(token_names(asked), token_table(asked))
 
 
+def stage_names(pipe: Pipeline, *, encoder: int = 0) -> tuple[str, ...]:
+    """Return the stages of a text encoder, as `TextStages` names them."""
+    check_encoder(pipe, encoder)
+    count = pipe.components.texts[encoder].network.config.num_hidden_layers
+    return ("embedding", "with position", *(f"layer {i}" for i in range(1, count + 1)), "output")
+
+
 def word_vectors(pipe: Pipeline, words: Sequence[str], *, encoder: int = 0) -> Vectors:
     """Return a vector for each word before the transformer: the mean of its tokens' vectors.
 
@@ -102,6 +110,35 @@ def word_vectors(pipe: Pipeline, words: Sequence[str], *, encoder: int = 0) -> V
     table = token_table(pipe.components.texts[encoder])
     means = [table[_ids(pipe, word, encoder)].mean(dim=0) for word in words]
     return Vectors(tuple(words), torch.stack(means) if means else table[:0])
+
+
+def words_at(followed: TextStages, stage: str) -> Vectors:
+    """Return a vector for each word of a text at a stage: the mean of its tokens' vectors.
+
+    A word that stands there twice has two, alike before the transformer and not behind it.
+
+    Raises
+    ------
+    UnknownName, InvalidField
+        For a stage that there is not, and for a text without words.
+    """
+    UnknownName.check("stage", stage, followed.stages)
+    split, vectors = followed.split, followed.stages[stage]
+    ends = list(accumulate(map(len, split.words), initial=1))  # the start mark comes first
+    words = [
+        (split.spelling(word), vectors[begin:end].mean(dim=0))
+        for word, (begin, end) in zip(split.words, pairwise(ends), strict=True)
+        if end <= split.counts[0] + 1
+    ]
+    if not words:
+        raise InvalidField(
+            "a text without words has no vectors of words.",
+            given=split.text,
+            allowed="a word, or several",
+            fix='for example "a red circle"',
+        )
+    names, values = zip(*words, strict=True)
+    return Vectors(names, torch.stack(values))
 
 
 def text_vectors(pipe: Pipeline, texts: Sequence[str]) -> Vectors:

@@ -107,9 +107,12 @@ class Split:
         html = f"<table>{body}</table>{quiet_line(unknown) if unknown else ''}"
         return {"text/plain": self._plain(), "text/html": html}
 
+    def spelling(self, word: Sequence[Token]) -> str:
+        """Return a word as it stands in the text."""
+        return self.text[word[0].span[0] : word[-1].span[1]]
+
     def _word(self, word: tuple[Token, ...]) -> str:
-        begin, end = word[0].span[0], word[-1].span[1]
-        return f'<span style="{_BOX}">{escape(self.text[begin:end])}</span>'
+        return f'<span style="{_BOX}">{escape(self.spelling(word))}</span>'
 
     def _plain(self) -> str:
         pieces = " ".join(f"{token.text}({token.id})" for token in self.tokens)

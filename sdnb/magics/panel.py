@@ -26,6 +26,7 @@ PANELS = {
     "attention": ("Attention", "AttentionPanel"),
     "forward": ("Forward", "ForwardPanel"),
     "compare": ("CompareLab", "ComparePanel"),
+    "text": ("TextLab", "TextPanel"),
     "history": ("HistoryLab", "HistoryPanel"),
 }
 """Name of the panel, and of the modules of its lab and its view -> their classes."""
@@ -112,8 +113,9 @@ def _on_pipeline(
             lab.open(result)
         elif last is not None and _can_be_held(last, pipe):
             lab.open(last)
-        with suppress(SdnbError):  # the panel itself says what failed
-            lab.wait(READY)
+    with suppress(SdnbError):  # the panel itself says what failed
+        lab.wait(READY)
+    if lab.has_trait("result"):
         lab.observe(lambda change: session.keep(keep_result(change["new"], session)), "result")
     if lab.has_trait("comparison"):
         lab.observe(lambda change: keep_cells(change["new"], session), "comparison")

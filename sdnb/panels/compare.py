@@ -1,6 +1,6 @@
 """The comparison's view: axes, buttons, and what it says. What it does: `sdnb.labs.compare`.
 
-Its grid, flip book and plot are in `sdnb.panels.compared`.
+Its grid and flip book are in `sdnb.panels.compared`.
 """
 
 import re
@@ -13,11 +13,13 @@ from sdnb.errors import SdnbError
 from sdnb.flags import AXES
 from sdnb.i18n import language, tr
 from sdnb.labs.axis_texts import ROWS, example, offered
-from sdnb.panels.compared import cells_view, kept_grid, plot_view, sheet_of
+from sdnb.panels.compared import cells_view, kept_grid, sheet_of
 from sdnb.panels.panel import Message, Panel, error_text
+from sdnb.panels.pictures import still_view
 from sdnb.panels.report import WORDS, Defaults, copy_buttons
 from sdnb.panels.request_fields import described_group, field_notes, field_values, type_into
 from sdnb.panels.unseen import Unseen
+from sdnb.plots.compare import plot_scores
 from sdnb.request import GenerationRequest
 from sdnb.result import Result
 from sdnb.written import comparison_as_cell, comparison_as_python
@@ -204,7 +206,7 @@ class ComparePanel(Panel):
             {**cells_view(lab.comparison, lab.cells, lab.book, frames), "number": self._number}
         ]
         if lab.scores is not None:
-            views.append(plot_view(lab.scores))
+            views.append(still_view("errors", plot_scores(lab.scores)))
         if data != self.surface.data:
             self._unseen.sent()
         self.surface.show(data=data, views=views)

@@ -1,4 +1,4 @@
-"""What there is to see of a comparison: its grid, its flip book, its errors as a plot."""
+"""What there is to see of a comparison: its grid and its flip book."""
 
 import re
 from collections.abc import Sequence
@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING
 from sdnb.comparison.grid import draw_grid
 from sdnb.errors import SdnbError
 from sdnb.i18n import tr
-from sdnb.panels.pictures import data_url, image_html, jpeg, slots
-from sdnb.plots.compare import plot_scores
-from sdnb.plots.static import to_svg
+from sdnb.panels.pictures import image_html, jpeg, slots
 from sdnb.result import Result
 
 if TYPE_CHECKING:
@@ -20,14 +18,10 @@ if TYPE_CHECKING:
     import sdnb.comparison.compare
     import sdnb.comparison.flip_book
     import sdnb.comparison.plan
-    import sdnb.comparison.scores
     import sdnb.labs.seen_cells
 
 WIDEST = 192
 """Pixels of a picture's longer side in the grid, at most."""
-
-WIDTH = 560
-"""Pixels of the plot's width: about what it has room for, so that its words can be read."""
 
 ROOM = 2**22
 """Pixels of all pictures on one sheet, about, at most."""
@@ -64,14 +58,6 @@ def cells_view(
         "moments": [*map(_moment, moments)],
         "texts": {"all": tr("compare.all"), "moment": tr("compare.moment")},
     }
-
-
-def plot_view(scores: "sdnb.comparison.scores.Scores") -> dict[str, object]:
-    """Return error against evaluations as a view of a board."""
-    figure = plot_scores(scores)
-    figure.update_layout(width=WIDTH)
-    source = data_url(to_svg(figure).encode(), "svg+xml")
-    return {"kind": "still", "name": "errors", "source": source, "alt": figure.alt}
 
 
 def kept_grid(

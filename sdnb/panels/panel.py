@@ -74,7 +74,7 @@ class Panel:
         raise InvalidField(
             f"the panel {self.name} shows no single result.",
             given=type(what).__name__,
-            allowed="the panels studio, latents, attention, forward, schedules and compare do",
+            allowed="studio, latents, attention, forward, schedules, text and compare do",
             fix='sdnb.panel("studio", result=result)',
         )
 

@@ -1,7 +1,7 @@
 """Pictures as the page takes them: small, as JPEG, many steps on one sheet."""
 
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from io import BytesIO
 from math import ceil, sqrt
@@ -12,9 +12,13 @@ from PIL.Image import Image
 
 if TYPE_CHECKING:
     import sdnb.labs.seen
+    import sdnb.plots.figure
 
 WIDEST = 512
 """Pixels of a picture's longer side on the page, at most."""
+
+STILL = 560
+"""Pixels of a plot's width: about what it has room for, so that its words can be read."""
 
 
 def jpeg(picture: Image, *, widest: int = WIDEST, quality: int = 85) -> bytes:
@@ -86,6 +90,23 @@ def fitted(picture: Image, widest: int) -> Image:
 def image_html(data: bytes, alt: str, style: str, *, kind: str = "jpeg") -> str:
     """Return HTML of a picture with its alternative text."""
     return f'<img alt="{escape(alt)}" src="{data_url(data, kind)}" style="{style}">'
+
+
+def still_view(
+    name: str, figure: "sdnb.plots.figure.Figure", width: int = STILL
+) -> dict[str, object]:
+    """Return a plot as a view of a board: drawn once, with its words; hover stays plotly's."""
+    from sdnb.plots.static import to_svg  # not before: the studio opens without plotly
+
+    figure.update_layout(width=width)
+    source = data_url(to_svg(figure).encode(), "svg+xml")
+    return {"kind": "still", "name": name, "source": source, "alt": figure.alt}
+
+
+def kept_still(view: Mapping[str, object]) -> str:
+    """Return HTML of what `still_view` shows, for a reader without a kernel."""
+    alt, source = escape(str(view["alt"])), view["source"]
+    return f'<div><img alt="{alt}" src="{source}" style="max-width:100%"></div>'
 
 
 def row(frames: Sequence[Image], count: int = 8) -> bytes:

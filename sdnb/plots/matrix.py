@@ -1,11 +1,16 @@
 """Heat maps whose rows have names: what matrices of all kinds share."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from html import escape
 from typing import Any
 
 from sdnb.plots.figure import Figure
 from sdnb.plots.latents import DIVERGING
+from sdnb.plots.svg_layout import SMALL
+from sdnb.plots.svg_text import width_of
+
+FEW = 16
+"""Columns up to which there is room for numbers in the cells."""
 
 
 def signed_scale(*, title: str, is_shown: bool) -> dict[str, Any]:
@@ -38,9 +43,33 @@ def name_columns(figure: Figure, labels: Sequence[str]) -> None:
         ticktext=[escape(label, quote=False) for label in labels],
         tickangle=-45,
     )
+    widest = max((width_of(label, SMALL) for label in labels), default=0.0)
+    figure.update_layout(margin_b=max(56, 28 + 0.6 * widest))  # turned, they reach further down
 
 
 def hide_lines(figure: Figure) -> None:
     """Leave the cells alone: no grid, no axes' lines, no ticks."""
     for update in (figure.update_xaxes, figure.update_yaxes):
         update(showgrid=False, showline=False, ticks="")
+
+
+def write_numbers(
+    figure: Figure,
+    rows: Sequence[Sequence[float]],
+    *,
+    is_dark: Callable[[float], bool],
+    digits: int = 2,
+) -> None:
+    """Write each number into its cell; in white where the cell's colour is dark."""
+    cells = [(i, j, value) for i, row in enumerate(rows) for j, value in enumerate(row)]
+    for here in (False, True):
+        mine = [cell for cell in cells if is_dark(cell[2]) == here]
+        figure.add_scatter(
+            x=[j for _, j, _ in mine],
+            y=[i for i, _, _ in mine],
+            mode="text",
+            text=[f"{value:z.{digits}f}".replace("-", "−") for *_, value in mine],
+            textfont={"size": 10, "color": "#ffffff" if here else "#222222"},
+            hoverinfo="skip",
+            showlegend=False,
+        )

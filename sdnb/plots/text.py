@@ -8,14 +8,21 @@ from plotly.subplots import make_subplots
 
 from sdnb.i18n import tr
 from sdnb.plots.figure import Figure
-from sdnb.plots.matrix import hide_lines, name_columns, name_rows, signed_scale
+from sdnb.plots.matrix import (
+    FEW,
+    hide_lines,
+    name_columns,
+    name_rows,
+    signed_scale,
+    write_numbers,
+)
 from sdnb.plots.theme import page, rounded
 
 if TYPE_CHECKING:
     import sdnb.comparison.text
 
-_LINE = 24
-"""Pixels of a row of a heat map."""
+_LINE, _LOW, _MANY = 24, 14, 16
+"""Pixels of a row of a heat map, and of one among more than so many."""
 
 
 def plot_stages(
@@ -29,15 +36,16 @@ def plot_stages(
     split = followed.split
     shown = split.chunks[0][: split.counts[0] + 2]
     peaks = [float(followed.stages[name][: len(shown)].abs().max()) for name in stages]
+    said = [*map(stage_name, stages)]
     titles = [
         tr("text.stage", stage=name, tokens=len(shown), width=followed.width, peak=f"{peak:.2g}")
-        for name, peak in zip(stages, peaks, strict=True)
+        for name, peak in zip(said, peaks, strict=True)
     ]
     figure = Figure(
         make_subplots(rows=len(stages), cols=1, subplot_titles=titles, vertical_spacing=0.16)
     )
     for row, (name, peak) in enumerate(zip(stages, peaks, strict=True), 1):
-        point = tr("text.number", stage=name, index="%{x}", token="%{y}", value="%{z:.2f}")
+        point = tr("text.number", stage=said[row - 1], index="%{x}", token="%{y}", value="%{z:.2f}")
         values = followed.stages[name][: len(shown)] / max(peak, 1e-12)
         figure.add_heatmap(
             z=[rounded(line, 2) for line in values.tolist()],
@@ -48,14 +56,41 @@ def plot_stages(
         )
         name_rows(figure, [token.piece or token.text for token in shown], row=row)
         figure.update_xaxes(title_text=tr("text.index"), row=row, col=1)
+    figure.update_annotations(yshift=6, font_size=13)
     shortened, width = escape(_short(split.text), quote=False), followed.width
     page(
         figure,
         title=tr("text.stages", text=shortened, width=width),
-        alt=tr("text.stages_alt", text=split.text, width=width, stages=", ".join(stages)),
-        height=len(stages) * (len(shown) * _LINE + 96) + 40,
+        alt=tr("text.stages_alt", text=split.text, width=width, stages=", ".join(said)),
+        height=len(stages) * (_tall(shown) + 96) + 40,
     )
     return figure
+
+
+def plot_norms(followed: "sdnb.comparison.text.TextStages") -> Figure:
+    """Draw how long each token's vector is at each stage, in numbers if there is room."""
+    split, names = followed.split, [*map(stage_name, followed.stages)]
+    shown = split.chunks[0][: split.counts[0] + 2]
+    columns = [values[: len(shown)].norm(dim=1).tolist() for values in followed.stages.values()]
+    norms = [list(row) for row in zip(*columns, strict=True)]
+    point = tr("text.norm_at", stage="%{x}", token="%{y}", norm="%{z:.3g}")
+    figure = _matrix(norms, scale=tr("text.norm"), point=point)
+    name_rows(figure, [token.piece or token.text for token in shown])
+    name_columns(figure, names)
+    page(
+        figure,
+        title=tr("text.norms"),
+        alt=tr("text.norms_alt", text=split.text, stages=", ".join(names)),
+        height=_tall(shown) + 150,
+    )
+    return figure
+
+
+def stage_name(stage: str) -> str:
+    """Return the name of a stage of `TextStages` in the language that is set."""
+    if stage.startswith("layer "):
+        return tr("text.layer", number=stage.removeprefix("layer "))
+    return tr(f"text.stage_{stage.replace(' ', '_')}")
 
 
 def plot_text_distances(
@@ -65,19 +100,10 @@ def plot_text_distances(
     title = title or tr("text.distances")
     point = tr("text.apart", token="%{x}", prompt="%{y}", distance="%{z:.3g}")
     rows = [_short(other) or tr("text.empty") for other in distances.others]
-    peak = max(float(distances.values.max()), 1e-9)
-    figure = Figure()
-    figure.add_heatmap(
-        z=[rounded(row, 3) for row in distances.values.tolist()],
-        zmin=0.0,
-        zmax=peak,
-        colorscale="Viridis",
-        colorbar={"title": {"text": tr("text.distance")}, "thickness": 12},
-        hovertemplate=f"{point}<extra></extra>",
-    )
+    peak = float(distances.values.max())
+    figure = _matrix(distances.values.tolist(), scale=tr("text.distance"), point=point)
     name_rows(figure, rows)
     name_columns(figure, distances.tokens)
-    hide_lines(figure)
     page(
         figure,
         title=escape(title, quote=False),
@@ -91,6 +117,28 @@ def plot_text_distances(
         height=len(distances.others) * 30 + 190,
     )
     return figure
+
+
+def _matrix(rows: Sequence[Sequence[float]], *, scale: str, point: str) -> Figure:
+    """Draw numbers ≥ 0 as cells, in numbers too if there is room."""
+    peak = max(1e-9, *(max(row) for row in rows))
+    figure = Figure()
+    figure.add_heatmap(
+        z=[rounded(row, 3) for row in rows],
+        zmin=0.0,
+        zmax=peak,
+        colorscale="Viridis",
+        colorbar={"title": {"text": scale}, "thickness": 12},
+        hovertemplate=f"{point}<extra></extra>",
+    )
+    if len(rows[0]) <= FEW:
+        write_numbers(figure, rows, is_dark=lambda value: value < 0.6 * peak, digits=1)
+    hide_lines(figure)
+    return figure
+
+
+def _tall(rows: Sequence[object]) -> int:
+    return len(rows) * (_LINE if len(rows) <= _MANY else _LOW)
 
 
 def _short(text: str) -> str:

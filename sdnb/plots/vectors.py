@@ -9,14 +9,18 @@ from torch import Tensor
 
 from sdnb.i18n import tr
 from sdnb.plots.figure import Figure
-from sdnb.plots.matrix import hide_lines, name_columns, name_rows, signed_scale
+from sdnb.plots.matrix import (
+    FEW,
+    hide_lines,
+    name_columns,
+    name_rows,
+    signed_scale,
+    write_numbers,
+)
 from sdnb.plots.theme import GRID, INK, PALETTE, page, place_mark, rounded
 
 if TYPE_CHECKING:
     import sdnb.comparison.vectors
-
-_FEW = 14
-"""Names up to which a matrix has room for its numbers."""
 
 _WALL: dict[str, Any] = {
     "showbackground": False,
@@ -42,8 +46,8 @@ def plot_similarity(
         customdata=[[[one, other] for other in labels] for one in labels],
         hovertemplate="%{customdata[0]} – %{customdata[1]}: %{z:.2f}<extra></extra>",
     )
-    if count <= _FEW:
-        _write_numbers(figure, values)
+    if count <= FEW:
+        write_numbers(figure, values.tolist(), is_dark=lambda value: abs(value) > 0.6)
     name_rows(figure, names)
     name_columns(figure, names)
     hide_lines(figure)
@@ -197,19 +201,3 @@ def _name_axes(figure: Figure, axes: Sequence[str]) -> None:
         return
     figure.update_xaxes(title_text=axes[0])
     figure.update_yaxes(title_text=axes[1] if len(axes) > 1 else "")
-
-
-def _write_numbers(figure: Figure, values: Float[Tensor, "N N"]) -> None:
-    """Write each number into its cell; in dark cells in white."""
-    cells = [(i, j, value) for i, row in enumerate(values.tolist()) for j, value in enumerate(row)]
-    for is_dark in (False, True):
-        mine = [cell for cell in cells if (abs(cell[2]) > 0.6) == is_dark]
-        figure.add_scatter(
-            x=[j for _, j, _ in mine],
-            y=[i for i, _, _ in mine],
-            mode="text",
-            text=[f"{value:z.2f}".replace("-", "−") for *_, value in mine],
-            textfont={"size": 10, "color": "#ffffff" if is_dark else "#222222"},
-            hoverinfo="skip",
-            showlegend=False,
-        )

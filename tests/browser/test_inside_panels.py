@@ -1,4 +1,4 @@
-"""The panels of schedules, latents, noise and attention in JupyterLab, with mouse and keys."""
+"""The panels of schedules, latents, noise, attention and texts in JupyterLab."""
 
 import re
 from io import BytesIO
@@ -61,6 +61,36 @@ class Opened:
         self.element.screenshot(path=SCREENSHOTS / f"{name}-narrow.png")
         assert self.element.evaluate(BEYOND) == []
         self.lab.page.set_viewport_size({"width": 1360, "height": 1250})
+
+
+def look_at_a_text(lab: Lab) -> None:
+    """Type a text, look at it through two lenses by keys alone, and make a mistake."""
+    panel = Opened(lab, "text")
+    words = panel.element.locator("li.sdnb-word")
+    expect(words.filter(has_text="meadow</w>")).to_be_visible()  # the last prompt
+    text = panel.element.get_by_label("Text", exact=True)
+    text.fill("a catamaran on a (meadow:1.5)")
+    expect(panel.element).to_contain_text("29 characters · 5 words")
+    assert words.filter(has_text="catamaran").locator(".sdnb-token").count() > 1
+    expect(panel.element.locator("mark")).to_have_text("catamaran")
+    expect(panel.element.locator(".sdnb-places > span")).to_have_count(77)
+    panel.element.get_by_role("button", name="Vectors").focus()
+    for _ in range(3):
+        lab.page.keyboard.press("Tab")
+    lab.page.keyboard.press("Enter")
+    chosen = panel.element.get_by_role("button", name="Sum of words", pressed=True)
+    expect(chosen).to_be_focused()
+    expect(panel.element.get_by_alt_text(re.compile("blue circle: rank 1 of"))).to_be_visible()
+    total = panel.element.get_by_label("Sum", exact=True)
+    total.fill("red circle - red +")
+    expect(total).to_have_attribute("aria-invalid", "true")
+    expect(panel.element.get_by_alt_text(re.compile("blue circle: rank 1 of"))).to_be_visible()
+    total.fill("red house - red + green")
+    panel.element.get_by_label("What should come out").fill("green house")
+    expect(panel.element.get_by_alt_text(re.compile("green house: rank 1 of"))).to_be_visible()
+    panel.shots("text")
+    panel.press("Vectors")
+    expect(panel.element.get_by_alt_text(re.compile("embedding, output"))).to_be_visible()
 
 
 def test_a_drawn_schedule_is_sampled_and_steps_are_scrubbed(
@@ -180,4 +210,6 @@ def test_a_drawn_schedule_is_sampled_and_steps_are_scrubbed(
             "aria-valuetext", re.compile("^Step 5 of 6")
         )
         expect(page.locator("canvas.sdnb-tile")).to_have_count(6)
+
+    look_at_a_text(lab)
     assert blocked == []

@@ -6,12 +6,14 @@ import torch
 from sdnb.comparison.text import (
     follow_text,
     nearest_tokens,
+    stage_names,
     text_distances,
     text_vectors,
     token_vectors,
     word_vectors,
+    words_at,
 )
-from sdnb.errors import InvalidField
+from sdnb.errors import InvalidField, UnknownName
 from sdnb.models.text import encode_text
 
 PROMPT = "a large blue house"
@@ -79,6 +81,33 @@ def test_a_word_of_several_tokens_is_their_mean(pipe):
     # then
     assert torch.allclose(vector, table.values[[token.id for token in pieces]].mean(dim=0))
     assert torch.equal(word_vectors(pipe, ["red"]).of("red"), table.of("red</w>"))
+
+
+def test_words_of_a_text_are_the_means_of_their_tokens_at_each_stage(pipe):
+    # given: a word in pieces, and one that stands there twice
+    followed = follow_text(pipe, "a catamaran on a meadow")
+    pieces = len(followed.split.words[1])
+
+    # when
+    found = {stage: words_at(followed, stage) for stage in stage_names(pipe)}
+
+    # then
+    assert tuple(found) == tuple(followed.stages)
+    table = found["embedding"]
+    assert pieces > 1
+    assert table.names == ("a", "catamaran", "on", "a", "meadow")
+    assert torch.allclose(table.values, word_vectors(pipe, table.names).values, atol=1e-6)
+    output = found["output"].values
+    assert torch.allclose(output[1], followed.stages["output"][2 : 2 + pieces].mean(0), atol=1e-6)
+    assert not torch.allclose(output[0], output[3], atol=0.1)
+
+
+def test_words_beyond_the_first_chunk_have_no_vectors(pipe):
+    assert len(words_at(follow_text(pipe, "cat " * 80), "output").names) == 75
+    with pytest.raises(InvalidField, match="without words"):
+        words_at(follow_text(pipe, " "), "output")
+    with pytest.raises(UnknownName, match="stage"):
+        words_at(follow_text(pipe, "cat"), "layer 99")
 
 
 def test_a_word_is_not_nearest_to_itself(pipe):

@@ -6,7 +6,7 @@ import torch
 from sdnb.comparison.text import TextDistances, TextStages
 from sdnb.comparison.tokens import Split
 from sdnb.conditioning import Token
-from sdnb.plots.text import plot_stages, plot_text_distances
+from sdnb.plots.text import plot_norms, plot_stages, plot_text_distances, stage_name
 from tests.plots.conftest import SVG
 
 
@@ -29,6 +29,24 @@ def test_rows_are_tokens_from_the_start_to_the_end_mark(followed, drawn):
     assert {len(row) for row in figure.data[0].z} == {6}
     assert "cat" in said(drawn(figure))
     assert "embedding, output" in figure.alt
+
+
+def test_norms_are_written_into_their_cells(followed, drawn):
+    # given
+    norms = {name: values[:3].norm(dim=1) for name, values in followed.stages.items()}
+
+    # when
+    figure = plot_norms(followed)
+
+    # then: a row a token, a column a stage
+    assert [len(row) for row in figure.data[0].z] == [2, 2, 2]
+    assert figure.data[0].z[1][1] == pytest.approx(float(norms["output"][1]), rel=1e-2)
+    assert f"{float(norms['embedding'][2]):.1f}" in said(drawn(figure))
+    assert {"cat", "embedding", "output"} <= set(said(drawn(figure)))
+
+
+def test_stages_have_names_in_the_language_that_is_set():
+    assert [*map(stage_name, ("with position", "layer 3"))] == ["with position", "layer 3"]
 
 
 def test_distances_name_the_tokens_and_the_empty_prompt(drawn):

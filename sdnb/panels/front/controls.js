@@ -4,7 +4,10 @@ function actionButton(action, pressed) {
   const kind = action.kind || "plain";
   const button = make(
     "button",
-    { type: "button", class: `sdnb-button sdnb-${kind}`, "data-do": action.do },
+    {
+      ...{ type: "button", class: `sdnb-button sdnb-${kind}` },
+      ...{ "data-do": action.do, "aria-pressed": action.pressed }, // pressed: one of several views
+    },
     icon(ICONS[action.icon || action.do] || ""),
     make("span", {}, action.label)
   );
@@ -49,6 +52,7 @@ class Report {
     this.figures.textContent = status.figures;
     this.alert.textContent = status.alert || "";
     this.alert.hidden = !status.alert;
+    this.line.hidden = this.bar.hidden = !("step" in status); // nothing runs here
     const { step = 0, total = null } = status;
     this.bar.setAttribute("aria-label", label);
     this.bar.setAttribute("aria-valuetext", `${status.headline} ${status.figures}`);

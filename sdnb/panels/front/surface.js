@@ -5,6 +5,7 @@ const VIEWS = {
   ...{ frame: Frame, pictures: Pictures, histogram: Histogram, levels: Levels, grids: Grids },
   ...{ facts: Facts, sums: Sums, curve: Curve },
   ...{ cells: Cells, still: Still, question: Question, gallery: Gallery, entry: Entry },
+  ...{ tokens: Tokens },
 };
 
 const PATIENCE = 500; // milliseconds that an output which is drawn anew may be gone
@@ -34,7 +35,10 @@ function surface(model) {
     element.toggleAttribute("data-lm-suppress-shortcuts", !is_common(event));
   window.addEventListener("keydown", guard, true);
 
+  // Words and fields are made anew: whoever stood on one stands there again.
   const describe = () => {
+    const focused = element.contains(document.activeElement) ? document.activeElement : null;
+    const again = focused?.id ? `[id="${focused.id}"]` : `[data-do="${focused?.dataset.do}"]`;
     const texts = model.get("texts");
     title.textContent = texts.title;
     about.textContent = texts.about;
@@ -42,6 +46,7 @@ function surface(model) {
     element.lang = texts.language;
     form.describe();
     stage.describe();
+    if (focused && !focused.isConnected) element.querySelector(again)?.focus();
   };
   const host = () => {
     const known = [...guests.children].map((guest) => guest.className);
