@@ -29,7 +29,7 @@ WIDEST = 192
 """Pixels of a picture's longer side, at most."""
 
 KEPT = 6
-"""Levels that stay in a saved notebook."""
+"""Levels that stay in a saved notebook, at most."""
 
 SUMS = ((("picture", "added", "noisy"), "+="), (("noisy", "seen", "estimate"), "−="))
 
