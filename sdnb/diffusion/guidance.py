@@ -2,8 +2,6 @@
 
 from collections.abc import Mapping
 
-import torch
-
 from sdnb.shapes import State
 
 
@@ -17,4 +15,4 @@ def classifier_free(eps: Mapping[str, State], cfg_scale: float) -> State:
     """
     if "uncond" not in eps:
         return eps["cond"]
-    return torch.lerp(eps["uncond"], eps["cond"], cfg_scale)
+    return eps["uncond"] + cfg_scale * (eps["cond"] - eps["uncond"])
