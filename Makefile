@@ -35,10 +35,10 @@ lint: .venv/installed-test
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
+# By folder, here and below: what is only deselected has to be imported first, by every worker.
 unit: .venv/installed-test
-	OMP_NUM_THREADS=1 $(PYTEST) -m "not browser and not notebook" $(ABREAST)
+	OMP_NUM_THREADS=1 $(PYTEST) --ignore tests/browser --ignore tests/notebooks $(ABREAST)
 
-# By folder: what is only deselected has to be imported first.
 notebooks: .venv/installed-test
 	OMP_NUM_THREADS=1 $(PYTEST) tests/notebooks $(ABREAST)
 

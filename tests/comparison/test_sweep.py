@@ -1,5 +1,6 @@
 """A sweep gives what the same runs give alone, whatever happens to its workers on the way."""
 
+import multiprocessing
 import os
 import signal
 import sys
@@ -11,6 +12,7 @@ import dask
 import pytest
 import torch
 from distributed import Client, LocalCluster
+from distributed.utils import get_mp_context
 
 import sdnb
 from sdnb.comparison import sweep as sweeping
@@ -38,8 +40,28 @@ def deadly(event):
 """What the workers of the tests begin with: a hook that kills the process of one prompt."""
 
 
+START = "distributed.worker.multiprocessing-method"
+NEEDED = ["distributed", "sdnb.comparison.sweep"]
+
+
 @pytest.fixture(scope="module")
-def client():
+def forks():
+    """Begin workers as copies of one process that has imported what they compute with."""
+    with dask.config.set({START: "forkserver"}):
+        get_mp_context()  # the first time, Dask names imports of its own there
+        multiprocessing.get_context("forkserver").set_forkserver_preload(NEEDED)
+        yield
+
+
+@pytest.fixture
+def spawns():
+    """Begin workers anew, as they do where nothing else is said."""
+    with dask.config.set({START: "spawn"}):
+        yield
+
+
+@pytest.fixture(scope="module")
+def client(forks):
     """Two processes, which are started again when they die."""
     with (
         LocalCluster(
@@ -267,7 +289,7 @@ def test_an_own_client_leaves_no_task_and_is_closed_where_a_sweep_is_left(client
     assert is_soon(lambda: is_idle(client))
 
 
-def test_without_a_client_processes_are_started_that_nobody_else_reaches(pipe, monkeypatch):
+def test_without_a_client_processes_are_started_that_nobody_else_reaches(pipe, spawns, monkeypatch):
     psutil = pytest.importorskip("psutil")  # distributed brings it
     monkeypatch.setattr("distributed.deploy.local.CPU_COUNT", 1)  # one for each is dear
     plan = cross(GenerationRequest(prompt=PROMPT, steps=1, **SMALL), {"seed": [1, 2]})
