@@ -36,7 +36,7 @@ def written_whole(path: Path) -> Iterator[Path]:
         yield partial
         partial.replace(path)
     except (OSError, RuntimeError, ValueError) as error:  # RuntimeError: torch's, of a full disk
-        raise _unwritten(path, error) from error
+        raise unwritten(path, error) from error
     finally:
         partial.unlink(missing_ok=True)
 
@@ -62,10 +62,11 @@ def save_new(path: str | Path, data: bytes) -> Path:
         wanted.parent.mkdir(parents=True, exist_ok=True)
         return write_new(wanted, data)
     except (OSError, ValueError) as error:  # ValueError: no file can have such a name
-        raise _unwritten(wanted, error) from error
+        raise unwritten(wanted, error) from error
 
 
-def _unwritten(path: Path, error: Exception) -> InvalidField:
+def unwritten(path: Path, error: Exception) -> InvalidField:
+    """Return the error of a user's file that could not be written."""
     return InvalidField(
         f"the file could not be written: {reason_of(error)}.",
         given=str(path),

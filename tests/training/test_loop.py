@@ -219,7 +219,7 @@ def test_a_training_that_goes_astray_says_so_before_it_spoils_the_weights():
 
     # when
     with pytest.raises(ModelError, match="astray"):
-        list(train(state, lambda step, share: [lambda: sound(0, 0.0)[0]() * float("inf")], PLAN))
+        list(train(state, lambda _step, _share: [lambda: sound(0, 0.0)[0]() * float("inf")], PLAN))
 
     # then
     assert state.step == 0
@@ -243,7 +243,9 @@ def test_the_averaged_weights_compute_for_a_while_and_the_own_ones_come_back():
     assert torch.equal(state.average.weight, mean)
 
 
-@pytest.mark.parametrize("error", [OSError(ENOSPC, "No space left on device"), RuntimeError("disk")])
+@pytest.mark.parametrize(
+    "error", [OSError(ENOSPC, "No space left on device"), RuntimeError("disk")]
+)
 def test_a_checkpoint_that_cannot_be_written_leaves_the_old_one_and_no_half_one(
     tmp_path, monkeypatch, error
 ):
