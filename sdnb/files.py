@@ -24,6 +24,34 @@ def replace_whole(path: Path, data: bytes) -> Path:
         return written.replace(path)
 
 
+@contextmanager
+def written_whole(path: Path) -> Iterator[Path]:
+    """Give a file to be written beside a place, which it takes once it is whole.
+
+    For what writes files itself. Raises `InvalidField` where that fails, for whatever reason;
+    nothing is left behind then, and what was there before is untouched.
+    """
+    partial = path.with_name(f"{path.name}.partial")
+    try:
+        yield partial
+        partial.replace(path)
+    except (OSError, RuntimeError, ValueError) as error:  # RuntimeError: torch's, of a full disk
+        raise unwritten(path, error) from error
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def reserved(path: Path) -> Iterator[Path]:
+    """Take the first free name: ``cat.png``, else ``cat-2.png``; without success it is let go."""
+    place = next(name for name in _names(path) if _reserve(name))
+    try:
+        yield place
+    except BaseException:  # an interrupt too must not leave an empty file behind
+        place.unlink()
+        raise
+
+
 def save_new(path: str | Path, data: bytes) -> Path:
     """Save a user's file under the first free name; its folder is made.
 
@@ -34,12 +62,17 @@ def save_new(path: str | Path, data: bytes) -> Path:
         wanted.parent.mkdir(parents=True, exist_ok=True)
         return write_new(wanted, data)
     except (OSError, ValueError) as error:  # ValueError: no file can have such a name
-        raise InvalidField(
-            f"the file could not be written: {reason_of(error)}.",
-            given=str(wanted),
-            allowed="a file in a folder that can be written to, with space left",
-            fix="save to another folder, such as one beside the notebook",
-        ) from error
+        raise unwritten(wanted, error) from error
+
+
+def unwritten(path: Path, error: Exception) -> InvalidField:
+    """Return the error of a user's file that could not be written."""
+    return InvalidField(
+        f"the file could not be written: {reason_of(error)}.",
+        given=str(path),
+        allowed="a file in a folder that can be written to, with space left",
+        fix="save to another folder, such as one beside the notebook",
+    )
 
 
 def write_new(path: Path, data: bytes) -> Path:
@@ -47,14 +80,9 @@ def write_new(path: Path, data: bytes) -> Path:
 
     A failure or an interrupt leaves nothing behind.
     """
-    with _aside(path.parent, data) as written:
-        place = next(name for name in _names(path) if _reserve(name))
-        try:
-            written.chmod(place.stat().st_mode)  # a temporary file is its owner's alone
-            return written.replace(place)
-        except BaseException:  # an interrupt too must not leave an empty file behind
-            place.unlink()
-            raise
+    with _aside(path.parent, data) as written, reserved(path) as place:
+        written.chmod(place.stat().st_mode)  # a temporary file is its owner's alone
+        return written.replace(place)
 
 
 @contextmanager

@@ -260,7 +260,7 @@ class Pipeline:
             What is other about the noise of training: ``{"prediction_type": "v_prediction"}``.
         """
         components = self.components
-        return self._sharing(
+        return self.sharing(
             swap_parts(components, vae=vae, text_encoders=text_encoders, scheduler=scheduler)
         )
 
@@ -281,7 +281,13 @@ class Pipeline:
                 fix="load it without offload (--offload), or do not compile it (--compile)",
             )
         network = torch.compile(self.components.unet, mode="reduce-overhead")
-        return self._sharing(replace(self.components, compiled=network))
+        return self.sharing(replace(self.components, compiled=network))
+
+    def sharing(self, components: Components) -> "Pipeline":
+        """Return a pipeline that shares networks with this: one of them computes at a time."""
+        pipeline = Pipeline(components, history=self.history)
+        pipeline._lock = self._lock
+        return pipeline
 
     def info(self) -> dict[str, str]:
         """Return what is known about the checkpoint, as words."""
@@ -299,9 +305,3 @@ class Pipeline:
         """Settle a request in the pipeline's turn: files are shared, and pictures are looked at."""
         with self.turn(wait):
             return resolve(self.components, request)
-
-    def _sharing(self, components: Components) -> "Pipeline":
-        """Return a pipeline that shares networks with this: one of them computes at a time."""
-        pipeline = Pipeline(components, history=self.history)
-        pipeline._lock = self._lock
-        return pipeline

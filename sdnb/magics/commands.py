@@ -107,7 +107,7 @@ COMMANDS: dict[str, Command] = {
         list_checkpoints, "[FOLDER]", "what can be loaded, here or in the model folders"
     ),
     "info": Command(show_info, "", "what is loaded, and the defaults"),
-    "panel": Command(open_panel, "[NAME=studio]", f"a panel: {', '.join(PANELS)}"),
+    "panel": Command(open_panel, "[NAME=studio]", ", ".join(PANELS)),
     "set": Command(
         set_defaults,
         "[FLAGS] [--keep]",

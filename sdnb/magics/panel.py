@@ -27,6 +27,7 @@ PANELS = {
     "forward": ("Forward", "ForwardPanel"),
     "compare": ("CompareLab", "ComparePanel"),
     "text": ("TextLab", "TextPanel"),
+    "training": ("Training", "TrainingPanel"),
     "history": ("HistoryLab", "HistoryPanel"),
 }
 """Name of the panel, and of the modules of its lab and its view -> their classes."""

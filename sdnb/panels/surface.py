@@ -15,7 +15,7 @@ SCRIPT = "\n".join(
     for name in (
         *("dom", "form", "strip", "controls", "stage"),
         *("board", "views", "chart", "levels", "grids", "numbers", "frames", "cells", "gallery"),
-        "tokens",
+        *("tokens", "clouds"),
         "surface",
     )
 )

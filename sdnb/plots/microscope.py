@@ -45,10 +45,15 @@ def plot_error_curve(
     figure.add_hline(y=1, line={"color": INK, "width": 1, "dash": "dot"})
     figure.update_xaxes(title_text=tr("plots.t"))
     figure.update_yaxes(title_text=tr("microscope.error"), type="log", dtick=1)
-    ends = "; ".join(_ends(name, curve, timesteps) for name, curve in errors.items())
-    alt = tr("microscope.alt", count=len(timesteps), ends=ends)
+    alt = error_curve_alt(timesteps, errors)
     page(figure, title=tr("microscope.title"), alt=alt, height=380)
     return figure
+
+
+def error_curve_alt(timesteps: Sequence[float], errors: Mapping[str, Float[Tensor, " N"]]) -> str:
+    """Say in words what `plot_error_curve` draws."""
+    ends = "; ".join(_ends(name, curve, timesteps) for name, curve in errors.items())
+    return tr("microscope.alt", count=len(timesteps), ends=ends)
 
 
 def _ends(name: str, curve: Float[Tensor, " N"], timesteps: Sequence[float]) -> str:

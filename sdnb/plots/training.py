@@ -12,12 +12,15 @@ from sdnb.plots.theme import page, place_mark, rounded
 if TYPE_CHECKING:
     import sdnb.training.loop
 
+WINDOW = 25
+"""Steps that a running mean goes over."""
+
 LONGEST = 300
 """Points of a curve: more are not seen, and fill the notebook."""
 
 
 def plot_losses(
-    trainings: "Mapping[str, Sequence[sdnb.training.loop.TrainEvent]]", *, window: int = 25
+    trainings: "Mapping[str, Sequence[sdnb.training.loop.TrainEvent]]", *, window: int = WINDOW
 ) -> Figure:
     """Draw the loss of trainings over their steps: pale each step's, strong a running mean.
 
@@ -39,13 +42,13 @@ def plot_losses(
             x=steps,
             y=rounded(losses[::every], 3),
             mode="lines",
-            line={"color": _pale(mark.colour), "width": 1},
+            line={"color": pale(mark.colour), "width": 1},
             hoverinfo="skip",
             showlegend=False,
         )
         figure.add_scatter(
             x=steps,
-            y=rounded(_running_means(losses, window)[::every], 4),
+            y=rounded(running_means(losses, window)[::every], 4),
             name=escape(name, quote=False),
             mode="lines",
             line=mark.line,
@@ -54,22 +57,23 @@ def plot_losses(
         )
     figure.update_xaxes(title_text=tr("training.step"), rangemode="tozero")
     figure.update_yaxes(title_text=tr("microscope.error"), type="log", dtick=1)
-    ends = [f"{name}: {_said(events)}" for name, events in trainings.items()]
-    page(
-        figure,
-        title=tr("training.losses"),
-        alt=tr("training.losses_alt", ends="; ".join(ends)),
-        height=340,
-    )
+    page(figure, title=tr("training.losses"), alt=losses_alt(trainings), height=340)
     return figure
 
 
-def _pale(colour: str) -> str:
+def losses_alt(trainings: "Mapping[str, Sequence[sdnb.training.loop.TrainEvent]]") -> str:
+    """Say in words what `plot_losses` draws."""
+    ends = [f"{name}: {_said(events)}" for name, events in trainings.items()]
+    return tr("training.losses_alt", ends="; ".join(ends))
+
+
+def pale(colour: str) -> str:
+    """Return a colour, ``#rrggbb``, at a third of its strength."""
     red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
     return f"rgba({red},{green},{blue},0.35)"
 
 
-def _running_means(values: Sequence[float], window: int) -> list[float]:
+def running_means(values: Sequence[float], window: int = WINDOW) -> list[float]:
     """Mean of each value and those before it, at most ``window`` of them."""
     means, total = [], 0.0
     for index, value in enumerate(values):

@@ -200,11 +200,13 @@ def noise_error(components: Components, shown: NoisedExamples) -> Float[Tensor, 
 def with_unet(pipe: Pipeline, unet: Network) -> Pipeline:
     """Return a pipeline that draws with another U-Net, such as one in training.
 
-    It shares all else with ``pipe``. Its results name no checkpoint by a hash: the weights are in
-    no file.
+    It shares all else with ``pipe``, and they take turns. Its results name no checkpoint by a
+    hash, and no history keeps them: the weights are in no file.
     """
     parts = replace(pipe.components, unet=unet, compiled=None, reference="(in training)", sha256="")
-    return Pipeline(parts)
+    own = pipe.sharing(parts)
+    own.history = None
+    return own
 
 
 def _each(drawn: NoisedExamples, first: int, parts: int) -> NoisedExamples:

@@ -12,8 +12,10 @@ on your own pictures), ``points`` (the plane), and, for the embedded model, by `
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from pickle import UnpicklingError
 from time import perf_counter
@@ -23,7 +25,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from sdnb.errors import LoadError
+from sdnb.errors import InvalidField, LoadError, ModelError
+from sdnb.files import written_whole
 
 COOLDOWN = 0.5
 """Last share of a training, in which the learning rate falls."""
@@ -104,13 +107,22 @@ class TrainPlan:
 
 
 def by_steps(total: int) -> Clock:
-    """Training ends after ``total`` steps: the same on every machine."""
+    """Training ends after ``total`` steps, 1 or more: the same on every machine."""
+    _check_length(total, "steps", "by_steps(500)")
     return lambda step, _seconds: step / total
 
 
-def by_seconds(budget: float) -> Clock:
-    """Training ends after ``budget`` seconds of training, pauses not counted."""
+def by_seconds(budget: int | float) -> Clock:
+    """Training ends after ``budget`` seconds of training, over 0; pauses are not counted."""
+    _check_length(budget, "seconds", "by_seconds(60)")
     return lambda _step, seconds: seconds / budget
+
+
+def _check_length(length: int | float, unit: str, fix: str) -> None:
+    if not (isfinite(length) and length > 0):
+        raise InvalidField(
+            f"a training goes on for some {unit}.", given=length, allowed="a number over 0", fix=fix
+        )
 
 
 @dataclass
@@ -134,19 +146,19 @@ class TrainState(Generic[Network]):
         return cls(model, optimizer, average)
 
     def save(self, path: Path) -> None:
-        """Write everything needed to go on; the old file stays until the new one is whole."""
-        partial = path.with_suffix(".partial")
-        torch.save(
-            {
-                "model": self.model.state_dict(),
-                "average": self.average.state_dict(),
-                "optimizer": self.optimizer.state_dict(),
-                "step": self.step,
-                "seconds": self.seconds,
-            },
-            partial,
-        )
-        partial.replace(path)
+        """Write everything needed to go on; the old file stays until the new one is whole.
+
+        Raises `InvalidField` where it cannot be written.
+        """
+        parts = {
+            "model": self.model.state_dict(),
+            "average": self.average.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "step": self.step,
+            "seconds": self.seconds,
+        }
+        with written_whole(path) as partial:
+            torch.save(parts, partial)
 
     def restore(self, path: Path) -> None:
         """Go back to what `save` wrote.
@@ -202,12 +214,23 @@ def train(state: TrainState[Network], loss_of: LossOfStep, plan: TrainPlan) -> I
             lr = plan.lr(state.step, progress)
             state.optimizer.zero_grad(set_to_none=True)  # an interrupted step may have left some
             loss = sum(pool.map(descend, loss_of(state.step, progress)))
+            if not isfinite(loss):
+                raise _diverged(loss, state.step, lr)
             # an interrupt ends the waiting; the pool still ends the step
             pool.submit(take_step, state, lr, plan.max_norm).result()
             state.seconds += perf_counter() - started
             yield TrainEvent(
                 step=state.step, loss=loss, lr=lr, seconds=state.seconds, progress=progress
             )
+
+
+def _diverged(loss: float, step: int, lr: float) -> ModelError:
+    return ModelError(
+        "the loss is no number any more: the training went astray.",
+        given=f"loss {loss} in step {step + 1}, learning rate {lr:.3g}",
+        allowed="a finite loss",
+        fix="begin anew, or from a checkpoint, with a lower learning rate",
+    )
 
 
 def descend(part: Part) -> float:
@@ -234,3 +257,19 @@ def update_average(average: nn.Module, model: nn.Module, step: int) -> None:
     slow, fast = zip(*(pair for pair in pairs if pair[1].requires_grad), strict=True)
     with torch.no_grad():
         torch._foreach_lerp_(slow, fast, 1 - decay)
+
+
+@contextmanager
+def averaged(state: TrainState[Network]) -> Iterator[None]:
+    """Let the model compute with the averaged weights; its own come back after."""
+    pairs = [*zip(state.model.parameters(), state.average.parameters(), strict=True)]
+
+    def swap() -> None:
+        for own, mean in pairs:
+            own.data, mean.data = mean.data, own.data
+
+    swap()
+    try:
+        yield
+    finally:
+        swap()

@@ -17,9 +17,10 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Int, UInt8
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
+from sdnb.files import written_whole
 from sdnb.lockstep import lockstep
 from sdnb.lora import Lora
 from sdnb.models.components import Components
@@ -208,7 +209,10 @@ def save_style(path: Path, state: TrainState[AdaptedDiffusion]) -> None:
 
 
 def save_lora(path: Path, branches: nn.ModuleDict, *, steps: int) -> None:
-    """Write side branches as float16 in kohya's layout; ``steps`` is noted in the file."""
+    """Write side branches as float16 in kohya's layout; ``steps`` is noted in the file.
+
+    Raises `InvalidField` where it cannot be written.
+    """
     tensors: dict[str, Tensor] = {}
     for name, weight in branches.named_parameters():
         layer, end, _ = name.split(".")
@@ -221,10 +225,8 @@ def save_lora(path: Path, branches: nn.ModuleDict, *, steps: int) -> None:
         "ss_steps": str(steps),
         "ss_output_name": path.stem,
     }
-    partial = path.with_suffix(".partial")
-    save_file(tensors, partial, metadata=notes)
-    partial.chmod(0o644)
-    partial.replace(path)
+    with written_whole(path) as partial:
+        partial.write_bytes(save(tensors, metadata=notes))
 
 
 def measure_style(pipe: Pipeline, loras: Sequence[Lora], count: int) -> dict[str, float]:

@@ -57,6 +57,9 @@ def test_no_panel_has_a_serious_finding(lab: Lab, blocked: list[str], said: list
         press = panels.get_by_role("button", name="Fill the grid")
         press.click()
         expect(panels.get_by_role("button", name="heun, steps 20: open")).to_be_visible()
+    panels.get_by_label("Length", exact=True).fill("20")
+    panels.get_by_role("button", name="Start", exact=True).click()
+    expect(panels.get_by_role("img", name="EMA (average), step 20")).to_be_visible()
     panels.locator("button.sdnb-card").first.click()
     expect(panels.locator(".sdnb-facts")).to_contain_text("karras")
 

@@ -213,3 +213,66 @@ def test_a_drawn_schedule_is_sampled_and_steps_are_scrubbed(
 
     look_at_a_text(lab)
     assert blocked == []
+
+
+def test_a_training_is_watched_held_and_taken_up_again(
+    lab: Lab, browser: Browser, blocked: list[str], said: list[str]
+) -> None:
+    lab.page.set_viewport_size({"width": 1360, "height": 1250})
+    lab.open_new("training.ipynb")
+    lab.run_cell("%load_ext sdnb")
+    lab.run_cell("%sd set --language en")
+    lab.run_cell("import sdnb")
+    panel = Opened(lab, "training")
+
+    # what is typed wrong is said beside its field
+    rate = panel.element.get_by_label("Learning rate", exact=True)
+    rate.fill("0")
+    expect(rate).to_have_attribute("aria-invalid", "true")
+    rate.fill("0.006")
+
+    # another subject has other fields, and the choice keeps the focus
+    subject = panel.element.get_by_label("What is trained", exact=True)
+    subject.focus()
+    subject.select_option("lora")
+    expect(panel.element.get_by_label("Rank of the LoRA", exact=True)).to_have_value("8")
+    expect(subject).to_be_focused()
+    subject.select_option("plane")
+    expect(panel.element.get_by_label("Data", exact=True)).to_have_value("moons")
+
+    # hold it while a cell runs; go on; the points move, the slider goes back to where they were
+    panel.element.get_by_label("Length", exact=True).fill("100000")
+    panel.element.get_by_label("Samples every … steps", exact=True).fill("50")
+    lab.run_cell("import time; print('asleep'); time.sleep(60)")
+    expect(lab.notebook).to_contain_text("asleep")
+    panel.press("Start")
+    panel.wait_for("running")
+    moment = panel.slider("Moment")
+    expect(moment).to_have_attribute("aria-valuetext", re.compile("step [1-9]"))
+    panel.press("Pause")
+    panel.wait_for("paused")
+    lab.interrupt()
+    lab.wait_until_idle()
+    cloud = panel.element.get_by_role("img", name=re.compile("EMA")).first
+    last = cloud.locator("path").last.get_attribute("d")
+    moment.focus()
+    lab.page.keyboard.press("Home")
+    expect(cloud).to_have_attribute("aria-label", re.compile("step 0$"))
+    assert cloud.locator("path").last.get_attribute("d") != last
+    panel.press("Resume")
+    panel.wait_for("running")
+    panel.press("Stop")
+    panel.wait_for("stopped")
+    expect(panel.element).to_contain_text("The best there is")
+    panel.shots("training")
+
+    # a page of its own needs no server
+    lab.run_cell("panel.to_html('training.html')")
+    lab.wait_until_idle()
+    with browser.new_context(offline=True) as context:
+        page = context.new_page()
+        page.goto((lab.server.notebooks / "training.html").as_uri())
+        page.get_by_role("slider", name="Moment").press("Home")
+        alone = page.get_by_role("img", name=re.compile("EMA")).first
+        expect(alone).to_have_attribute("aria-label", re.compile("step 0$"))
+    assert blocked == []

@@ -364,7 +364,7 @@ def test_a_result_that_is_opened_can_be_branched(studio, whole, pipe):
 
 def test_another_checkpoint_is_loaded_for_the_next_run_in_its_own_size(pipe):
     # given
-    small = pipe._sharing(dataclasses.replace(pipe.components, reference="small", size=64))
+    small = pipe.sharing(dataclasses.replace(pipe.components, reference="small", size=64))
     loaded = []
     studio = Studio(pipe, load=lambda name: loaded.append(name) or small)
     finished(studio)

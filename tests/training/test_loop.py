@@ -1,4 +1,5 @@
 import signal
+from errno import ENOSPC
 from itertools import islice
 from time import sleep
 
@@ -6,10 +7,18 @@ import pytest
 import torch
 from torch import nn
 
-from sdnb.errors import LoadError
+from sdnb.errors import InvalidField, LoadError, ModelError
 from sdnb.training import loop
 from sdnb.training.computing import seeded, single_threaded
-from sdnb.training.loop import TrainPlan, TrainState, by_seconds, by_steps, take_step, train
+from sdnb.training.loop import (
+    TrainPlan,
+    TrainState,
+    averaged,
+    by_seconds,
+    by_steps,
+    take_step,
+    train,
+)
 
 
 def fresh_state():
@@ -191,6 +200,72 @@ def test_a_clock_by_seconds_ends_after_its_budget():
     # when, then
     assert clock(10**6, 30.0) == pytest.approx(0.5)
     assert clock(0, 60.0) == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    ("clock", "length"),
+    [(by_steps, 0), (by_steps, -1), (by_seconds, 0), (by_seconds, float("nan"))],
+)
+def test_a_training_of_no_length_is_refused(clock, length):
+    with pytest.raises(InvalidField, match="goes on for some") as refused:
+        clock(length)
+    assert refused.value.allowed and refused.value.fix
+
+
+def test_a_training_that_goes_astray_says_so_before_it_spoils_the_weights():
+    # given
+    state = fresh_state()
+    sound, before = loss_of(state), weights(state).clone()
+
+    # when
+    with pytest.raises(ModelError, match="astray"):
+        list(train(state, lambda _step, _share: [lambda: sound(0, 0.0)[0]() * float("inf")], PLAN))
+
+    # then
+    assert state.step == 0
+    assert torch.equal(weights(state), before)
+
+
+def test_the_averaged_weights_compute_for_a_while_and_the_own_ones_come_back():
+    # given
+    state = fresh_state()
+    list(islice(train(state, loss_of(state), PLAN), 20))
+    own, mean = weights(state).clone(), state.average.weight.clone()
+
+    # when
+    with pytest.raises(KeyError), averaged(state):
+        within = state.model.weight.clone()
+        raise KeyError
+
+    # then
+    assert torch.equal(within, mean)
+    assert torch.equal(weights(state), own)
+    assert torch.equal(state.average.weight, mean)
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(ENOSPC, "No space left on device"), RuntimeError("disk")]
+)
+def test_a_checkpoint_that_cannot_be_written_leaves_the_old_one_and_no_half_one(
+    tmp_path, monkeypatch, error
+):
+    # given
+    state, path = fresh_state(), tmp_path / "state.pt"
+    state.save(path)
+    before = path.read_bytes()
+
+    def fill_the_disk(_parts, partial):
+        partial.write_bytes(b"half")
+        raise error
+
+    # when
+    monkeypatch.setattr(torch, "save", fill_the_disk)
+    with pytest.raises(InvalidField, match="could not be written"):
+        state.save(path)
+
+    # then
+    assert [*tmp_path.iterdir()] == [path]
+    assert path.read_bytes() == before
 
 
 def test_seeds_and_threads_are_as_before_afterwards():

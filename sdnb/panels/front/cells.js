@@ -14,10 +14,12 @@ class Cells {
   async show(view) {
     const axes = JSON.stringify(view.axes);
     const words = JSON.stringify([view.axes, view.moments, view.texts]);
+    const is_last = !this.view || this.moment >= this.view.moments.length - 1;
     this.view = view;
     if (axes !== this.axes) this.fixed = view.axes.map(() => null);
     if (words !== this.words) {
-      this.moment = view.moments.length - 1;
+      const last = view.moments.length - 1;
+      this.moment = is_last || axes !== this.axes ? last : Math.min(this.moment, last);
       this.describe();
     }
     [this.axes, this.words] = [axes, words];
@@ -33,10 +35,10 @@ class Cells {
   describe() {
     const { axes, moments, texts } = this.view;
     const sliders = axes.flatMap((axis, place) =>
-      axis.labels.length > 1 ? [this.axisSlider(axis, place)] : []
+      axis.labels.length > 1 && !axis.is_whole ? [this.axisSlider(axis, place)] : []
     );
     if (moments.length > 1) sliders.push(this.momentSlider(moments, texts.moment));
-    this.sliders.replaceChildren(...sliders);
+    keepFocus(this.sliders, () => this.sliders.replaceChildren(...sliders));
     this.lay();
   }
 

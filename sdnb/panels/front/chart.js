@@ -124,6 +124,7 @@ function ticks({ from, to, log }, most) {
   for (let power = Math.floor(Math.log10(from)); power <= Math.log10(to); power++)
     for (const part of parts) powers.push(part * 10 ** power);
   const inside = powers.filter((value) => value >= from * 0.999 && value <= to * 1.001);
+  if (inside.length < 2) return ticks({ from, to }, most);
   const whole = inside.filter((value) => Math.abs(Math.log10(value) % 1) < 1e-9);
   return inside.length <= most || whole.length < 2 ? inside : whole;
 }
@@ -199,4 +200,19 @@ function named({ label, colour, dash }) {
   const line = shape("line", { ...look, "stroke-dasharray": DASHES[dash] });
   const sample = shape("svg", { width: 28, height: 12, "aria-hidden": "true" }, line);
   return make("span", {}, sample, label);
+}
+
+// Lines, with the names of those that have one.
+class Lines {
+  constructor() {
+    this.chart = new Chart(220);
+    this.legend = make("div", { class: "sdnb-legend" });
+    this.element = this.chart.element;
+    this.element.append(this.legend);
+  }
+
+  show(view) {
+    this.legend.replaceChildren(...view.lines.filter((line) => line.label).map(named));
+    this.chart.draw(view);
+  }
 }

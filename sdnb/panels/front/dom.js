@@ -14,6 +14,13 @@ function make(tag, attributes = {}, ...children) {
   return node;
 }
 
+// Changes what is inside of a node; what had the focus has it again, by its id.
+function keepFocus(node, change) {
+  const { id } = node.contains(document.activeElement) ? document.activeElement : {};
+  change();
+  if (id) document.getElementById(id)?.focus();
+}
+
 function fill(words, values) {
   return words.replace(/{(\w+)}/g, (place, name) => (name in values ? values[name] : place));
 }

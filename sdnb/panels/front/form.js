@@ -18,7 +18,7 @@ class Form {
   describe() {
     this.controls.clear();
     const groups = this.model.get("fields").map((group) => this.group(group));
-    this.element.replaceChildren(...groups);
+    keepFocus(this.element, () => this.element.replaceChildren(...groups));
     this.values();
     this.errors();
     this.notes();

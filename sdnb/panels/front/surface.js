@@ -3,7 +3,7 @@
 const STAGES = { studio: Stage, board: Board };
 const VIEWS = {
   ...{ frame: Frame, pictures: Pictures, histogram: Histogram, levels: Levels, grids: Grids },
-  ...{ facts: Facts, sums: Sums, curve: Curve },
+  ...{ facts: Facts, sums: Sums, curve: Curve, lines: Lines, clouds: Clouds },
   ...{ cells: Cells, still: Still, question: Question, gallery: Gallery, entry: Entry },
   ...{ tokens: Tokens },
 };
