@@ -7,9 +7,8 @@ step. Here are the integrals; what is integrated over is the sampler's choice.
 from collections.abc import Sequence
 from math import exp, expm1
 
-import numpy as np
-
 from sdnb.errors import InvalidField
+from sdnb.shapes import State
 
 
 def check_order(name: str, order: int, most: int) -> None:
@@ -32,10 +31,28 @@ def weights_of(nodes: Sequence[float], moments: Sequence[float]) -> list[float]:
         Where the answers were given, all different.
     moments : sequence of float
         The integral of ``s**k`` for k = 0 … len(nodes) - 1.
+
+    Source: Björck and Pereyra 1970, Solution of Vandermonde systems of equations, the primal
+    algorithm.
     """
-    powers = np.vander(nodes, increasing=True).T
-    found: list[float] = np.linalg.solve(powers, np.asarray(moments)).tolist()
-    return found
+    weights, last = list(moments), len(moments) - 1
+    for k in range(last):
+        for i in range(last, k, -1):
+            weights[i] -= nodes[k] * weights[i - 1]
+    for k in reversed(range(last)):
+        for i in range(k, last):
+            weights[i + 1] /= nodes[i + 1] - nodes[i - k]
+        for i in range(k, last):
+            weights[i] -= weights[i + 1]
+    return weights
+
+
+def weighed(states: Sequence[State], weights: Sequence[float]) -> State:
+    """Return the sum of states, each times its weight, in one operation for each."""
+    total = states[0] * weights[0]
+    for state, weight in zip(states[1:], weights[1:], strict=True):
+        total = total.add(state, alpha=weight)
+    return total
 
 
 def adams_weights(levels: Sequence[float], begin: float, end: float) -> list[float]:

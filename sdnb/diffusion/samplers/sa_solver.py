@@ -7,7 +7,7 @@ from math import expm1, log, sqrt
 from sdnb.diffusion.noise import Noise
 from sdnb.diffusion.noise_schedules import NoiseSchedule
 from sdnb.diffusion.samplers.contract import Evaluate, Proposals, Step, sampler
-from sdnb.diffusion.samplers.multistep import check_order, exponential_weights, weights_of
+from sdnb.diffusion.samplers.multistep import check_order, exponential_weights, weighed, weights_of
 from sdnb.shapes import State
 
 Weights = Callable[[Sequence[float], float, float, float], list[float]]
@@ -125,7 +125,8 @@ def _stochastic_adams(
     predictor_order, corrector_order = orders
     answers: list[State] = []
     lambdas: list[float] = []
-    begin, predicted, fresh = x, x, 0.0 * x
+    begin, predicted = x, x
+    fresh: State | float = 0.0
     nonzero = sum(sigma > 0 for sigma in sigmas)
     for i, (sigma, sigma_next) in enumerate(pairwise(sigmas)):
         denoised = yield Evaluate(x, sigma)
@@ -133,10 +134,9 @@ def _stochastic_adams(
         answers, lambdas = [denoised, *answers[:kept]], [-log(sigma), *lambdas[:kept]]
         if len(answers) > 1 and (sigma_next > 0 or asks == 2):
             order = min(corrector_order, len(answers), nonzero - i)
-            weighed = weights(lambdas[:order], lambdas[1], lambdas[0], tau(sigma))
-            corrected = _adams(begin, answers, weighed)
+            shares = weights(lambdas[:order], lambdas[1], lambdas[0], tau(sigma))
             # what a hook changed in x stays changed
-            x = x + (corrected + fresh - predicted)
+            x = x + (_adams(begin, answers, shares) + fresh - predicted)
             if asks == 2:
                 answers[0] = denoised = yield Evaluate(x, sigma)
         if sigma_next == 0:
@@ -144,19 +144,16 @@ def _stochastic_adams(
             continue
         order = min(predictor_order, len(answers), nonzero - i - 1)
         lambda_next = -log(sigma_next)
-        fresh = 0.0 * x
+        fresh = 0.0
         if rate := tau(sigma_next) ** 2 * (lambda_next - lambdas[0]):
             spread = sigma_next * sqrt(-expm1(-2 * rate))
             fresh = noise(sigma, sigma_next) * (s_noise * spread)
         begin = x
-        weighed = weights(lambdas[:order], lambdas[0], lambda_next, tau(sigma_next))
-        predicted = _adams(x, answers, weighed) + fresh
+        shares = weights(lambdas[:order], lambdas[0], lambda_next, tau(sigma_next))
+        predicted = _adams(x, answers, shares) + fresh
         x = yield Step(denoised, predicted, sigma_next)
 
 
 def _adams(x: State, answers: Sequence[State], weights: Sequence[float]) -> State:
     # along the polynomial through the newest answers; without the noise
-    x_next = (1 - sum(weights)) * x
-    for weight, answer in zip(weights, answers, strict=False):
-        x_next = x_next + weight * answer
-    return x_next
+    return weighed([x, *answers[: len(weights)]], [1 - sum(weights), *weights])

@@ -6,7 +6,7 @@ from math import expm1, log
 
 from sdnb.diffusion.noise import Noise
 from sdnb.diffusion.samplers.contract import Evaluate, Proposals, Step, sampler
-from sdnb.diffusion.samplers.multistep import check_order, weights_of
+from sdnb.diffusion.samplers.multistep import check_order, weighed, weights_of
 from sdnb.shapes import State
 
 END = 0.001
@@ -62,7 +62,7 @@ def _unified(
             nodes = [*((value - lambdas[0]) / h for value in lambdas[1:used]), 1.0]
             others = [*answers[1:used], denoised]
             weights = unified_weights(nodes, h, scale(h))
-            corrected = _move(begin, answers[0], h, others, nodes, weights)
+            corrected = _move([begin, answers[0], *others], h, nodes, weights)
             # what a hook changed in x stays changed
             x = x + (corrected - predicted)
         answers, lambdas = [denoised, *answers[: order - 1]], [-log(sigma), *lambdas[: order - 1]]
@@ -71,7 +71,7 @@ def _unified(
         nodes = [(value - lambdas[0]) / h for value in lambdas[1:used]]
         weights = unified_weights(nodes, h, scale(h))
         begin = x
-        predicted = _move(x, answers[0], h, answers[1:used], nodes, weights)
+        predicted = _move([x, *answers[:used]], h, nodes, weights)
         x = yield Step(denoised, predicted, sigma_next)
 
 
@@ -93,15 +93,10 @@ def unified_weights(nodes: Sequence[float], h: float, scale: float) -> list[floa
 
 
 def _move(
-    x: State,
-    answer: State,
-    h: float,
-    others: Sequence[State],
-    nodes: Sequence[float],
-    weights: Sequence[float],
+    states: Sequence[State], h: float, nodes: Sequence[float], weights: Sequence[float]
 ) -> State:
-    # an exponential Euler step towards the answer, bent by the other answers
-    x_next = answer + (1 + expm1(-h)) * (x - answer)
-    for other, node, weight in zip(others, nodes, weights, strict=True):
-        x_next = x_next - (weight / node) * (other - answer)
-    return x_next
+    # an exponential Euler step from the first state towards the second, which is the answer there,
+    # bent by what the other answers, at the nodes, differ from it
+    bends = [weight / node for node, weight in zip(nodes, weights, strict=True)]
+    lost = -expm1(-h)
+    return weighed(states, [1 - lost, lost + sum(bends), *(-bend for bend in bends)])
