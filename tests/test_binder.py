@@ -8,10 +8,12 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterable
+from importlib.metadata import distributions
 from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
@@ -34,6 +36,23 @@ def test_binder_installs_what_the_package_depends_on(binder_pins: dict[str, str]
     dependencies = {canonicalize_name(Requirement(text).name) for text in project["dependencies"]}
 
     assert set(binder_pins) == dependencies
+
+
+def test_what_is_pinned_runs_on_every_python_that_the_package_allows() -> None:
+    """Debian 12 has Python 3.11.2, and some packages ask for a later one."""
+    wanted = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["requires-python"]
+    first = next(iter(SpecifierSet(wanted))).version
+    constraints = pins((ROOT / "constraints.txt").read_text().splitlines())
+    installed = {canonicalize_name(each.metadata["Name"]): each for each in distributions()}
+
+    needs = {
+        name: installed[name].metadata["Requires-Python"] or ""
+        for name, version in constraints.items()
+        if name in installed and installed[name].version.partition("+")[0] == version
+    }
+
+    assert len(needs) > 100
+    assert [name for name in needs if first not in SpecifierSet(needs[name])] == []
 
 
 def test_binder_pins_are_those_of_the_constraints(binder_pins: dict[str, str]) -> None:
