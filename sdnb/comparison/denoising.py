@@ -55,7 +55,7 @@ def ask_network(
         embeddings = parts.embeddings.resolved(like.embeddings, texts, like.syntax)
         controls = _heard(parts.controlnets.resolved(like.controls))
         adapters = _heard(parts.ip_adapters.resolved(like.ip_adapters))
-        with parts.adapters.in_text(loras):
+        with parts.reading(loras):
             branches = {
                 name: encode_text(parts, texts, like.clip_skip, like.syntax, embeddings)
                 for name, texts in prompts.items()
