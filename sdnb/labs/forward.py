@@ -121,7 +121,7 @@ class Forward(Lab):
             return
         run = self.pipe.start(request)
         if self._to_end([run]):
-            self.result = run.finish()
+            self.result = run.finish()  # whoever stops from now on keeps it
             if self._noise(request, self.result.images[0]):
                 self._rest()
 
@@ -163,17 +163,20 @@ class Forward(Lab):
                 setattr(self, name, value)
 
     def _run_levels(self, noised: GenerationRequest) -> bool:
-        """Denoise from all levels, side by side; False where something else was wanted."""
+        """Denoise from all levels, side by side; False where something else was wanted.
+
+        A run that fails leaves the others; what failed first is raised in the end.
+        """
         engine, levels = Lockstep(self.pipe), list(self.levels)
         schedule = plan_levels(self.pipe.components, noised)
         cells = {
             index: _cell(noised, level.seen.sigma, schedule) for index, level in enumerate(levels)
         }
         runs: list[Run] = []
+        failures: list[SdnbError] = []
         with closing(engine.rounds(cells)) as rounds:
             for made in rounds:
-                for error in made.failed.values():
-                    raise error
+                failures += made.failed.values()
                 for index, result in made.ended.items():
                     levels[index] = replace(levels[index], run=result)
                 if self._worker.is_wanted:
@@ -181,6 +184,8 @@ class Forward(Lab):
                 runs = runs or list(engine.runs.values())
                 self._tell_progress(runs, levels[-1].seen.sigma)
         self.levels = tuple(levels)
+        if failures:
+            raise failures[0]
         return all(each.run is not None for each in levels)
 
     def _count(self) -> int:

@@ -9,7 +9,7 @@ from PIL import Image
 
 from sdnb.choice import Choice
 from sdnb.diffusion.noise import start_noise
-from sdnb.errors import InvalidField
+from sdnb.errors import InvalidField, ModelError
 from sdnb.labs.forward import Forward, evenly, falling_from
 from sdnb.labs.noise_level import Level
 from sdnb.models.vae import encode_images, from_pil
@@ -171,6 +171,26 @@ def test_stopping_keeps_what_was_seen(pipe, monkeypatch):
     assert lab.result.request.steps == 8
     assert [type(level) for level in lab.levels] == [Level, Level]
     assert lab.levels[1].run is None
+
+
+def test_a_run_that_fails_leaves_those_that_ended(pipe, monkeypatch):
+    # given: two levels, of which the upper one fails in its second step
+    def fail(self):
+        if len(self.recorder.sigmas) > 2:
+            raise ModelError("on purpose")
+
+    monkeypatch.setattr("sdnb.lane.Lane._check_finite", fail)
+    lab = Forward(pipe)
+    lab.count = 2
+    lab.form.image = Picture.of(Image.new("RGB", (64, 64), "teal"))
+
+    # when
+    lab.draw(**{**SMALL, "steps": 2})
+    with pytest.raises(ModelError, match="on purpose"):
+        lab.wait(PATIENCE)
+
+    # then
+    assert [level.run is None for level in lab.levels] == [False, True]
 
 
 @pytest.mark.parametrize("typed", ["1", "41", "", "few", "2.5", "²", "9" * 5000, None])
