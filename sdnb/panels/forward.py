@@ -210,12 +210,10 @@ def _figures(level: "sdnb.labs.noise_level.Level") -> tuple[float, ...]:
 
 
 def _made(level: "sdnb.labs.noise_level.Level") -> str:
-    run = level.run
-    if run is None:
-        return ""
-    return tr("forward.made", steps=run.trace.steps, sampler=run.request.sampler)
+    return "" if level.run is None else tr("forward.made", steps=level.run.trace.steps)
 
 
 def _number(value: float) -> str:
     """Write a number in three figures, or whole where it has more."""
-    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
+    text = f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
+    return text.replace("-", "−")
