@@ -111,7 +111,7 @@ def test_the_network_comes_once_for_all_steps_and_previews_leave_it_there(
         ("vae", both),
     ]
     assert all(is_there for *_, is_there in at_work)
-    assert [each for each in came if each] == ["unet", "unet", "vae"]
+    assert [each for each in came if each] == ["unet", "vae"]
 
 
 def test_texts_are_not_encoded_again_because_the_encoder_moved(offloaded, at_work):
@@ -166,6 +166,22 @@ def test_an_encoder_that_read_a_single_question_with_a_lora_is_whole_afterwards(
     # then: once it is taken off, all weights are there
     assert turns(at_work) == [("text", {"text"})]
     assert all(is_there for *_, is_there in at_work)
+
+
+def test_a_preview_from_within_the_network_leaves_its_own_weights_there(offloaded):
+    # given: others are worn in the place of some while a layer is looked at
+    def look(_event):
+        run.preview()
+
+    offload, unet = offloaded.components.offload, offloaded.components.unet
+    run = offloaded.start(PROMPT, **ASKED, loras="ink", hooks=Hooks.at("module.mid_block", look))
+
+    # when
+    run.step()
+    run.step()
+
+    # then
+    assert all(offload.address(weight) != weight.data_ptr() for weight in unet.parameters())
 
 
 def test_cells_of_another_checkpoint_take_turns_too(offloaded, monkeypatch):
