@@ -44,17 +44,17 @@ class ForwardPanel(Panel):
     ) -> None:
         super().__init__()
         self.lab = lab
-        whole = {"kind": "number", "span": 6, "step": 1}
+        whole = {"kind": "number", "step": 1, "min": 0}
         fields = {
             "count": Field(
                 value=lambda: lab.count,
                 type=lambda typed: lab.set_trait("count", str(typed)),
-                shape={**whole, "min": 2, "max": MOST},
+                shape={**whole, "span": 4, "min": 2, "max": MOST},
             ),
             "noise_seed": Field(
                 value=lambda: lab.noise_seed,
                 type=lambda typed: lab.set_trait("noise_seed", str(typed)),
-                shape={**whole, "min": 0},
+                shape={**whole, "span": 8},
                 hint="forward.noise_seed_hint",
             ),
         }
