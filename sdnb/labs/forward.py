@@ -95,10 +95,11 @@ class Forward(Lab):
                 fix="lab.draw(prompt=...) draws one",
             )
         asked = result.request
-        self.form.fill(asked)
-        self.form.seed, self.form.mask = result.seeds[0], None
         if not isinstance(asked.start, FromNoise) or asked.hires or result.parent is not None:
-            self.form.image = Picture.of(result.images[0])
+            start = FromImage(Picture.of(result.images[0]))
+            asked = asked.changed(start=start, denoise=1.0, strength=None)
+        self.form.fill(asked)
+        self.form.seed = result.seeds[0]
         request = self.form.request()
         if request is not None:
             self._compute(partial(self._open, request, result))

@@ -13,7 +13,7 @@ from sdnb.errors import InvalidField, ModelError
 from sdnb.labs.forward import Forward, evenly, falling_from
 from sdnb.labs.noise_level import Level
 from sdnb.models.vae import encode_images, from_pil
-from sdnb.picture import Picture
+from sdnb.picture import FromImage, Picture
 from sdnb.registry import SCHEDULES
 
 PATIENCE = 60.0
@@ -138,6 +138,23 @@ def test_a_result_is_opened_with_its_fields(pipe):
     assert lab.picture.tobytes() == result.images[0].tobytes()
     assert (lab.form.seed, lab.form.image, lab.phase) == (7, None, "finished")
     assert all(level.run is not None for level in lab.levels)
+
+
+def test_what_a_result_made_of_a_picture_is_not_asked_of_noise(pipe):
+    # given: a result that was drawn from a picture in its last steps
+    lab, start = Forward(pipe), FromImage(Picture.of(Image.new("RGB", (64, 64), "teal")))
+    lab.count = 2
+    lab.open(pipe.run(**SMALL, start=start, strength=0.5))
+    assert lab.wait(PATIENCE)
+
+    # when: its picture is taken off
+    lab.form.image = None
+    lab.draw()
+    assert lab.wait(PATIENCE)
+
+    # then
+    assert (lab.result.request.strength, lab.result.request.denoise) == (None, 1.0)
+    assert lab.result.trace.steps == 3
 
 
 def test_runs_that_would_take_long_wait_until_they_are_asked_for(pipe, monkeypatch):
