@@ -44,7 +44,7 @@ class ForwardPanel(Panel):
     ) -> None:
         super().__init__()
         self.lab = lab
-        whole = {"kind": "number", "step": 1, "min": 0}
+        whole = {"kind": "number", "step": 1}
         fields = {
             "count": Field(
                 value=lambda: lab.count,
@@ -54,7 +54,7 @@ class ForwardPanel(Panel):
             "noise_seed": Field(
                 value=lambda: lab.noise_seed,
                 type=lambda typed: lab.set_trait("noise_seed", str(typed)),
-                shape={**whole, "span": 8},
+                shape={**whole, "span": 8, "min": 0},
                 hint="forward.noise_seed_hint",
             ),
         }
