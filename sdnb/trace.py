@@ -181,7 +181,10 @@ class _Copied:
         return cls(tensor, _copied(tensor) if copy is None else copy, _version(tensor))
 
     def is_still(self, tensor: Latents) -> bool:
-        """Whether this is the tensor that was copied, and nobody has altered it since."""
+        """Whether this is the tensor that was copied, and nobody has altered it since.
+
+        What is written through ``tensor.data``, or a NumPy array of it, PyTorch does not count.
+        """
         return tensor is self.tensor and 0 <= self.version == _version(tensor)
 
 
@@ -224,13 +227,9 @@ def _version(tensor: Latents) -> int:
 
 
 def _each(answer: Evaluation, change: Callable[[Latents], Latents]) -> Evaluation:
-    if answer.denoised is None or answer.eps is None:
-        return answer
-    return replace(
-        answer,
-        denoised=change(answer.denoised),
-        eps={name: change(part) for name, part in answer.eps.items()},
-        denoised_uncond=(
-            None if answer.denoised_uncond is None else change(answer.denoised_uncond)
-        ),
-    )
+    def changed(part: Latents | None) -> Latents | None:
+        return None if part is None else change(part)
+
+    eps = answer.eps and {name: change(part) for name, part in answer.eps.items()}
+    denoised, denoised_uncond = changed(answer.denoised), changed(answer.denoised_uncond)
+    return replace(answer, denoised=denoised, eps=eps, denoised_uncond=denoised_uncond)

@@ -43,6 +43,19 @@ def test_what_is_recorded_stays_when_the_tensors_are_altered_later():
     assert trace.x.eq(0).all()
 
 
+def test_an_answer_of_which_only_the_estimate_is_known_is_copied_too():
+    # given
+    recorder, answer = Recorder(), torch.ones(SHAPE)
+    recorder.start(2.0, torch.zeros(SHAPE))
+
+    # when
+    recorder.evaluation(Evaluation(2.0, answer))
+    answer.mul_(3)
+
+    # then
+    assert recorder.trace().evaluations[0].denoised.eq(1).all()
+
+
 def test_a_step_made_from_its_answer_shares_the_copy():
     # given
     recorder = Recorder()

@@ -55,7 +55,7 @@ def ask_network(
         embeddings = parts.embeddings.resolved(like.embeddings, texts, like.syntax)
         controls = _heard(parts.controlnets.resolved(like.controls))
         adapters = _heard(parts.ip_adapters.resolved(like.ip_adapters))
-        with parts.adapters.in_text(loras):
+        with parts.reading(loras):
             branches = {
                 name: encode_text(parts, texts, like.clip_skip, like.syntax, embeddings)
                 for name, texts in prompts.items()
@@ -102,9 +102,9 @@ def as_denoiser(pipe: Pipeline, request: GenerationRequest) -> Both:
     ones, and controls are heard at every level. At cfg_scale 1, and where the network itself is
     told it, there is no negative prompt to answer: both halves of the pair are the same then.
     """
-    prompts = {"cond": [_first(request, request.prompt)] * request.batch_size}
+    prompts = {"cond": [first_text(request, request.prompt)] * request.batch_size}
     if request.cfg_scale != 1 and not pipe.components.is_told_guidance:
-        uncond = [_first(request, request.negative_prompt)] * request.batch_size
+        uncond = [first_text(request, request.negative_prompt)] * request.batch_size
         prompts = {"uncond": uncond, **prompts}
     ask = ask_network(pipe, prompts, request)
 
@@ -116,7 +116,8 @@ def as_denoiser(pipe: Pipeline, request: GenerationRequest) -> Both:
     return denoiser
 
 
-def _first(request: GenerationRequest, prompt: str) -> str:
+def first_text(request: GenerationRequest, prompt: str) -> str:
+    """Return what a prompt of a request says at first: words may change on the way."""
     return edited(prompt, request.steps_made[0], request.syntax)[0][1]
 
 

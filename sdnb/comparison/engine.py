@@ -57,7 +57,7 @@ class Lockstep:
 
     After an interrupt runs wait where they are, until they are asked for again. Cells of other
     checkpoints than the pipeline's come after its own; each of these is loaded for its cells
-    alone, on the device and in the dtype that the pipeline was loaded with.
+    alone, with the device, dtype and offload that the pipeline was loaded with.
 
     Parameters
     ----------
@@ -95,8 +95,9 @@ class Lockstep:
         """Return another checkpoint's pipeline: one at a time, kept for runs that wait for it."""
         if self._other is None or self._other[0] != checkpoint:
             self._other = None
-            recipe = self._pipe.components.recipe
-            self._other = checkpoint, load(checkpoint, device=recipe.device, dtype=recipe.dtype)
+            own = self._pipe.components.recipe
+            pipe = load(checkpoint, device=own.device, dtype=own.dtype, offload=own.offload)
+            self._other = checkpoint, pipe
         return self._other[1]
 
     def _by_checkpoint(self, cells: Mapping[int, Cell]) -> Mapping[str | None, Mapping[int, Cell]]:

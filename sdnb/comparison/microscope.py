@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
+from math import isfinite
 from typing import Any
 
 import torch
@@ -10,11 +11,11 @@ from jaxtyping import Float
 from PIL.Image import Image, Resampling, fromarray
 from torch import Tensor
 
-from sdnb.comparison.denoising import ask_network
+from sdnb.comparison.denoising import ask_network, first_text
 from sdnb.diffusion.forward import add_noise
 from sdnb.diffusion.guidance import classifier_free
 from sdnb.diffusion.noise import batch_seeds, start_noise
-from sdnb.errors import InvalidField
+from sdnb.errors import InvalidField, ModelError
 from sdnb.models.vae import encode_images, from_pil
 from sdnb.pipeline import Pipeline
 from sdnb.request import GenerationRequest
@@ -140,22 +141,27 @@ def inspect_levels(
     x0 : Tensor [B, C, h, w]
         The first image of it is decoded.
     request : GenerationRequest
-        Its prompts, guidance, seed, and what else `ask_network` takes of it.
+        Its prompts, guidance, seed, and what else `ask_network` takes of it. Words that change
+        in a run are the first ones here.
 
     Raises
     ------
     InvalidField
         For a timestep outside the training's.
+    ModelError
+        For an answer of NaN or infinity.
     """
     levels = [_level(pipe, t) for t in timesteps]
     x0 = x0.to(pipe.components.device)
     eps_true = start_noise(batch_seeds(request.seed or 0, len(x0)), tuple(x0.shape[1:])).to(x0)
     texts = {"uncond": request.negative_prompt, "cond": request.prompt}
-    prompts = {branch: [text] * len(x0) for branch, text in texts.items()}
+    prompts = {name: [first_text(request, text)] * len(x0) for name, text in texts.items()}
     ask = ask_network(pipe, prompts, request.changed(cfg_scale=1.0))
     for t, sigma in zip(timesteps, levels, strict=True):
         x = add_noise(x0, eps_true, sigma)
         answer = ask(x, sigma)
+        error = float((answer["cond"] - eps_true).square().mean())
+        _check_finite(error, t)
         eps = classifier_free(answer, request.cfg_scale)
         denoised = x - sigma * eps
         parts = {
@@ -173,7 +179,7 @@ def inspect_levels(
             sigma=sigma,
             parts={name: part.cpu() for name, part in parts.items()},
             decoded={"x": images[0], "x0": images[len(x0)]},
-            error=float((answer["cond"] - eps_true).square().mean()),
+            error=error,
         )
 
 
@@ -240,6 +246,16 @@ def _level(pipe: Pipeline, t: float) -> float:
             fix=f"take {last // 2}, half way",
         )
     return clock.sigma(t)
+
+
+def _check_finite(error: float, t: float) -> None:
+    if not isfinite(error):
+        raise ModelError(
+            f"the network answered with NaN or infinity at timestep {t:.0f}.",
+            given=f"mean squared error {error}",
+            allowed="finite numbers",
+            fix="look at the checkpoint's weights, or load it with dtype='float32'",
+        )
 
 
 def _latents(pipe: Pipeline, subject: Image | Latents) -> Latents:

@@ -95,10 +95,11 @@ class Forward(Lab):
                 fix="lab.draw(prompt=...) draws one",
             )
         asked = result.request
-        self.form.fill(asked)
-        self.form.seed, self.form.mask = result.seeds[0], None
         if not isinstance(asked.start, FromNoise) or asked.hires or result.parent is not None:
-            self.form.image = Picture.of(result.images[0])
+            start = FromImage(Picture.of(result.images[0]))
+            asked = asked.changed(start=start, denoise=1.0, strength=None)
+        self.form.fill(asked)
+        self.form.seed = result.seeds[0]
         request = self.form.request()
         if request is not None:
             self._compute(partial(self._open, request, result))
@@ -121,7 +122,7 @@ class Forward(Lab):
             return
         run = self.pipe.start(request)
         if self._to_end([run]):
-            self.result = run.finish()
+            self.result = run.finish()  # whoever stops from now on keeps it
             if self._noise(request, self.result.images[0]):
                 self._rest()
 
@@ -163,17 +164,20 @@ class Forward(Lab):
                 setattr(self, name, value)
 
     def _run_levels(self, noised: GenerationRequest) -> bool:
-        """Denoise from all levels, side by side; False where something else was wanted."""
+        """Denoise from all levels, side by side; False where something else was wanted.
+
+        A run that fails leaves the others; what failed first is raised in the end.
+        """
         engine, levels = Lockstep(self.pipe), list(self.levels)
         schedule = plan_levels(self.pipe.components, noised)
         cells = {
             index: _cell(noised, level.seen.sigma, schedule) for index, level in enumerate(levels)
         }
         runs: list[Run] = []
+        failures: list[SdnbError] = []
         with closing(engine.rounds(cells)) as rounds:
             for made in rounds:
-                for error in made.failed.values():
-                    raise error
+                failures += made.failed.values()
                 for index, result in made.ended.items():
                     levels[index] = replace(levels[index], run=result)
                 if self._worker.is_wanted:
@@ -181,6 +185,8 @@ class Forward(Lab):
                 runs = runs or list(engine.runs.values())
                 self._tell_progress(runs, levels[-1].seen.sigma)
         self.levels = tuple(levels)
+        if failures:
+            raise failures[0]
         return all(each.run is not None for each in levels)
 
     def _count(self) -> int:

@@ -5,6 +5,7 @@ calls of the network and gives way. So nothing waits behind a long run, a pause 
 and nothing is left behind.
 """
 
+import atexit
 import ctypes
 import sys
 from collections import deque
@@ -18,6 +19,9 @@ Task = Callable[[], None]
 
 TICK = 0.05
 """Seconds between two looks of whoever waits: an interrupt of the kernel gets through."""
+
+LAST = 2.0
+"""Seconds that Python's end waits for the call that is on, at most."""
 
 
 class Worker:
@@ -72,13 +76,20 @@ class Worker:
         """Start a thread, if there is anything to do; whoever calls holds the lock."""
         self._thread = None
         if not self._tasks:
+            atexit.unregister(self._give_way)
             self._idle.set()
             return
         self._idle.clear()
+        atexit.register(self._give_way)
         leave_cores()
         # a daemon: a kernel that is shut down does not wait for a run
         self._thread = Thread(target=self._work, name="sdnb-lab", daemon=True)
         self._thread.start()
+
+    def _give_way(self) -> None:
+        """End the task at work before Python ends: torch aborts a process that ends beneath it."""
+        self.submit(lambda: None)
+        self._idle.wait(LAST)
 
     def _work(self) -> None:
         try:

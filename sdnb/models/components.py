@@ -1,6 +1,7 @@
 """What a checkpoint consists of, whatever it was loaded from."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -9,6 +10,7 @@ import torch
 from torch import Tensor
 
 from sdnb.diffusion.noise_schedules import NoiseSchedule
+from sdnb.lora import Lora
 from sdnb.models.controlnet import ControlNets
 from sdnb.models.embeddings import Embeddings
 from sdnb.models.encoded import EncodedTexts
@@ -102,6 +104,11 @@ class Components:
         """Have networks on the device before they are asked; offloaded, others leave for them."""
         if self.offload is not None and self.offload.bring(*networks):
             self.adapters.forget()  # what was merged of weights that left would stay there
+
+    def reading(self, loras: Sequence[Lora]) -> AbstractContextManager[None]:
+        """Let the text encoders wear resolved LoRAs in a block, merged where they compute."""
+        self.bring(*(encoder.network for encoder in self.texts))
+        return self.adapters.in_text(loras)
 
     def join(self, network: Network) -> None:
         """Have a network on the device beside those that compute."""

@@ -120,7 +120,7 @@ class Denoiser:
         adapters = self.components.ip_adapters
         rows_of = [(name, count) for (_, name, _), count in zip(asked, rows, strict=True)]
         pictures = adapters.told(first.ip_adapters, embeds, rows_of)
-        self._bring(first)
+        self._bring(first)  # in the place of the encoder that looked at pictures
         steering = self.components.controlnets.residuals(first.controls, shown, t, told)
         guided = self._told_guidance(asked, rows)
         told |= pictures

@@ -106,8 +106,7 @@ class Networks:
 
     def _encode(self, wish: Encode) -> Conditioning:
         parts = self.components
-        parts.bring(*(each.network for each in parts.texts))  # LoRAs are merged where these are
-        with parts.adapters.in_text(wish.loras):
+        with parts.reading(wish.loras):
             return encode_text(parts, [wish.text], wish.clip_skip, wish.syntax, wish.embeddings)
 
     def _estimated(self, questions: Sequence[Question]) -> Replies:

@@ -55,7 +55,10 @@ class Offload:
 
     def join(self, network: nn.Module) -> None:
         """Have a network on the device beside those that are there."""
-        self.bring(*self._there, network)
+        if network not in self._there:
+            for weight in _weights(network):
+                self._come(weight)
+            self._there.add(network)
 
     def address(self, weight: Tensor) -> int:
         """Return where a weight is in memory, or for one on the device, where it will be again."""

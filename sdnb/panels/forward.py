@@ -44,17 +44,17 @@ class ForwardPanel(Panel):
     ) -> None:
         super().__init__()
         self.lab = lab
-        whole = {"kind": "number", "span": 6, "step": 1}
+        whole = {"kind": "number", "step": 1}
         fields = {
             "count": Field(
                 value=lambda: lab.count,
                 type=lambda typed: lab.set_trait("count", str(typed)),
-                shape={**whole, "min": 2, "max": MOST},
+                shape={**whole, "span": 4, "min": 2, "max": MOST},
             ),
             "noise_seed": Field(
                 value=lambda: lab.noise_seed,
                 type=lambda typed: lab.set_trait("noise_seed", str(typed)),
-                shape={**whole, "min": 0},
+                shape={**whole, "span": 8, "min": 0},
                 hint="forward.noise_seed_hint",
             ),
         }
@@ -210,12 +210,10 @@ def _figures(level: "sdnb.labs.noise_level.Level") -> tuple[float, ...]:
 
 
 def _made(level: "sdnb.labs.noise_level.Level") -> str:
-    run = level.run
-    if run is None:
-        return ""
-    return tr("forward.made", steps=run.trace.steps, sampler=run.request.sampler)
+    return "" if level.run is None else tr("forward.made", steps=level.run.trace.steps)
 
 
 def _number(value: float) -> str:
     """Write a number in three figures, or whole where it has more."""
-    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
+    text = f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
+    return text.replace("-", "−")

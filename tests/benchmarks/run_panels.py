@@ -28,7 +28,7 @@ def measure(name: str) -> None:
         said.append(f"{took} ({1000 * (process_time() - worked):4.0f} ms of CPU)")
         panel.close()
         if panel.lab.has_trait("result"):
-            panel.lab.wait()  # a process does not end well while a thread of it computes
+            panel.lab.wait()  # nothing computes beside what is measured next
     first, second = said
     print(f"{name:10} first {first}, again {second}, kept {len(kept) / 1000:.0f} kB")
 

@@ -172,7 +172,7 @@ def test_a_drawn_schedule_is_sampled_and_steps_are_scrubbed(
     Image.new("RGB", (64, 64), "teal").save(teal, "PNG")
     upload = {"name": "teal.png", "mimeType": "image/png", "buffer": teal.getvalue()}
     panel.element.get_by_label(re.compile("^Picture")).set_input_files(files=[upload])
-    panel.element.get_by_role("spinbutton", name="Noise levels").fill("2")
+    panel.element.get_by_role("spinbutton", name="Levels").fill("2")
     expect(panel.element.locator("img.sdnb-thumb")).to_be_visible()
     panel.press("Add noise")
     expect(strip).to_have_attribute("aria-valuemax", "2")

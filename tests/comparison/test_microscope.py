@@ -11,7 +11,7 @@ from PIL import Image
 
 import sdnb
 from sdnb.comparison.microscope import error_curve
-from sdnb.errors import InvalidField
+from sdnb.errors import InvalidField, ModelError
 from sdnb.models.vae import encode_images, from_pil
 
 PROMPT = "a red circle on a meadow"
@@ -104,3 +104,16 @@ def test_both_answers_are_seen_whatever_the_guidance(pipe, picture, cfg_scale, n
     seen = sdnb.inspect(pipe, picture, PROMPT, t=500.0, cfg_scale=cfg_scale)
     assert torch.allclose(seen.parts["eps"], seen.parts[name], atol=1e-5)
     assert float(seen.parts["difference"].abs().max()) > 0
+
+
+def test_of_words_that_change_in_a_run_the_first_are_read(pipe, picture):
+    changing = sdnb.inspect(pipe, picture, "[a red circle:a blue square:0.5]", t=500.0)
+    first = sdnb.inspect(pipe, picture, "a red circle", t=500.0)
+    assert torch.equal(changing.parts["eps_cond"], first.parts["eps_cond"])
+
+
+def test_a_network_that_answers_with_nan_is_said_to(pipe, picture, monkeypatch):
+    nothing = torch.full_like(pipe.components.unet.conv_out.bias, torch.nan)
+    monkeypatch.setattr(pipe.components.unet.conv_out.bias, "data", nothing)
+    with pytest.raises(ModelError, match="timestep 500"):
+        sdnb.inspect(pipe, picture, "a red circle", t=500.0)

@@ -9,11 +9,11 @@ from PIL import Image
 
 from sdnb.choice import Choice
 from sdnb.diffusion.noise import start_noise
-from sdnb.errors import InvalidField
+from sdnb.errors import InvalidField, ModelError
 from sdnb.labs.forward import Forward, evenly, falling_from
 from sdnb.labs.noise_level import Level
 from sdnb.models.vae import encode_images, from_pil
-from sdnb.picture import Picture
+from sdnb.picture import FromImage, Picture
 from sdnb.registry import SCHEDULES
 
 PATIENCE = 60.0
@@ -140,6 +140,23 @@ def test_a_result_is_opened_with_its_fields(pipe):
     assert all(level.run is not None for level in lab.levels)
 
 
+def test_what_a_result_made_of_a_picture_is_not_asked_of_noise(pipe):
+    # given: a result that was drawn from a picture in its last steps
+    lab, start = Forward(pipe), FromImage(Picture.of(Image.new("RGB", (64, 64), "teal")))
+    lab.count = 2
+    lab.open(pipe.run(**SMALL, start=start, strength=0.5))
+    assert lab.wait(PATIENCE)
+
+    # when: its picture is taken off
+    lab.form.image = None
+    lab.draw()
+    assert lab.wait(PATIENCE)
+
+    # then
+    assert (lab.result.request.strength, lab.result.request.denoise) == (None, 1.0)
+    assert lab.result.trace.steps == 3
+
+
 def test_runs_that_would_take_long_wait_until_they_are_asked_for(pipe, monkeypatch):
     # given
     lab, result = Forward(pipe), pipe.run(**{**SMALL, "steps": 1})
@@ -171,6 +188,26 @@ def test_stopping_keeps_what_was_seen(pipe, monkeypatch):
     assert lab.result.request.steps == 8
     assert [type(level) for level in lab.levels] == [Level, Level]
     assert lab.levels[1].run is None
+
+
+def test_a_run_that_fails_leaves_those_that_ended(pipe, monkeypatch):
+    # given: two levels, of which the upper one fails in its second step
+    def fail(self):
+        if len(self.recorder.sigmas) > 2:
+            raise ModelError("on purpose")
+
+    monkeypatch.setattr("sdnb.lane.Lane._check_finite", fail)
+    lab = Forward(pipe)
+    lab.count = 2
+    lab.form.image = Picture.of(Image.new("RGB", (64, 64), "teal"))
+
+    # when
+    lab.draw(**{**SMALL, "steps": 2})
+    with pytest.raises(ModelError, match="on purpose"):
+        lab.wait(PATIENCE)
+
+    # then
+    assert [level.run is None for level in lab.levels] == [False, True]
 
 
 @pytest.mark.parametrize("typed", ["1", "41", "", "few", "2.5", "²", "9" * 5000, None])

@@ -1,5 +1,6 @@
 """One thread: in order, giving way, gone when there is nothing to do."""
 
+import subprocess
 import sys
 from pathlib import Path
 from threading import Event, active_count, current_thread, main_thread
@@ -9,6 +10,22 @@ import pytest
 import torch
 
 from sdnb.labs.worker import Worker
+
+LEFT_COMPUTING = """
+from threading import Event
+import torch
+from sdnb.labs.worker import Worker
+
+worker, began = Worker(print), Event()
+
+def compute():
+    while not worker.is_wanted:
+        torch.ones(512, 512) @ torch.ones(512, 512)
+        began.set()
+
+worker.submit(compute)
+began.wait()
+"""
 
 TASKS = Path("/proc/self/task")
 """A folder a thread of this process, on Linux."""
@@ -119,6 +136,12 @@ def test_a_listener_that_fails_too_stops_nothing():
     assert worker.wait(10.0)
     assert done and done_again
     assert seen == ["next", "later"]
+
+
+def test_python_ends_in_order_while_a_thread_computes():
+    script = [sys.executable, "-c", LEFT_COMPUTING]
+    ended = subprocess.run(script, capture_output=True, text=True, timeout=60, check=False)
+    assert (ended.returncode, ended.stderr) == (0, "")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems' OpenMP has no such teams")

@@ -7,16 +7,23 @@ from itertools import groupby
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import nn
 
 import sdnb
+from sdnb.comparison.denoising import ask_network
+from sdnb.comparison.engine import Lockstep
+from sdnb.comparison.plan import Cell
 from sdnb.control import Control
 from sdnb.errors import InvalidField
 from sdnb.events import Hooks
+from sdnb.lora import Lora
 from sdnb.models.lora_file import Factors
 from sdnb.models.memory import too_large
 from sdnb.models.offload import Offload
+from sdnb.request import GenerationRequest
 from tests.models.controlnets import picture
+from tests.models.lora_files import RANK, kohya
 
 PROMPT = "a red circle on a meadow"
 ASKED = {"seed": 7, "steps": 3, "width": 64, "height": 64}
@@ -104,7 +111,7 @@ def test_the_network_comes_once_for_all_steps_and_previews_leave_it_there(
         ("vae", both),
     ]
     assert all(is_there for *_, is_there in at_work)
-    assert [each for each in came if each] == ["unet", "unet", "vae"]
+    assert [each for each in came if each] == ["unet", "vae"]
 
 
 def test_texts_are_not_encoded_again_because_the_encoder_moved(offloaded, at_work):
@@ -138,6 +145,61 @@ def test_loras_and_controlnets_come_with_the_network(pipe, offloaded, at_work, m
     assert steered.images == drawn(pipe, controls=(control,)).images
     assert styled.images == drawn(pipe, loras="ink").images
     assert offloaded.components.adapters._merged == {}
+
+
+def test_an_encoder_that_read_a_single_question_with_a_lora_is_whole_afterwards(
+    offloaded, at_work, tmp_path
+):
+    # given: one of the text encoder
+    layer = "encoder.layers.0.mlp.fc1"
+    wide, narrow = offloaded.components.texts[0].network.get_submodule(layer).weight.shape
+    factors = torch.ones(RANK, narrow), torch.ones(wide, RANK)
+    path = tmp_path / "words.safetensors"
+    save_file(kohya({("text_encoder", layer): factors}), path)
+    like = GenerationRequest(cfg_scale=1.0, loras=(Lora(str(path)),))
+
+    # when
+    ask_network(offloaded, {"cond": [PROMPT]}, like)
+    at_work.clear()
+    ask_network(offloaded, {"cond": [PROMPT]})
+
+    # then: once it is taken off, all weights are there
+    assert turns(at_work) == [("text", {"text"})]
+    assert all(is_there for *_, is_there in at_work)
+
+
+def test_a_preview_from_within_the_network_leaves_its_own_weights_there(offloaded):
+    # given: others are worn in the place of some while a layer is looked at
+    def look(_event):
+        run.preview()
+
+    offload, unet = offloaded.components.offload, offloaded.components.unet
+    run = offloaded.start(PROMPT, **ASKED, loras="ink", hooks=Hooks.at("module.mid_block", look))
+
+    # when
+    run.step()
+    run.step()
+
+    # then
+    assert all(offload.address(weight) != weight.data_ptr() for weight in unet.parameters())
+
+
+def test_cells_of_another_checkpoint_take_turns_too(offloaded, monkeypatch):
+    # given
+    loaded = []
+
+    def noted(reference, **options):
+        loaded.append(options["offload"])
+        return sdnb.load("tiny", **options)
+
+    monkeypatch.setattr("sdnb.comparison.engine.load", noted)
+    request = GenerationRequest(prompt=PROMPT, checkpoint="another.safetensors", **ASKED)
+
+    # when
+    list(Lockstep(offloaded).rounds({0: Cell(labels=(), request=request)}))
+
+    # then
+    assert loaded == [True]
 
 
 def test_other_runs_and_parts_take_turns_too(pipe, offloaded):

@@ -216,6 +216,7 @@ def test_every_noise_level_has_its_pictures_numbers_and_facts(forward):
         assert len({step["source"] for step in picture["steps"]}) == 3
     assert views["facts"]["steps"][2][:2] == ["999", "14.6"]
     assert views["curve"]["said"][1].startswith("At t 500: correlation 0.9")
+    assert [step["caption"] for step in noised[2]["steps"]] == ["steps: 1", "steps: 3", "steps: 3"]
     assert [*views["sums"]["steps"][0]] == ["picture", "added", "noisy", "seen", "estimate"]
     assert forward.surface.film["times"] == [0, 500, 999]
     assert forward.surface.film["exact"] == [0, 1, 2]
