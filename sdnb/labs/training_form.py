@@ -29,7 +29,7 @@ DATASETS = {
 
 UNITS = ("steps", "seconds")
 
-_ALL = ("length", "unit", "lr", "batch", "every", "seed", "file")
+_ALL = ("length", "unit", "lr", "every", "batch", "seed", "file")
 
 FIELDS: Mapping[str, tuple[str, ...]] = {
     "plane": ("subject", "dataset", *_ALL),

@@ -42,10 +42,10 @@ SHAPES: dict[str, dict[str, object]] = {
     "prompt": {"kind": "text", "rows": 2},
     "length": {"kind": "number", "span": 6, "min": 1},
     "unit": {"kind": "choice", "span": 6},
-    "lr": {"kind": "number", "span": 6, "min": 0},
-    "batch": {"kind": "number", "span": 6, "min": 1, "step": 1},
     "rank": {"kind": "number", "min": 1, "step": 1},
-    "every": {"kind": "number", "span": 6, "min": 1, "step": 1},
+    "lr": {"kind": "number", "min": 0},
+    "every": {"kind": "number", "min": 1, "step": 1},
+    "batch": {"kind": "number", "span": 6, "min": 1, "step": 1},
     "seed": {"kind": "number", "span": 6, "min": 0, "step": 1},
     "file": {"kind": "line"},
 }
