@@ -52,7 +52,7 @@ SHAPES: dict[str, dict[str, object]] = {
 OFFERED = {"subject": SUBJECTS, "dataset": tuple(DATASETS), "unit": UNITS}
 HINTS = ("pictures", "prompt")
 ENDED = {"preparing": ["stop"], "running": ["pause", "stop"], "paused": ["stop"]}
-"""In which phases a training can be held or ended."""
+"""Phase -> how a training can be held or ended in it."""
 
 ACTIONS = ("start", "pause", "stop")
 KEEPS = ("save", "restore", "use")
@@ -224,12 +224,13 @@ class TrainingPanel(Panel):
         if not lab.events or lab.phase == "preparing":
             return ""
         last = [event.loss for event in lab.events[-25:]]
-        parts = [tr("training.loss_is", loss=f"{sum(last) / len(last):.3g}")]
-        parts.append(tr("training.seconds", seconds=f"{lab.events[-1].seconds:.1f}"))
+        loss = tr("training.loss_is", loss=f"{sum(last) / len(last):.3g}")
         left = lab.seconds_left
         if lab.phase == "running" and left is not None:
-            parts.append(tr("studio.left", seconds=f"{left:.0f}"))
-        return " · ".join(parts)
+            time = tr("studio.left", seconds=f"{left:.0f}")
+        else:
+            time = tr("training.seconds", seconds=f"{lab.events[-1].seconds:.1f}")
+        return f"{loss} · {time}"
 
     def _progress(self) -> tuple[int, int | None]:
         asked, state = self.lab.asked, self.lab.state

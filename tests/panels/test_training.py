@@ -101,6 +101,15 @@ def test_the_newest_is_shown_last_whoever_shows_it(pipe, monkeypatch):
     assert panel.surface.status["phase"] == "stopped"
 
 
+def test_while_it_runs_it_says_what_is_left_and_then_what_it_took(panel):
+    panel.lab.phase = "running"
+    running = panel.surface.status["figures"]
+    panel.lab.phase = "finished"
+    finished = panel.surface.status["figures"]
+    assert re.fullmatch(r"loss \S+ · 0 s left", running)
+    assert re.fullmatch(r"loss \S+ · in \d+\.\d s", finished)
+
+
 def test_what_was_there_says_nothing_of_what_is_prepared(panel):
     panel.lab.phase = "preparing"
     status = panel.surface.status
