@@ -7,7 +7,7 @@ from itertools import chain, count
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
-from sdnb.errors import InvalidField, reason_of
+from sdnb.errors import InvalidField, SdnbError, reason_of
 
 
 def is_there(path: Path) -> bool:
@@ -16,6 +16,14 @@ def is_there(path: Path) -> bool:
         return path.exists()
     except (OSError, ValueError):
         return False
+
+
+def typed_path(text: str | Path) -> Path:
+    """Return the path that is typed; ``~`` is a home where there is such a user, else a name."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        return Path(text)
 
 
 def replace_whole(path: Path, data: bytes) -> Path:
@@ -50,6 +58,22 @@ def reserved(path: Path) -> Iterator[Path]:
     except BaseException:  # an interrupt too must not leave an empty file behind
         place.unlink()
         raise
+
+
+@contextmanager
+def new_file(wanted: Path) -> Iterator[Path]:
+    """Give the first free name, as `reserved` does, of a user's file; its folder is made.
+
+    For what writes files itself. Raises `InvalidField` where it cannot be written.
+    """
+    try:
+        wanted.parent.mkdir(parents=True, exist_ok=True)
+        with reserved(wanted) as place:
+            yield place
+    except SdnbError:  # it is said already
+        raise
+    except (OSError, ValueError) as error:  # ValueError: no file can have such a name
+        raise unwritten(wanted, error) from error
 
 
 def save_new(path: str | Path, data: bytes) -> Path:

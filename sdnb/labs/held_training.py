@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from time import monotonic
 
-from sdnb.files import reserved, unwritten
+from sdnb.files import new_file
 from sdnb.labs.picture_subjects import SmallUNet, Style
 from sdnb.labs.subjects import Curve, Drawn, Plane, Subject, Wanted
 from sdnb.labs.training_form import TrainingRequest
@@ -116,11 +116,8 @@ class HeldTraining:
 
     def save(self, wanted: Path) -> Path:
         """Save a checkpoint under the first free name; raises `InvalidField`."""
-        try:
-            with reserved(wanted) as place:
-                self.subject.state.save(place)
-        except OSError as error:
-            raise unwritten(wanted, error) from error
+        with new_file(wanted) as place:
+            self.subject.state.save(place)
         return place
 
     def _train(self) -> bool:

@@ -3,14 +3,14 @@
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import replace
-from pathlib import Path
+from math import ceil
 from typing import Any
 
 import torch
 from PIL.Image import Image
 
 from sdnb.errors import InvalidField
-from sdnb.files import reserved, unwritten
+from sdnb.files import new_file, typed_path
 from sdnb.labs.subjects import TIMESTEPS, Curve, Learned, Wanted
 from sdnb.labs.training_form import TrainingRequest
 from sdnb.lora import Lora
@@ -35,6 +35,9 @@ CHANNELS = (32, 64)
 """Of the small U-Net: a million weights."""
 
 GUIDANCE = 3.0
+
+TOGETHER = 32
+"""Pictures of a step that are learned from at once, at most: a large batch needs no more memory."""
 
 
 class PictureSubject:
@@ -74,9 +77,8 @@ class PictureSubject:
 
     def loss(self, batch: int) -> LossOfStep:
         """Return the loss of steps on so many pictures."""
-        return noise_loss(
-            self._learning, self._examples, batch=batch, parts=self.workers, seed=self._seed
-        )
+        parts = max(self.workers, ceil(batch / TOGETHER))
+        return noise_loss(self._learning, self._examples, batch=batch, parts=parts, seed=self._seed)
 
     def draw(self, wanted: Wanted) -> tuple[Image, ...] | None:
         """Draw from the fixed noise; None if given up."""
@@ -156,12 +158,8 @@ class Style(PictureSubject):
 
         Raises `InvalidField` where it cannot be written.
         """
-        path = Path(file).with_suffix(".safetensors")
-        try:
-            with reserved(path) as place:
-                save_lora(place, self.state.average, steps=self.state.step)
-        except OSError as error:
-            raise unwritten(path, error) from error
+        with new_file(typed_path(file).with_suffix(".safetensors")) as place:
+            save_lora(place, self.state.average, steps=self.state.step)
         worn = {"without": (), "with": (Lora(str(place)),)}
         fields = {**self._fields, "steps": 2 * STEPS}
         runs = {

@@ -18,6 +18,7 @@ from traitlets import Any as AnyTrait
 from traitlets import Enum
 
 from sdnb.errors import InvalidField, SdnbError
+from sdnb.files import typed_path
 from sdnb.labs.held_training import HeldTraining, make_subject
 from sdnb.labs.subjects import Subject
 from sdnb.labs.training_form import TrainingForm, TrainingRequest
@@ -78,6 +79,7 @@ class Training(Working):
         self.form = TrainingForm((request or GenerationRequest()).prompt)
         self._held: HeldTraining | None = None
         self._saved_step = 0
+        self._places: dict[Path, Path] = {}  # of checkpoints, by the names that were asked for
 
     @property
     def subject(self) -> Subject | None:
@@ -149,20 +151,21 @@ class Training(Working):
 
         Where it cannot be written, `failure` says so.
         """
-        wanted = Path(path or str(self.form.file))
-        self._ask(partial(self._beside, partial(self._save, wanted)))
+        wanted = typed_path(path or str(self.form.file))
+        self._ask(partial(self._and_go_on, partial(self._save, wanted)))
 
     def restore(self, path: str | Path | None = None, **fields: object) -> None:
         """Stand where a checkpoint was saved, of what is typed; `resume` goes on from there.
 
-        One that does not fit changes nothing.
+        Without a path it is the one that was saved last under the typed name, which may stand
+        beside an older file of that name. One that does not fit changes nothing.
         """
         self._prepare(partial(self._restore, path), fields)
 
     def use(self, prompt: str | None = None) -> None:
         """Make what was learned ready to be used, and draw a prompt with it: `learned`."""
         asked = str(self.form.prompt if prompt is None else prompt)
-        self._ask(partial(self._beside, partial(self._use, asked)))
+        self._ask(partial(self._and_go_on, partial(self._use, asked)))
 
     def _prepare(
         self, task: Callable[[TrainingRequest], None], fields: Mapping[str, object]
@@ -170,18 +173,19 @@ class Training(Working):
         self.form.type(fields)
         asked = self.form.request()
         if asked is not None:
-            self._ask(partial(task, asked))
+            self._ask(partial(self._and_go_on, partial(task, asked)))
 
     def _begin(self, asked: TrainingRequest) -> None:
         self._take(self._prepared(asked, None), asked)
-        self._advance()
+        self.phase = "running"
 
     def _restore(self, path: str | Path | None, asked: TrainingRequest) -> None:
-        place = Path(path or asked.file)
+        typed = typed_path(path or asked.file)
+        place = typed if path else self._places.get(typed, typed)
         subject = self._prepared(asked, place)
         self._take(subject, asked)
         self.saved, self._saved_step = place, subject.state.step
-        self._stand("paused")
+        self.phase = "paused"
 
     def _prepared(self, asked: TrainingRequest, checkpoint: Path | None) -> Subject:
         """Return what is to be trained; where that fails, what was there stays as it was."""
@@ -190,7 +194,7 @@ class Training(Working):
             subject = make_subject(self.pipe, asked)
             if checkpoint is not None:
                 subject.state.restore(checkpoint)
-        except SdnbError:
+        except Exception:  # whatever it is: the phase is as it was
             self.phase = before
             raise
         return subject
@@ -211,8 +215,8 @@ class Training(Working):
         if self.phase == "running" or (self.phase == "paused" and phase == "stopped"):
             self._stand(phase)
 
-    def _beside(self, task: Callable[[], None]) -> None:
-        """Do something else, and go on, whatever became of it."""
+    def _and_go_on(self, task: Callable[[], None]) -> None:
+        """Do what was asked, and go on with what was running, whatever became of it."""
         try:
             task()
         except Exception as error:  # as the worker does: a training is not lost by it
@@ -234,6 +238,7 @@ class Training(Working):
     def _save(self, wanted: Path) -> None:
         held = self._there()
         self.saved, self._saved_step = held.save(wanted), held.subject.state.step
+        self._places[wanted] = self.saved
 
     def _use(self, prompt: str) -> None:
         held = self._there()

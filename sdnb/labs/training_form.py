@@ -13,6 +13,7 @@ from traitlets import Bunch, Dict, HasTraits, TraitType, observe
 
 from sdnb.diffusion import analytic
 from sdnb.errors import InvalidField, SdnbError, UnknownName
+from sdnb.files import typed_path
 from sdnb.training.loop import Clock, by_seconds, by_steps
 from sdnb.training.picture_sets import picture_files
 
@@ -28,7 +29,7 @@ DATASETS = {
 
 UNITS = ("steps", "seconds")
 
-_ALL = ("length", "unit", "lr", "batch", "every", "seed", "file")
+_ALL = ("length", "unit", "lr", "every", "batch", "seed", "file")
 
 FIELDS: Mapping[str, tuple[str, ...]] = {
     "plane": ("subject", "dataset", *_ALL),
@@ -141,14 +142,14 @@ def _folder(typed: object) -> Path | None:
     text = str(typed or "").strip()
     if not text:
         return None
-    folder = Path(text).expanduser()
+    folder = typed_path(text)
     picture_files(folder)
     return folder
 
 
 def _file(typed: object) -> str:
     text = str(typed).strip()
-    if not text or "\0" in text:
+    if not Path(text).name or "\0" in text:
         raise InvalidField(
             "a checkpoint has a file's name.", given=typed, allowed="a path", fix="training.pt"
         )
@@ -179,7 +180,7 @@ class TrainingForm(HasTraits):
     Attributes
     ----------
     errors : dict of str to SdnbError
-        What a training cannot take, by field.
+        What a training cannot take, by field of the subject.
     """
 
     subject = AnyTrait("plane")
@@ -230,9 +231,12 @@ class TrainingForm(HasTraits):
 
     def _read(self) -> tuple[dict[str, Any], dict[str, SdnbError]]:
         found, errors = dict[str, Any](), dict[str, SdnbError]()
+        asked = FIELDS.get(str(self.subject), FIELDS[SUBJECTS[0]])
         for field in fields(TrainingRequest):
+            name = field.name  # what the subject does not ask for may be anything
+            typed = getattr(self, name) if name in asked else self.trait_defaults(name)
             try:
-                found[field.name] = READ[field.name](getattr(self, field.name))
+                found[name] = READ[name](typed)
             except SdnbError as error:
-                errors[field.name] = error
+                errors[name] = error
         return found, errors

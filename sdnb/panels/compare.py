@@ -165,7 +165,7 @@ class ComparePanel(Panel):
         enabled = ["fill", *["stop"] * (lab.phase in BUSY), *["resume"] * is_left]
         if is_resting and any(cell.image is not None for cell in lab.cells):
             enabled += ["flip", "measure", "save", *["copy"] * (lab.asked is not None)]
-        other = ("stop", "resume") if is_left else ("resume", "stop")
+        held = _action("resume" if is_left else "stop")  # one button is either
         self.surface.show(
             status={
                 "phase": lab.phase,
@@ -176,7 +176,7 @@ class ComparePanel(Panel):
                 "alert": self._alert or ("" if lab.failure is None else error_text(lab.failure)),
                 "said": self._said or tr("compare.hint") * (lab.comparison is None),
                 "enabled": enabled,
-                "renamed": {other[0]: _action(other[1])},
+                "renamed": {"stop": held, "resume": held},
             }
         )
 

@@ -25,6 +25,7 @@ def tokens_view(split: "sdnb.comparison.tokens.Split") -> dict[str, object]:
     """Return the words of a text, each with its letters and tokens, as a view of a board."""
     counts = {"characters": len(split.text), "words": len(split.words), "tokens": len(split.tokens)}
     chunks, many = list(zip(split.chunks, split.counts, strict=True)), len(split.chunks)
+    limits = [tr("text.more", count=FEW)] * (many > FEW) + [tr("text.first")] * (many > 1)
     return {
         "kind": "tokens",
         "name": "tokens",
@@ -39,7 +40,7 @@ def tokens_view(split: "sdnb.comparison.tokens.Split") -> dict[str, object]:
             }
             for number, (chunk, count) in enumerate(chunks[:FEW], 1)
         ],
-        "more": tr("text.more", count=FEW) if many > FEW else "",
+        "more": " ".join(limits),
     }
 
 

@@ -3,7 +3,7 @@
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
-from math import ceil, sqrt
+from math import ceil, isfinite, isnan, sqrt
 from typing import TYPE_CHECKING
 
 from sdnb.i18n import tr
@@ -53,8 +53,12 @@ def loss_view(events: "Sequence[sdnb.training.loop.TrainEvent]") -> View:
 
 
 def errors_view(measured: "sdnb.labs.held_training.Measured", timesteps: Sequence[float]) -> View:
-    """Return the error over the timesteps as a view of a board."""
-    curves = [(name, rounded(curve.tolist(), 4)) for name, curve in _named(measured).items()]
+    """Return the error over the timesteps as a view of a board; gaps where it is no number."""
+    curves = []
+    for name, curve in _named(measured).items():
+        places = zip(timesteps, rounded(curve.tolist(), 4), strict=True)
+        finite = [(t, error) for t, error in places if isfinite(error)]
+        curves.append((name, [t for t, _ in finite], [error for _, error in finite]))
     marks = [place_mark(place) for place in range(len(curves))]
     return {
         "kind": "lines",
@@ -63,16 +67,16 @@ def errors_view(measured: "sdnb.labs.held_training.Measured", timesteps: Sequenc
         "title": tr("training.errors"),
         "alt": error_curve_alt(timesteps, _named(measured)),
         "x": {"from": 0, "to": 1050, "label": tr("plots.t")},
-        "y": _span([ys for _, ys in curves]),
+        "y": _span([ys for _, _, ys in curves]),
         "lines": [
             {
-                "xs": list(timesteps),
+                "xs": xs,
                 "ys": ys,
                 "colour": mark.colour,
                 "dash": mark.dash,
                 "label": name,
             }
-            for (name, ys), mark in zip(curves, marks, strict=True)
+            for (name, xs, ys), mark in zip(curves, marks, strict=True)
         ],
     }
 
@@ -170,9 +174,7 @@ def clouds_data(
 ) -> bytes:
     """Return the points of the data, then those of each sample, as `UNIT` parts of 1."""
     clouds = [shown, *(getattr(sample, name) for sample in samples for name in WEIGHTS)]
-    reach = UNIT * REACH
-    numbers = (number * UNIT for cloud in clouds for number in _flat(cloud))
-    return array("h", (round(min(max(number, -reach), reach)) for number in numbers)).tobytes()
+    return array("h", (_part(number) for cloud in clouds for number in _flat(cloud))).tobytes()
 
 
 def losses_figure(events: "Sequence[sdnb.training.loop.TrainEvent]") -> Figure:
@@ -205,6 +207,13 @@ def moment(sample: "sdnb.labs.held_training.Sample") -> str:
     return tr("training.at_step", step=sample.step)
 
 
+def _part(number: float) -> int:
+    """Return a coordinate in `UNIT` parts, at most at the edge; beyond it for one that is none."""
+    if isnan(number):
+        return round(2 * UNIT * REACH)
+    return round(UNIT * min(max(number, -REACH), REACH))
+
+
 def _cell(label: str) -> View:
     return {"label": label, "state": "finished", "said": "", "is_open": False}
 
@@ -216,7 +225,7 @@ def _named(
 
 
 def _span(curves: Sequence[Sequence[float]]) -> dict[str, object]:
-    values = [value for curve in curves for value in curve]
+    values = [value for curve in curves for value in curve] or [1.0]
     label = tr("microscope.error")
     return {"from": 0.8 * min(values), "to": 1.25 * max(values), "label": label, "log": True}
 

@@ -6,6 +6,7 @@ Its views are in `sdnb.panels.trained`.
 from collections.abc import Callable
 from functools import partial
 from html import escape
+from threading import RLock
 from typing import TYPE_CHECKING
 
 from sdnb.errors import SdnbError
@@ -41,16 +42,17 @@ SHAPES: dict[str, dict[str, object]] = {
     "prompt": {"kind": "text", "rows": 2},
     "length": {"kind": "number", "span": 6, "min": 1},
     "unit": {"kind": "choice", "span": 6},
-    "lr": {"kind": "number", "span": 6, "min": 0},
-    "batch": {"kind": "number", "span": 6, "min": 1, "step": 1},
     "rank": {"kind": "number", "min": 1, "step": 1},
-    "every": {"kind": "number", "span": 6, "min": 1, "step": 1},
+    "lr": {"kind": "number", "min": 0},
+    "every": {"kind": "number", "min": 1, "step": 1},
+    "batch": {"kind": "number", "span": 6, "min": 1, "step": 1},
     "seed": {"kind": "number", "span": 6, "min": 0, "step": 1},
     "file": {"kind": "line"},
 }
 OFFERED = {"subject": SUBJECTS, "dataset": tuple(DATASETS), "unit": UNITS}
+HINTS = ("pictures", "prompt")
 ENDED = {"preparing": ["stop"], "running": ["pause", "stop"], "paused": ["stop"]}
-"""In which phases a training can be held or ended."""
+"""Phase -> how a training can be held or ended in it."""
 
 ACTIONS = ("start", "pause", "stop")
 KEEPS = ("save", "restore", "use")
@@ -69,6 +71,8 @@ class TrainingPanel(Panel):
         super().__init__()
         self.lab = lab
         self._alert = self._question = ""
+        # the lab's thread has news, and the kernel's: the newest is shown last, whoever shows it
+        self._showing = RLock()
         self._samples: list[dict[str, object]] = []  # as a view: pictures are encoded once
         self.surface.stage, self.surface.main = "board", "start"
         acts = {name: getattr(lab, name) for name in ("pause", "resume", "stop", "save", "use")}
@@ -163,28 +167,30 @@ class TrainingPanel(Panel):
         form = self.lab.form
         self.surface.show(
             values={name: getattr(form, name) for name in READ},
+            notes={"every": {"text": tr("training.every_note")}},
             errors={name: error_text(error) for name, error in form.errors.items()},
         )
         self._show_status()
 
     def _show_status(self) -> None:
-        lab = self.lab
-        alert = self._alert or ("" if lab.failure is None else error_text(lab.failure))
-        held = _action("resume" if lab.can_go_on else "pause")  # one button is either
-        step, total = self._progress()
-        self.surface.show(
-            status={
-                "phase": lab.phase,
-                "headline": self._headline(),
-                "figures": self._figures(),
-                "step": step,
-                "total": total,
-                "alert": alert,
-                "said": self._said(),
-                "enabled": self._enabled(),
-                "renamed": {"pause": held, "resume": held},
-            }
-        )
+        with self._showing:
+            lab = self.lab
+            alert = self._alert or ("" if lab.failure is None else error_text(lab.failure))
+            held = _action("resume" if lab.can_go_on else "pause")  # one button is either
+            step, total = self._progress()
+            self.surface.show(
+                status={
+                    "phase": lab.phase,
+                    "headline": self._headline(),
+                    "figures": self._figures(),
+                    "step": step,
+                    "total": total,
+                    "alert": alert,
+                    "said": self._said(),
+                    "enabled": self._enabled(),
+                    "renamed": {"pause": held, "resume": held},
+                }
+            )
 
     def _enabled(self) -> list[str]:
         lab = self.lab
@@ -205,61 +211,62 @@ class TrainingPanel(Panel):
             said.append(tr("training.used_lora", path=lab.learned.path))
         elif lab.learned is not None:
             said.append(tr("training.used_unet"))
-        return " ".join(said)
+        return " · ".join(said)
 
     def _headline(self) -> str:
         asked, state = self.lab.asked, self.lab.state
-        subject = "" if asked is None else tr(f"training.subject_{asked.subject}")
+        subject = "" if asked is None else tr(f"training.named_{asked.subject}")
         step = 0 if state is None else state.step
         return tr(f"training.phase_{self.lab.phase}", subject=subject, step=step)
 
     def _figures(self) -> str:
         lab = self.lab
-        if not lab.events:
+        if not lab.events or lab.phase == "preparing":
             return ""
         last = [event.loss for event in lab.events[-25:]]
-        parts = [tr("training.loss_is", loss=f"{sum(last) / len(last):.3g}")]
-        parts.append(tr("training.seconds", seconds=f"{lab.events[-1].seconds:.1f}"))
+        loss = tr("training.loss_is", loss=f"{sum(last) / len(last):.3g}")
         left = lab.seconds_left
         if lab.phase == "running" and left is not None:
-            parts.append(tr("studio.left", seconds=f"{left:.0f}"))
-        return " · ".join(parts)
+            time = tr("studio.left", seconds=f"{left:.0f}")
+        else:
+            time = tr("training.seconds", seconds=f"{lab.events[-1].seconds:.1f}")
+        return f"{loss} · {time}"
 
     def _progress(self) -> tuple[int, int | None]:
-        asked, events = self.lab.asked, self.lab.events
-        if asked is None:
+        asked, state = self.lab.asked, self.lab.state
+        if asked is None or state is None or self.lab.phase == "preparing":
             return 0, None
         total = max(1, round(asked.length))
-        if not events:
-            return 0, total
-        made = events[-1].seconds if asked.unit == "seconds" else events[-1].step
+        made = state.seconds if asked.unit == "seconds" else state.step
         return min(round(made), total), total
 
     def _show_samples(self) -> None:
-        samples, subject = self.lab.samples, self.lab.subject
-        if not samples:
-            self._samples = []
-        elif isinstance(subject, Plane):
-            self._samples = [clouds_view(samples, len(subject.shown))]
-            self.surface.show(data=clouds_data(samples, subject.shown))
-        else:
-            data, view = pictures_view(samples)
-            self._samples = [view]
-            self.surface.show(data=data)
-        self._show_views()
+        with self._showing:
+            samples, subject = self.lab.samples, self.lab.subject
+            if not samples:
+                self._samples = []
+            elif isinstance(subject, Plane):
+                self._samples = [clouds_view(samples, len(subject.shown))]
+                self.surface.show(data=clouds_data(samples, subject.shown))
+            else:
+                data, view = pictures_view(samples)
+                self._samples = [view]
+                self.surface.show(data=data)
+            self._show_views()
 
     def _show_views(self) -> None:
-        lab, views = self.lab, [*self._samples]
-        if lab.events:
-            views.append(loss_view(lab.events))
-        if lab.measured is not None:
-            views.append(errors_view(lab.measured, TIMESTEPS))
-        if lab.learned is not None and lab.learned.results:
-            views.append(learned_view(lab.learned))
-        if self._question:
-            views.append(question_view(self._question))
-        self.surface.show(views=views)
-        self._show_status()
+        with self._showing:
+            lab, views = self.lab, [*self._samples]
+            if lab.events:
+                views.append(loss_view(lab.events))
+            if lab.measured is not None:
+                views.append(errors_view(lab.measured, TIMESTEPS))
+            if lab.learned is not None and lab.learned.results:
+                views.append(learned_view(lab.learned))
+            if self._question:
+                views.append(question_view(self._question))
+            self.surface.show(views=views)
+            self._show_status()
 
 
 def _action(name: str) -> dict[str, str]:
@@ -270,6 +277,6 @@ def _action(name: str) -> dict[str, str]:
 
 def _field(name: str) -> dict[str, object]:
     options = [(each, tr(f"training.{name}_{each}")) for each in OFFERED.get(name, ())]
-    hint = tr(f"training.{name}_hint") if name in ("pictures", "prompt") else None
+    hint = tr(f"training.{name}_hint") if name in HINTS else None
     label = tr(f"training.{name}")
     return {"name": name, "label": label, "hint": hint, "options": options, **SHAPES[name]}

@@ -57,7 +57,7 @@ def plot_stages(
         name_rows(figure, [token.piece or token.text for token in shown], row=row)
         figure.update_xaxes(title_text=tr("text.index"), row=row, col=1)
     figure.update_annotations(yshift=6, font_size=13)
-    shortened, width = escape(_short(split.text), quote=False), followed.width
+    shortened, width = escape(_short(split.text, most=36), quote=False), followed.width
     page(
         figure,
         title=tr("text.stages", text=shortened, width=width),
@@ -141,5 +141,5 @@ def _tall(rows: Sequence[object]) -> int:
     return len(rows) * (_LINE if len(rows) <= _MANY else _LOW)
 
 
-def _short(text: str) -> str:
-    return text if len(text) <= 60 else f"{text[:57]}…"
+def _short(text: str, most: int = 60) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"

@@ -25,7 +25,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from sdnb.errors import InvalidField, LoadError, ModelError
+from sdnb.errors import InvalidField, LoadError, ModelError, reason_of
 from sdnb.files import written_whole
 
 COOLDOWN = 0.5
@@ -41,6 +41,7 @@ _UNREADABLE = (
     UnpicklingError,
     LookupError,
     TypeError,
+    ValueError,
     AttributeError,
 )
 """What a file raises that is no checkpoint, or holds something else."""
@@ -166,10 +167,14 @@ class TrainState(Generic[Network]):
         Raises `LoadError`, and changes nothing, where the file is none of this network's training.
         """
         stored = self._stored(path)
+        try:
+            step, seconds = int(stored["step"]), float(stored["seconds"])
+            self.optimizer.load_state_dict(stored["optimizer"])  # checked before it changes
+        except _UNREADABLE as error:
+            raise self._unfit(path, "nothing of a training that can go on") from error
         self.model.load_state_dict(stored["model"])
         self.average.load_state_dict(stored["average"])
-        self.optimizer.load_state_dict(stored["optimizer"])
-        self.step, self.seconds = stored["step"], stored["seconds"]
+        self.step, self.seconds = step, seconds
 
     # what torch.load gives has no common type
     def _stored(self, path: Path) -> dict[str, Any]:
@@ -178,8 +183,10 @@ class TrainState(Generic[Network]):
             stored: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
             missing = PARTS - stored.keys()
             found = [_shapes(stored[part]) for part in ("model", "average") if part in stored]
+        except OSError as error:
+            raise self._unfit(path, reason_of(error)) from error
         except _UNREADABLE as error:
-            raise self._unfit(path, f"not read: {error}") from error
+            raise self._unfit(path, "nothing that TrainState.save writes") from error
         if missing:
             raise self._unfit(path, f"nothing of {', '.join(sorted(missing))}")
         differing = sorted({name for each in found for name, _ in each.items() ^ own.items()})

@@ -91,6 +91,10 @@ def look_at_a_text(lab: Lab) -> None:
     panel.shots("text")
     panel.press("Vectors")
     expect(panel.element.get_by_alt_text(re.compile("embedding, output"))).to_be_visible()
+    text.fill("cat " * 80)
+    window = panel.element.locator(".sdnb-chunks[tabindex='0']")  # the plot stays in sight
+    expect(window).to_contain_text("Chunk 2 of 2")
+    assert window.evaluate("node => node.clientHeight < node.scrollHeight")
 
 
 def test_a_drawn_schedule_is_sampled_and_steps_are_scrubbed(

@@ -65,6 +65,8 @@ def test_spanish_is_not_english():
         "sampler_table.no",
         "sampler_table.nominal",
         "schedules.ln_snr",
+        "training.named_unet",
+        "training.named_lora",
     }
 
 

@@ -3,6 +3,7 @@
 import signal
 from concurrent.futures import ThreadPoolExecutor
 from errno import ENOSPC
+from functools import partial
 from threading import enumerate as threads
 
 import pytest
@@ -196,6 +197,53 @@ def test_what_goes_astray_ends_and_keeps_what_there_is(lab, monkeypatch):
     assert (lab.phase, lab.state.step) == ("stopped", 2)
 
 
+@pytest.mark.parametrize("asked", [{"subject": "lora", "pictures": "broken"}, {}])
+def test_what_fails_beside_a_training_does_not_end_it(lab, whole, tmp_path, monkeypatch, asked):
+    # given
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "a.png").write_text("no picture")
+    act = partial(lab.start, **asked) if asked else partial(lab.restore, "none.pt")
+    hold_at(lab, 11, act)
+
+    # when
+    lab.start(**SHORT)
+    with pytest.raises((InvalidField, LoadError)):
+        lab.wait(PATIENCE)
+
+    # then
+    assert (lab.phase, lab.asked.subject) == ("finished", "plane")
+    assert torch.equal(weights(lab), weights(whole))
+
+
+def test_one_goes_back_to_what_was_saved_and_not_to_an_older_file(lab, tmp_path):
+    # given
+    (tmp_path / "moons.pt").write_bytes(b"of another day")
+    lab.start(**{**SHORT, "length": 2, "file": str(tmp_path / "moons.pt")})
+    assert lab.wait(PATIENCE)
+    lab.save()
+    assert lab.wait(PATIENCE)
+
+    # when
+    lab.restore()
+    assert lab.wait(PATIENCE)
+
+    # then
+    assert (lab.phase, lab.state.step, lab.saved.name) == ("paused", 2, "moons-2.pt")
+    lab.restore(tmp_path / "moons.pt")
+    with pytest.raises(LoadError):
+        lab.wait(PATIENCE)
+
+
+def test_a_checkpoint_may_lie_at_home_in_a_folder_that_is_made(lab, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    lab.start(**{**SHORT, "length": 1, "file": "~/mine/moons.pt"})
+    lab.save()
+    lab.restore()
+    assert lab.wait(PATIENCE)
+    assert lab.saved == tmp_path / "mine" / "moons.pt"
+
+
 @pytest.mark.usefixtures("listening")
 def test_an_interrupt_ends_the_waiting_and_nothing_else(lab, whole):
     hold_at(lab, 10, lambda: signal.raise_signal(signal.SIGINT))
@@ -223,8 +271,8 @@ def test_samples_are_thinned_before_they_are_too_many(lab, monkeypatch):
         ("every", "", "whole number"),
         ("subject", "all", "plane"),
         ("dataset", "suns", "moons"),
-        ("pictures", "nowhere/at all", "folder"),
         ("file", " ", "path"),
+        ("file", "./", "path"),
     ],
 )
 def test_what_cannot_be_trained_is_said_beside_its_field(pipe, field, typed, said):
@@ -267,6 +315,7 @@ def test_a_small_unet_learns_from_a_folder_and_its_pipeline_draws(lab, pipe, fol
 
     # then
     assert [len(sample.own) for sample in lab.samples] == [3, 3]
+    assert len(lab.subject.loss(97)(0, 0.0)) == 4  # parts, of 32 pictures at most
     assert list(lab.measured.curves) == ["averaged", "own"]
     learned = lab.learned
     assert [*learned.results["with"].images] and learned.path is None
@@ -307,6 +356,23 @@ def test_a_broken_picture_is_named_and_what_was_learned_stays(lab, folder):
     with pytest.raises(InvalidField, match=r"c\.png"):
         lab.wait(PATIENCE)
     assert (lab.phase, lab.state.step, lab.asked.subject) == ("finished", 2, "plane")
+
+
+def test_a_home_that_nobody_has_is_a_folder_that_is_not_there():
+    form = TrainingForm()
+    form.type({"subject": "lora", "pictures": "~nobody-of-that-name/pictures"})
+    assert list(form.errors) == ["pictures"]
+    assert form.request() is None
+
+
+def test_what_a_subject_does_not_ask_for_does_not_hinder_it():
+    form = TrainingForm()
+    form.type({"subject": "lora", "rank": "wide", "pictures": "nowhere/at all"})
+    assert set(form.errors) == {"rank", "pictures"}
+    assert "folder" in str(form.errors["pictures"])
+    form.type({"subject": "plane"})
+    assert form.errors == {}
+    assert form.request().pictures is None
 
 
 def test_every_subject_has_its_fields_and_types_its_defaults():

@@ -100,6 +100,18 @@ def test_a_page_without_a_kernel_holds_the_grid(filled, tmp_path):
     assert state["status"]["enabled"] == []
 
 
+def test_the_button_that_stops_and_resumes_speaks_the_language_that_is_set(panel):
+    panel.lab.fill("steps=1,2", **SMALL)
+    panel.lab.stop()
+    panel.lab.wait(PATIENCE)
+    set_language("es")
+    for phase in ("running", "stopped"):
+        panel.lab.phase = phase
+        names = {each["do"]: each["label"] for each in panel.surface.status["renamed"].values()}
+        assert [*names.values()] == [i18n.tr(f"compare.{each}") for each in names]
+        assert set(panel.surface.status["renamed"]) == {"stop", "resume"}
+
+
 def test_moments_are_said_in_the_language_that_is_set(filled):
     # when
     filled.lab.flip()

@@ -81,7 +81,8 @@ def test_a_long_text_goes_on_in_a_second_chunk(panel):
     assert panel.surface.notes["text"]["room"] == 150
     said(panel, text="cat " * 700)
     assert len(panel.surface.views[0]["chunks"]) == FEW
-    assert panel.surface.views[0]["more"] == f"Only the first {FEW} chunks are drawn."
+    first = "What follows is of the first chunk."
+    assert panel.surface.views[0]["more"] == f"Only the first {FEW} chunks are drawn. {first}"
 
 
 @pytest.mark.parametrize("lens", LENSES)
@@ -185,5 +186,5 @@ def test_another_language_is_spoken_at_once(panel):
     set_language("es")
     title, views = panel.surface.texts["title"], json.dumps(panel.surface.views)
     set_language("en")
-    assert title == "Un texto se vuelve números"
+    assert title == "Un texto se convierte en números"
     assert "caracteres" in views and "relleno" in views

@@ -3,15 +3,21 @@
 import json
 import re
 from array import array
+from dataclasses import replace
+from threading import Event, Thread, Timer
 
 import pytest
+import torch
 
 from sdnb import i18n
 from sdnb.i18n import set_language
 from sdnb.labs import training
+from sdnb.labs.held_training import Measured
 from sdnb.labs.training import Training
 from sdnb.labs.training_form import FIELDS, SUBJECTS
+from sdnb.panels.trained import UNIT, clouds_data, errors_view
 from sdnb.panels.training import TrainingPanel
+from sdnb.plots.plane import REACH
 
 PATIENCE = 60.0
 
@@ -55,7 +61,7 @@ def test_a_training_is_seen_from_all_sides(panel):
     assert [line["label"] for line in errors["lines"]] == [
         *("EMA (average)", "Weights", "The best there is")
     ]
-    assert panel.surface.status["headline"] == "Points in the plane: finished, 30 steps"
+    assert panel.surface.status["headline"] == "Points: finished, 30 steps"
 
 
 def test_a_longer_training_can_be_resumed_by_the_same_button(panel):
@@ -67,6 +73,49 @@ def test_a_longer_training_can_be_resumed_by_the_same_button(panel):
     assert {each["label"] for each in panel.surface.status["renamed"].values()} == {"Continuar"}
     set_language("en")
     hear(panel, do="type", name="length", value="30")
+
+
+def test_the_newest_is_shown_last_whoever_shows_it(pipe, monkeypatch):
+    # given a thread that has read what there was, and is slow to show it
+    panel = TrainingPanel(Training(pipe))
+    has_read, go_on, headline = Event(), Event(), panel._headline
+
+    def slow():
+        said = headline()
+        has_read.set()
+        go_on.wait(PATIENCE)
+        return said
+
+    monkeypatch.setattr(panel, "_headline", slow)
+    other = Thread(target=panel._show_status)
+    other.start()
+    assert has_read.wait(PATIENCE)
+
+    # when
+    monkeypatch.setattr(panel, "_headline", headline)
+    Timer(0.1, go_on.set).start()
+    panel.lab.phase = "stopped"
+    other.join(PATIENCE)
+
+    # then
+    assert panel.surface.status["phase"] == "stopped"
+
+
+def test_while_it_runs_it_says_what_is_left_and_then_what_it_took(panel):
+    panel.lab.phase = "running"
+    running = panel.surface.status["figures"]
+    panel.lab.phase = "finished"
+    finished = panel.surface.status["figures"]
+    assert re.fullmatch(r"loss \S+ · 0 s left", running)
+    assert re.fullmatch(r"loss \S+ · in \d+\.\d s", finished)
+
+
+def test_what_was_there_says_nothing_of_what_is_prepared(panel):
+    panel.lab.phase = "preparing"
+    status = panel.surface.status
+    assert (status["figures"], status["step"]) == ("", 0)
+    panel.lab.phase = "finished"
+    assert panel.surface.status["step"] == 30
 
 
 def test_each_subject_has_fields_of_its_own(pipe):
@@ -118,11 +167,40 @@ def test_what_was_saved_and_what_failed_is_said(panel, tmp_path):
     hear(panel, do="save")
     assert panel.lab.wait(PATIENCE)
     assert "mine.pt" in panel.surface.status["said"]
+    assert "takes time" in panel.surface.notes["every"]["text"]
     hear(panel, do="type", name="file", value=str(tmp_path / "none.pt"))
     hear(panel, do="restore")
     panel.lab._worker.wait(PATIENCE)
     assert "no checkpoint" in panel.surface.status["alert"]
     assert panel.surface.status["phase"] == "finished"
+
+
+def test_what_was_gone_back_to_is_as_far_as_it_was_saved(pipe, tmp_path):
+    lab = Training(pipe)
+    shown = TrainingPanel(lab)
+    lab.start(length=3, batch=8, every=3, file=str(tmp_path / "mine.pt"))
+    assert lab.wait(PATIENCE)
+    lab.save()
+    lab.restore(length=6)
+    assert lab.wait(PATIENCE)
+    assert (shown.surface.status["step"], shown.surface.status["total"]) == (3, 6)
+
+
+def test_points_and_errors_that_are_no_numbers_are_left_out(panel):
+    # given
+    nan, inf = float("nan"), float("inf")
+    sample = replace(panel.lab.samples[0], averaged=torch.tensor([[nan, 0.5]] * 200))
+    curves = {"averaged": torch.tensor([1.0, nan, inf]), "own": torch.full((3,), nan)}
+
+    # when
+    data = array("h", clouds_data((sample,), panel.lab.subject.shown))
+    view = errors_view(Measured(step=1, curves=curves), (50.0, 150.0, 250.0))
+
+    # then
+    first, second = data[400:402]
+    assert first > UNIT * REACH and second == UNIT // 2
+    assert [line["xs"] for line in view["lines"]] == [[50.0], []]
+    assert json.loads(json.dumps(view, allow_nan=False))["y"]["from"] == 0.8
 
 
 def test_a_long_training_is_not_lost_by_a_click(panel, monkeypatch):

@@ -1,5 +1,7 @@
 """Figures of what a text becomes, from values that were made up."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -29,6 +31,14 @@ def test_rows_are_tokens_from_the_start_to_the_end_mark(followed, drawn):
     assert {len(row) for row in figure.data[0].z} == {6}
     assert "cat" in said(drawn(figure))
     assert "embedding, output" in figure.alt
+
+
+def test_a_long_text_does_not_push_its_title_off_the_figure(followed):
+    text = "a cat on a mat " * 9
+    long = replace(followed, split=replace(followed.split, text=text))
+    figure = plot_stages(long)
+    assert len(figure.layout.title.text) < 70
+    assert text in figure.alt
 
 
 def test_norms_are_written_into_their_cells(followed, drawn):

@@ -137,6 +137,7 @@ def test_a_signal_while_a_step_is_taken_lets_it_be_ended(monkeypatch):
         "a part",
         "a tensor",
         "no checkpoint",
+        "no optimizer",
         "empty",
         "nothing",
     ],
@@ -160,9 +161,17 @@ def test_a_checkpoint_that_does_not_fit_is_refused_and_changes_nothing(tmp_path,
     elif content == "empty":
         path.touch()
 
+    elif content == "no optimizer":
+        state.save(path)
+        torch.save({**torch.load(path, weights_only=True), "optimizer": {}}, path)
+        with torch.no_grad():
+            state.model.weight.zero_()
+        before = weights(state).clone()
+
     # when
-    with pytest.raises(LoadError, match="no checkpoint"):
+    with pytest.raises(LoadError, match="no checkpoint") as refused:
         state.restore(path)
+    assert "PyTorch" not in str(refused.value)
 
     # then
     assert torch.equal(weights(state), before)

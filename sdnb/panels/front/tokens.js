@@ -15,6 +15,16 @@ class Tokens {
     this.label.textContent = view.label;
     this.more.textContent = view.more;
     this.chunks.replaceChildren(...view.chunks.map((chunk) => this.chunk(chunk)));
+    this.scroll(view.chunks.length > 1);
+  }
+
+  // A long text has a window of its own, which the keyboard reaches too: the plot stays in sight.
+  scroll(is_long) {
+    const window = { tabindex: "0", role: "group", "aria-label": this.label.textContent };
+    for (const [name, value] of Object.entries(window))
+      if (is_long) this.chunks.setAttribute(name, value);
+      else this.chunks.removeAttribute(name);
+    this.chunks.classList.toggle("sdnb-scrolled", is_long);
   }
 
   chunk({ label, blocks, places, filled, said }) {
