@@ -46,7 +46,7 @@ def test_what_is_pinned_runs_on_every_python_that_the_package_allows() -> None:
     installed = {canonicalize_name(each.metadata["Name"]): each for each in distributions()}
 
     needs = {
-        name: installed[name].metadata["Requires-Python"] or ""
+        name: installed[name].metadata.get("Requires-Python", "")
         for name, version in constraints.items()
         if name in installed and installed[name].version.partition("+")[0] == version
     }

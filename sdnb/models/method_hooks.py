@@ -28,6 +28,12 @@ def heard(owner: object, name: str, around: Callable[..., Any]) -> Iterator[None
 
 @dataclass(frozen=True, eq=False)
 class _Heard:
+    """A method in whose place ``around`` is called.
+
+    Without these lines dataclasses would ask for the signature of the class, which Python 3.11.2
+    does not find behind ``__wrapped__``.
+    """
+
     owner: object
     method: Method
     around: Callable[..., Any]
