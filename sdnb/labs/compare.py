@@ -265,9 +265,8 @@ class CompareLab(Working):
         if self.comparison is None:
             self.phase = "idle"
             return
-        with self.hold_trait_notifications():
-            self._look()
-            self.phase = "finished" if self._shown().is_complete else "stopped"
+        self._look()
+        self.phase = "finished" if self._shown().is_complete else "stopped"
 
     @observe("axes")
     def _check(self, _change: object) -> None:

@@ -209,12 +209,9 @@ class HeldRun:
         begin = 0 if result.parent is None else result.parent[1]
         self._show_film(result.trace, {**decoded, **last}, begin=begin)
         sigma = result.trace.sigmas[-1] if steps else 0.0
-        self._tell(
-            shown=Shown(image, steps),
-            progress=Progress(step=steps, total=steps, sigma=sigma),
-            result=result,
-            phase=_ended(result),
-        )
+        self._tell(shown=Shown(image, steps), result=result)
+        progress = Progress(step=steps, total=steps, sigma=sigma)
+        self._tell(progress=progress, phase=_ended(result))  # once all that it led to is there
 
     def _take(self, run: Run, step: int) -> None:
         if self._run is not None:

@@ -143,10 +143,11 @@ class Lab(Working):
     def _show_result(self, result: Result | None, **news: Any) -> None:
         """Stand at a result, or at none, with what there is to tell of it."""
         phase = "idle" if result is None else "stopped" if result.interrupted else "finished"
-        standing = {"closeup": None, "progress": None, "result": result, "phase": phase}
         with self.hold_trait_notifications():
-            for name, value in {**news, **standing}.items():
+            for name, value in {**news, "closeup": None, "result": result}.items():
                 setattr(self, name, value)
+        with self.hold_trait_notifications():  # once all that it led to is there
+            self.progress, self.phase = None, phase
 
     def _rest(self) -> None:
         """Stand at the last result again."""

@@ -64,8 +64,8 @@ class ComparePanel(Panel):
             "mounted": lambda *_: self._unseen.forget(),
         }
         lab.observe(lambda _: self._show_cells(), ["cells", "book", "scores"])
+        lab.observe(lambda _: self._rested(), "phase")  # before the page hears of it
         lab.observe(lambda _: self._show_status(), ["phase", "progress", "failure"])
-        lab.observe(lambda _: self._rested(), "phase")
         lab.observe(lambda _: self._show_form(), ["axes", "errors"])
         lab.form.observe(lambda _: self._show_form())
         self.say()

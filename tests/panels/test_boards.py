@@ -284,6 +284,21 @@ def test_what_was_there_stays_as_html_with_its_text(panel, tmp_path):
     assert not re.search(r"(src|href)=\"https?:", page)
 
 
+def test_what_stays_is_left_before_the_page_hears_of_the_end(pipe):
+    # given: who saves the notebook as soon as a run has ended
+    panel = LatentsPanel(Latents(pipe))
+    left = []
+    panel.on_leave(lambda: left.append((panel.surface.status["phase"], panel.kept())))
+
+    # when
+    panel.lab.draw(**SMALL)
+    assert panel.lab.wait(PATIENCE)
+
+    # then: the pictures are in it
+    assert [phase for phase, kept in left if "<img" in kept] == ["running"]
+    assert panel.surface.status["phase"] == "finished"
+
+
 def test_another_language_is_spoken_at_once(latents, attention, schedules, forward):
     panels = (latents, attention, schedules, forward)
     set_language("es")

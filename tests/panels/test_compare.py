@@ -164,3 +164,17 @@ def test_before_there_is_a_grid_the_panel_says_what_to_do(panel):
     panel._hear({"do": "save"}, [])
     assert "fill a grid first" in panel.surface.status["alert"]
     assert "run the cell again" in panel.kept_html
+
+
+def test_what_stays_is_left_before_the_page_hears_of_the_end(panel):
+    # given: who saves the notebook as soon as a grid is full
+    left = []
+    panel.on_leave(lambda: left.append((panel.surface.status["phase"], panel.kept())))
+
+    # when
+    panel.lab.fill("sampler=euler,heun", **SMALL)
+    assert panel.lab.wait(PATIENCE)
+
+    # then: the pictures are in it
+    assert [phase for phase, kept in left if "<img" in kept] == ["running"]
+    assert panel.surface.status["phase"] == "finished"

@@ -235,6 +235,19 @@ def test_a_page_that_is_opened_again_is_sent_previews_again(panel):
     assert panel._unseen.has_room
 
 
+def test_what_stays_is_left_before_the_page_hears_of_the_end(panel):
+    # given: who saves the notebook as soon as a run has ended
+    left = []
+    panel.on_leave(lambda: left.append((panel.surface.status["phase"], panel.kept())))
+
+    # when
+    drawn(panel)
+
+    # then: the picture is in it
+    assert [phase for phase, kept in left if "<img" in kept] == ["running"]
+    assert panel.surface.status["phase"] == "finished"
+
+
 def test_the_picture_stays_as_html_with_its_text(panel):
     # given
     empty = panel.kept_html
