@@ -7,7 +7,6 @@ from threading import RLock
 from typing import Any
 from weakref import ref
 
-import torch
 from PIL.Image import Image
 
 from sdnb.errors import InvalidField, PipelineBusy
@@ -273,15 +272,7 @@ class Pipeline:
 
         Raises `InvalidField` for an offloaded one: what is compiled expects its weights in place.
         """
-        if self.components.offload is not None:
-            raise InvalidField(
-                "a U-Net whose weights come and go cannot be compiled.",
-                given="offload=True",
-                allowed="either of the two",
-                fix="load it without offload (--offload), or do not compile it (--compile)",
-            )
-        network = torch.compile(self.components.unet, mode="reduce-overhead")
-        return self.sharing(replace(self.components, compiled=network))
+        return self.sharing(self.components.with_compiled_unet())
 
     def sharing(self, components: Components) -> "Pipeline":
         """Return a pipeline that shares networks with this: one of them computes at a time."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from sdnb.diffusion.noise_schedules import NoiseSchedule
+from sdnb.errors import InvalidField
 from sdnb.lora import Lora
 from sdnb.models.controlnet import ControlNets
 from sdnb.models.embeddings import Embeddings
@@ -99,6 +100,17 @@ class Components:
     def device(self) -> torch.device:
         """Where the networks compute, decided when they were loaded."""
         return torch.device(self.unet.device) if self.offload is None else self.offload.device
+
+    def with_compiled_unet(self) -> "Components":
+        """Return the same with its U-Net compiled; see `Pipeline.compiled`."""
+        if self.offload is not None:
+            raise InvalidField(
+                "a U-Net whose weights come and go cannot be compiled.",
+                given="offload=True",
+                allowed="either of the two",
+                fix="load it without offload (--offload), or do not compile it (--compile)",
+            )
+        return replace(self, compiled=torch.compile(self.unet, mode="reduce-overhead"))
 
     def bring(self, *networks: Network) -> None:
         """Have networks on the device before they are asked; offloaded, others leave for them."""

@@ -7,7 +7,6 @@ from io import BytesIO
 import pytest
 from PIL import Image
 
-from sdnb import i18n
 from sdnb.i18n import set_language
 from sdnb.labs.attention import Attention
 from sdnb.labs.forward import Forward
@@ -21,14 +20,6 @@ from sdnb.picture import Picture
 
 PATIENCE = 60.0
 SMALL = {"prompt": "a <b>red</b> circle", "width": 64, "height": 64, "steps": 3, "seed": 7}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def english():
-    before, i18n._choice = i18n._choice, i18n._Choice()
-    set_language("en")
-    yield
-    i18n._choice = before
 
 
 @pytest.fixture(scope="module")

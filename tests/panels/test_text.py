@@ -6,7 +6,6 @@ from base64 import b64decode
 
 import pytest
 
-from sdnb import i18n
 from sdnb.i18n import set_language
 from sdnb.labs.text import LENSES, TextLab
 from sdnb.panels.text import FIELDS, TextPanel
@@ -15,14 +14,6 @@ from sdnb.request import GenerationRequest
 
 PATIENCE = 60.0
 TEXT = "a <b>red</b> (circle:1.5)"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def english():
-    before, i18n._choice = i18n._choice, i18n._Choice()
-    set_language("en")
-    yield
-    i18n._choice = before
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,6 @@ from threading import Event, Thread, Timer
 import pytest
 import torch
 
-from sdnb import i18n
 from sdnb.i18n import set_language
 from sdnb.labs import training
 from sdnb.labs.held_training import Measured
@@ -20,14 +19,6 @@ from sdnb.panels.training import TrainingPanel
 from sdnb.plots.plane import REACH
 
 PATIENCE = 60.0
-
-
-@pytest.fixture(scope="module", autouse=True)
-def english():
-    before, i18n._choice = i18n._choice, i18n._Choice()
-    set_language("en")
-    yield
-    i18n._choice = before
 
 
 @pytest.fixture(scope="module")
