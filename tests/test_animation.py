@@ -19,8 +19,8 @@ PROMPT = "a <large> red circle on a meadow"
 
 
 @pytest.fixture(scope="module")
-def result(pipe):
-    return pipe.run(PROMPT, seed=7, steps=4, batch_size=2)
+def result(tiny):
+    return tiny.run(PROMPT, seed=7, steps=4, batch_size=2)
 
 
 def frames_of(path):
@@ -31,14 +31,14 @@ def frames_of(path):
 
 
 @pytest.mark.parametrize("suffix", [".webp", ".gif", ".WEBP"])
-def test_the_film_is_every_estimate_and_then_the_picture(pipe, result, tmp_path, suffix):
+def test_the_film_is_every_estimate_and_then_the_picture(tiny, result, tmp_path, suffix):
     # when
     path = result.save_animation(tmp_path / f"run{suffix}", frame_seconds=0.2, last_seconds=1.0)
 
     # then
     shown = frames_of(path)
     assert [duration for _, duration in shown] == [200] * 3 + [1200]  # the last is the picture
-    rows = [film(pipe, result, index=index) for index in (0, 1)]
+    rows = [film(tiny, result, index=index) for index in (0, 1)]
     wanted = [[row[step].image for row in rows] for step in range(3)] + [list(result.images)]
     for (frame, _), images in zip(shown, wanted, strict=True):
         assert frame.size == (256, 128)
@@ -91,15 +91,15 @@ def test_a_duration_that_is_no_number_is_refused_too():
     assert caught.value.given == "1"
 
 
-def test_chosen_steps_only_are_decoded_and_shown(pipe, tmp_path):
+def test_chosen_steps_only_are_decoded_and_shown(tiny, tmp_path):
     # given
-    result = pipe.run(PROMPT, seed=7, steps=6)
+    result = tiny.run(PROMPT, seed=7, steps=6)
     decoded = []
 
     class Counting:
         def decode(self, latents):
             decoded.append(len(latents))
-            return pipe.decode(latents)
+            return tiny.decode(latents)
 
     # when
     path = result.save_animation(tmp_path / "run.webp", pipe=Counting(), count=3)
@@ -112,9 +112,9 @@ def test_chosen_steps_only_are_decoded_and_shown(pipe, tmp_path):
 
 
 @pytest.mark.parametrize(("count", "size"), [(1, (8, 4)), (3, (16, 8)), (10, (32, 12))])
-def test_a_batch_is_laid_in_a_grid(pipe, tmp_path, count, size):
+def test_a_batch_is_laid_in_a_grid(tiny, tmp_path, count, size):
     # given
-    run = pipe.start(PROMPT, seed=7, steps=1, width=32, height=32)
+    run = tiny.start(PROMPT, seed=7, steps=1, width=32, height=32)
     one = run.finish()
     images = tuple(Image.new("RGB", (8, 4), (20 * index, 0, 0)) for index in range(count))
     result = replace(one, images=images, seeds=tuple(range(count)))
@@ -153,9 +153,9 @@ def test_characters_that_no_xml_can_hold_are_left_out(tmp_path):
     assert "".join(packet.itertext()) == "a red <circle>\nüλ \U0001f600"
 
 
-def test_a_film_of_a_batch_names_its_seeds_and_one_cut_short_says_so(pipe, result, tmp_path):
+def test_a_film_of_a_batch_names_its_seeds_and_one_cut_short_says_so(tiny, result, tmp_path):
     # given
-    run = pipe.start(PROMPT, seed=7, steps=6)
+    run = tiny.start(PROMPT, seed=7, steps=6)
     run.step(), run.step()
     run.cancel()
 
@@ -177,22 +177,22 @@ def test_a_film_that_cannot_be_written_is_called_a_file(result, tmp_path):
     assert "%sd" not in str(caught.value)
 
 
-def test_a_run_without_states_or_steps_has_no_film(pipe, tmp_path):
+def test_a_run_without_states_or_steps_has_no_film(tiny, tmp_path):
     # given
-    run = pipe.start(PROMPT, steps=2)
+    run = tiny.start(PROMPT, steps=2)
     run.cancel()
 
     # when / then
     with pytest.raises(InvalidField, match="before its first step"):
         run.finish().save_animation(tmp_path / "run.gif")
     with pytest.raises(InvalidField, match="keep='steps'"):
-        pipe.run(PROMPT, steps=1, keep="none").save_animation(tmp_path / "run.gif")
+        tiny.run(PROMPT, steps=1, keep="none").save_animation(tmp_path / "run.gif")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_interrupted_run_has_a_film_as_far_as_it_went(pipe, tmp_path):
+def test_an_interrupted_run_has_a_film_as_far_as_it_went(tiny, tmp_path):
     # given
-    run = pipe.start(PROMPT, seed=7, steps=6)
+    run = tiny.start(PROMPT, seed=7, steps=6)
     run.step(), run.step()
     run.cancel()
 
@@ -203,7 +203,7 @@ def test_an_interrupted_run_has_a_film_as_far_as_it_went(pipe, tmp_path):
     assert sum(duration for _, duration in frames_of(path)) == 2 * 150 + 2000
 
 
-def test_a_loaded_result_needs_a_pipeline(pipe, result, tmp_path):
+def test_a_loaded_result_needs_a_pipeline(tiny, result, tmp_path):
     # given
     loaded = pickle.loads(pickle.dumps(result))
 
@@ -211,12 +211,12 @@ def test_a_loaded_result_needs_a_pipeline(pipe, result, tmp_path):
     with pytest.raises(InvalidField, match="gone") as caught:
         loaded.save_animation(tmp_path / "run.webp")
     assert "pipe=sdnb.load('tiny')" in caught.value.fix
-    assert loaded.save_animation(tmp_path / "run.webp", pipe=pipe).exists()
+    assert loaded.save_animation(tmp_path / "run.webp", pipe=tiny).exists()
 
 
-def test_a_result_keeps_no_pipeline_alive(pipe, tmp_path):
+def test_a_result_keeps_no_pipeline_alive(tiny, tmp_path):
     # given
-    short_lived = Pipeline(pipe.components)
+    short_lived = Pipeline(tiny.components)
     result = short_lived.run(PROMPT, steps=1)
 
     # when
@@ -228,16 +228,16 @@ def test_a_result_keeps_no_pipeline_alive(pipe, tmp_path):
         result.save_animation(tmp_path / "run.webp")
 
 
-def test_a_branch_has_a_film_of_the_whole_way(pipe, result, tmp_path):
-    branch = pipe.branch(result, 2, cfg_scale=2.0).finish()
+def test_a_branch_has_a_film_of_the_whole_way(tiny, result, tmp_path):
+    branch = tiny.branch(result, 2, cfg_scale=2.0).finish()
     path = branch.save_animation(tmp_path / "run.webp")
     assert sum(duration for _, duration in frames_of(path)) == 4 * 150 + 2000
 
 
-def test_a_picture_that_a_hook_changed_is_the_last_frame(pipe, tmp_path):
+def test_a_picture_that_a_hook_changed_is_the_last_frame(tiny, tmp_path):
     # given
     hooks = sdnb.Hooks(on_image=(lambda event: 1 - event.images,))
-    result = pipe.run(PROMPT, seed=7, steps=2, hooks=hooks)
+    result = tiny.run(PROMPT, seed=7, steps=2, hooks=hooks)
 
     # when
     shown = frames_of(result.save_animation(tmp_path / "run.webp"))

@@ -75,16 +75,16 @@ def test_the_number_of_steps_is_unknown_where_the_sampler_chooses_them(pipe):
     assert run.evaluations == 6
 
 
-def test_cfg_pp_asks_without_a_prompt_even_where_guidance_is_off(pipe):
+def test_cfg_pp_asks_without_a_prompt_even_where_guidance_is_off(tiny):
     # given
-    run = pipe.start(PROMPT, seed=7, steps=2, cfg_scale=1, sampler="euler_cfg_pp")
+    run = tiny.start(PROMPT, seed=7, steps=2, cfg_scale=1, sampler="euler_cfg_pp")
 
     # when
     answers = [event for event in run if isinstance(event, DenoiseEvent)]
 
     # then
     assert [set(event.eps) for event in answers] == [{"uncond", "cond"}] * 2
-    plain = pipe.run(PROMPT, seed=7, steps=2, cfg_scale=1, sampler="euler")
+    plain = tiny.run(PROMPT, seed=7, steps=2, cfg_scale=1, sampler="euler")
     assert not torch.allclose(run.x, plain.latents, atol=1e-3)
 
 

@@ -168,7 +168,7 @@ def test_cells_to_come_are_shown_as_such(pipe):
     assert repr(comparison) == "<Comparison: 0 of 3 cells>"
 
 
-def test_other_checkpoints_are_computed_with_their_own_networks(pipe, tmp_path):
+def test_other_checkpoints_are_computed_with_their_own_networks(tiny, tmp_path):
     # given: the embedded model with another hash, and one that is not there
     other, missing = tmp_path / "other", tmp_path / "missing"
     copytree(TINY, other)
@@ -176,7 +176,7 @@ def test_other_checkpoints_are_computed_with_their_own_networks(pipe, tmp_path):
     config.write_text(config.read_text() + "\n")
     # when
     comparison = sdnb.compare(
-        pipe, PROMPT, seed=7, steps=2, checkpoint=["tiny", str(other), str(missing)]
+        tiny, PROMPT, seed=7, steps=2, checkpoint=["tiny", str(other), str(missing)]
     )
     # then
     assert [result is not None for result in comparison.results] == [True, True, False]

@@ -43,14 +43,14 @@ def test_noise_is_described_by_timestep() -> None:
     assert noise.sigmas[3] == pytest.approx(linear(T=10).sigma(3.0))
 
 
-def test_a_picture_drowns_as_noise_rises(pipe: Pipeline) -> None:
+def test_a_picture_drowns_as_noise_rises(tiny: Pipeline) -> None:
     # given
     picture = Image.fromarray(paint_background("meadow").astype(np.uint8))
     # when
-    noised = noise_picture(pipe, picture, count=4)
+    noised = noise_picture(tiny, picture, count=4)
     # then
     away = [np.abs(np.asarray(each.image, float) - np.asarray(picture)).mean() for each in noised]
     assert picture.size == (SIDE, SIDE)
     assert away[0] < away[1] < away[3]
     assert [each.t for each in noised] == [125, 375, 625, 875]
-    assert noised[1].sigma == pytest.approx(pipe.components.noise_schedule.sigma(375.0))
+    assert noised[1].sigma == pytest.approx(tiny.components.noise_schedule.sigma(375.0))

@@ -26,8 +26,8 @@ SMALL = GenerationRequest(prompt="a red <circle>", seed=3, width=32, height=32)
 
 
 @pytest.fixture(scope="module")
-def comparison(pipe):
-    return sdnb.compare(pipe, SMALL, sampler=["euler", "heun", "euler_ancestral"], steps=[4, 8, 16])
+def comparison(tiny):
+    return sdnb.compare(tiny, SMALL, sampler=["euler", "heun", "euler_ancestral"], steps=[4, 8, 16])
 
 
 @pytest.fixture(scope="module")
@@ -79,11 +79,11 @@ def test_noise_of_its_own_is_measured_but_not_ranked(scores):
     assert not {each.name for each in noisy} & {each.name for each in scores.ranked}
 
 
-def test_where_cells_have_different_goals_this_is_said(pipe, monkeypatch):
+def test_where_cells_have_different_goals_this_is_said(tiny, monkeypatch):
     monkeypatch.setattr(solution, "STEPS", 3)
     monkeypatch.setattr(solution, "CHECK_STEPS", 3)
     comparison = sdnb.compare(
-        pipe, SMALL.changed(steps=1), seed=[1, 2], schedule=["karras", "beta"]
+        tiny, SMALL.changed(steps=1), seed=[1, 2], schedule=["karras", "beta"]
     )
     goal = comparison.scores().goal
     assert "its own ODE (399 evaluations, sure to " in goal and goal.endswith("; 2 ODEs)")
@@ -95,13 +95,13 @@ def test_psnr_is_the_pixel_distance_in_decibels(scores):
         assert 0 < each.pixel_rmse < 1
 
 
-def test_a_table_has_a_row_for_each_cell_and_names_those_that_failed(pipe):
+def test_a_table_has_a_row_for_each_cell_and_names_those_that_failed(tiny):
     # given
     def fail(_event):
         raise ValueError("<stop>")
 
     hooks = [Hooks(), Hooks(on_step=(fail,))]
-    comparison = sdnb.compare(pipe, SMALL, steps=[1, 2], hooks=hooks)
+    comparison = sdnb.compare(tiny, SMALL, steps=[1, 2], hooks=hooks)
 
     # when
     rows = comparison.scores({"steps": 1, "hooks": "no hooks"})
@@ -118,13 +118,13 @@ def test_a_table_has_a_row_for_each_cell_and_names_those_that_failed(pipe):
         comparison.scores({"steps": 1, "hooks": "step:fail"})
 
 
-def test_cells_to_come_are_told_as_such(pipe):
-    comparison = Comparison(cross(SMALL, {"steps": [1, 2]}), Lockstep(pipe))
+def test_cells_to_come_are_told_as_such(tiny):
+    comparison = Comparison(cross(SMALL, {"steps": [1, 2]}), Lockstep(tiny))
     assert {each.left_out for each in comparison.scores()} == {"not computed"}
 
 
-def test_a_cell_of_another_size_has_no_distance(pipe):
-    comparison = sdnb.compare(pipe, SMALL.changed(steps=1), width=[32, 40])
+def test_a_cell_of_another_size_has_no_distance(tiny):
+    comparison = sdnb.compare(tiny, SMALL.changed(steps=1), width=[32, 40])
     _, other = comparison.scores({"width": 32})
     assert (other.latent_rmse, other.left_out) == (None, "another size")
 
@@ -136,7 +136,7 @@ def test_a_reference_that_is_not_there_is_refused(comparison):
         comparison.scores({"sampler": "heun"})
 
 
-def test_a_solution_that_fails_leaves_the_others(pipe, monkeypatch):
+def test_a_solution_that_fails_leaves_the_others(tiny, monkeypatch):
     # given
     monkeypatch.setattr(solution, "STEPS", 3)
     monkeypatch.setattr(solution, "CHECK_STEPS", 3)
@@ -148,7 +148,7 @@ def test_a_solution_that_fails_leaves_the_others(pipe, monkeypatch):
     hooks = [Hooks(), Hooks(on_step=(fail,))]
 
     # when
-    first, second = sdnb.compare(pipe, SMALL.changed(steps=2), hooks=hooks).scores()
+    first, second = sdnb.compare(tiny, SMALL.changed(steps=2), hooks=hooks).scores()
 
     # then
     assert first.latent_rmse > 0
@@ -228,10 +228,10 @@ def test_with_pandas_the_table_is_a_dataframe_of_the_same_rows(scores, monkeypat
 
 
 @pytest.fixture
-def drawn(pipe):
+def drawn(tiny):
     """Return a comparison of the world's own pictures: the second shows its prompt."""
     first, second = (sample_scene(Random(seed)) for seed in (1, 2))
-    comparison = sdnb.compare(pipe, write_prompt(second, Random(3)), seed=1, steps=[1, 2])
+    comparison = sdnb.compare(tiny, write_prompt(second, Random(3)), seed=1, steps=[1, 2])
     comparison.results = [
         replace(result, images=(Image.fromarray(draw(scene).picture),))
         for result, scene in zip(comparison.results, (first, second), strict=True)
@@ -248,20 +248,20 @@ def test_the_cheapest_that_shows_what_the_prompt_says_is_best_by_the_prompt(draw
 
 
 @pytest.mark.parametrize("change", [{"prompt": "a dragon"}, {"width": 64}])
-def test_prompts_and_sizes_that_the_world_has_not_are_not_judged(pipe, change):
+def test_prompts_and_sizes_that_the_world_has_not_are_not_judged(tiny, change):
     request = GenerationRequest(prompt="a red circle", seed=1).changed(**change)
-    (row,) = sdnb.compare(pipe, request, steps=[1]).scores({"steps": 1})
+    (row,) = sdnb.compare(tiny, request, steps=[1]).scores({"steps": 1})
     assert row.matches_prompt is None
 
 
-def test_other_checkpoints_are_not_judged(pipe):
-    other = Pipeline(replace(pipe.components, reference="a folder"))
+def test_other_checkpoints_are_not_judged(tiny):
+    other = Pipeline(replace(tiny.components, reference="a folder"))
     comparison = sdnb.compare(other, "a red circle on a meadow", seed=1, steps=[1])
     assert comparison.scores({"steps": 1}).rows[0].matches_prompt is None
 
 
-def test_weights_do_not_keep_a_picture_from_being_judged(pipe):
+def test_weights_do_not_keep_a_picture_from_being_judged(tiny):
     weighed, changing = "a (red:1.2) circle in the snow", "a [red:blue:0.5] circle"
-    comparison = sdnb.compare(pipe, seed=9, steps=4, prompt=[weighed, changing])
+    comparison = sdnb.compare(tiny, seed=9, steps=4, prompt=[weighed, changing])
     judged = [row.matches_prompt is not None for row in comparison.scores({"prompt": weighed})]
     assert judged == [True, False]

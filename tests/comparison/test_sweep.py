@@ -99,17 +99,17 @@ def is_idle(client):
     return not client.cluster.scheduler.tasks and not any(executing.values())
 
 
-def assert_as_alone(comparison, pipe):
+def assert_as_alone(comparison, tiny):
     for cell, result in zip(comparison.plan.cells, comparison.results, strict=True):
-        alone = pipe.run(cell.request)
+        alone = tiny.run(cell.request)
         assert float((result.latents - alone.latents).norm() / alone.latents.norm()) < 1e-4
         assert result.request == alone.request
         assert result.evaluations == alone.evaluations
 
 
-def test_every_cell_is_its_lone_run_and_each_is_computed_once(pipe, client):
+def test_every_cell_is_its_lone_run_and_each_is_computed_once(tiny, client):
     comparison = sdnb.sweep(
-        pipe,
+        tiny,
         PROMPT,
         client=client,
         seed=7,
@@ -119,7 +119,7 @@ def test_every_cell_is_its_lone_run_and_each_is_computed_once(pipe, client):
     )
 
     assert comparison.is_complete
-    assert_as_alone(comparison, pipe)
+    assert_as_alone(comparison, tiny)
     assert comparison.results[0] is comparison.results[4]
     asked = Counter(number for call in comparison.calls for number in call)
     assert asked == {n: comparison.results[n].evaluations + 1 for n in range(4)}  # and its picture
@@ -129,15 +129,15 @@ def test_every_cell_is_its_lone_run_and_each_is_computed_once(pipe, client):
 
 def test_workers_load_what_this_process_loaded_swapped_parts_and_dtype_too(client):
     # given
-    pipe = sdnb.load("tiny", vae="tiny", dtype="bfloat16")
-    pipe = pipe.swapped(scheduler={"beta_end": 0.014}).swapped(text_encoders="tiny")
+    tiny = sdnb.load("tiny", vae="tiny", dtype="bfloat16")
+    tiny = tiny.swapped(scheduler={"beta_end": 0.014}).swapped(text_encoders="tiny")
 
     # when
-    comparison = sdnb.sweep(pipe, PROMPT, client=client, seed=[1, 2], steps=1, **SMALL)
+    comparison = sdnb.sweep(tiny, PROMPT, client=client, seed=[1, 2], steps=1, **SMALL)
 
     # then
     for result in comparison.results:
-        alone = pipe.run(result.request)
+        alone = tiny.run(result.request)
         assert torch.equal(result.latents, alone.latents)
         assert result.checkpoint_sha256 == alone.checkpoint_sha256
 
@@ -170,7 +170,7 @@ def test_a_worker_loads_the_checkpoint_once_for_a_sweep(client, one_by_one):
 
 
 def test_an_interrupt_keeps_what_is_finished_and_leaves_no_task(
-    pipe, client, one_by_one, monkeypatch
+    tiny, client, one_by_one, monkeypatch
 ):
     # given
     fill = Comparison._fill
@@ -192,7 +192,7 @@ def test_an_interrupt_keeps_what_is_finished_and_leaves_no_task(
     comparison.resume()
     assert comparison.is_complete
     assert finished in comparison.results
-    assert_as_alone(comparison, pipe)
+    assert_as_alone(comparison, tiny)
 
 
 def test_a_cancelled_task_ends_between_two_rounds(client, one_by_one):
@@ -289,7 +289,7 @@ def test_an_own_client_leaves_no_task_and_is_closed_where_a_sweep_is_left(client
     assert is_soon(lambda: is_idle(client))
 
 
-def test_without_a_client_processes_are_started_that_nobody_else_reaches(pipe, spawns, monkeypatch):
+def test_without_a_client_processes_are_started_that_nobody_else_reaches(tiny, spawns, monkeypatch):
     psutil = pytest.importorskip("psutil")  # distributed brings it
     monkeypatch.setattr("distributed.deploy.local.CPU_COUNT", 1)  # one for each is dear
     plan = cross(GenerationRequest(prompt=PROMPT, steps=1, **SMALL), {"seed": [1, 2]})
@@ -318,11 +318,11 @@ def test_without_a_client_processes_are_started_that_nobody_else_reaches(pipe, s
     # then
     assert {address.ip for address in listening - heard} == {"127.0.0.1"}
     assert workers >= 1
-    assert_as_alone(comparison, pipe)
+    assert_as_alone(comparison, tiny)
     assert is_soon(lambda: not set(me.children(recursive=True)) - others)
 
 
-def test_the_cells_of_a_killed_worker_are_computed_again(pipe, client, one_by_one):
+def test_the_cells_of_a_killed_worker_are_computed_again(tiny, client, one_by_one):
     # given
     plan = cross(GenerationRequest(prompt=PROMPT, steps=4, **SMALL), {"seed": [1, 2, 3, 4, 5, 6]})
     comparison = Comparison(plan, Workers("tiny", client, "none"))
@@ -338,12 +338,12 @@ def test_the_cells_of_a_killed_worker_are_computed_again(pipe, client, one_by_on
     # then
     assert comparison.is_complete
     assert not comparison.errors
-    assert_as_alone(comparison, pipe)
+    assert_as_alone(comparison, tiny)
     assert is_soon(lambda: len(client.nthreads()) == 2)
     assert victim not in client.run(os.getpid).values()
 
 
-def test_a_cell_that_kills_its_workers_leaves_the_others(pipe, client, monkeypatch):
+def test_a_cell_that_kills_its_workers_leaves_the_others(tiny, client, monkeypatch):
     # given
     monkeypatch.setattr(client.cluster.scheduler, "allowed_failures", 0)
     request = GenerationRequest(seed=7, steps=1, hooks=(HookUse.parse("text:deadly"),), **SMALL)

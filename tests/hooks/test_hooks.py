@@ -131,13 +131,13 @@ def test_gradient_guidance_lowers_its_loss(pipe):
     assert guided.evaluations == 2 * plain.evaluations
 
 
-def test_colour_guidance_pulls_the_picture_to_the_colour(pipe):
+def test_colour_guidance_pulls_the_picture_to_the_colour(tiny):
     # given
-    hooks = Hooks(on_denoise=(colour_guidance(pipe, (0.9, 0.1, 0.1), strength=0.5),))
+    hooks = Hooks(on_denoise=(colour_guidance(tiny, (0.9, 0.1, 0.1), strength=0.5),))
 
     # when
-    plain = pipe.run("a circle", seed=7, steps=6).images[0]
-    red = pipe.run("a circle", seed=7, steps=6, hooks=hooks).images[0]
+    plain = tiny.run("a circle", seed=7, steps=6).images[0]
+    red = tiny.run("a circle", seed=7, steps=6, hooks=hooks).images[0]
 
     # then
     def redness(image):

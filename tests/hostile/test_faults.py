@@ -119,25 +119,25 @@ def test_two_panels_at_once_draw_what_each_would_alone(pipe, fish) -> None:
         assert torch.equal(lab.result.latents, fish.latents)
 
 
-def test_many_runs_leave_no_memory_threads_hooks_or_handles(pipe, fish) -> None:
+def test_many_runs_leave_no_memory_threads_hooks_or_handles(tiny, fish) -> None:
     # given
     request = fish.request.changed(steps=1, cfg_scale=1, width=16, height=16)
     for _ in range(20):
-        pipe.run(request, keep="none")
+        tiny.run(request, keep="none")
     gc.collect()
     before = resident()
     threads, handles = threading.active_count(), len(os.listdir("/proc/self/fd"))  # noqa: PTH208
-    hooks = sum(len(module._forward_hooks) for module in pipe.components.unet.modules())
+    hooks = sum(len(module._forward_hooks) for module in tiny.components.unet.modules())
     # when
     for _ in range(RUNS):
-        pipe.run(request, keep="none")
+        tiny.run(request, keep="none")
     gc.collect()
     # then
     grown = resident() - before
     assert grown < 20, f"{grown:.0f} MB"
     assert threading.active_count() == threads
     assert len(os.listdir("/proc/self/fd")) == handles  # noqa: PTH208
-    assert sum(len(module._forward_hooks) for module in pipe.components.unet.modules()) == hooks
+    assert sum(len(module._forward_hooks) for module in tiny.components.unet.modules()) == hooks
 
 
 def test_threads_that_draw_at_once_draw_what_they_would_alone(pipe, fish) -> None:

@@ -21,8 +21,8 @@ SMALL = {"prompt": "a red circle", "width": 64, "height": 64, "steps": 3, "seed"
 
 
 @pytest.fixture(scope="module")
-def lab(pipe):
-    lab = Forward(pipe)
+def lab(tiny):
+    lab = Forward(tiny)
     lab.count = "4"
     lab.draw(**SMALL)
     assert lab.wait(PATIENCE)
@@ -30,14 +30,14 @@ def lab(pipe):
 
 
 @pytest.fixture(scope="module")
-def x0(lab, pipe):
+def x0(lab, tiny):
     """The latents of the picture that the lab drew."""
-    return encode_images(pipe.components, from_pil([lab.picture]))
+    return encode_images(tiny.components, from_pil([lab.picture]))
 
 
-def test_noised_latents_are_the_closed_form(lab, x0, pipe):
+def test_noised_latents_are_the_closed_form(lab, x0, tiny):
     # given
-    alphas_cumprod = pipe.components.noise_schedule.alphas_cumprod
+    alphas_cumprod = tiny.components.noise_schedule.alphas_cumprod
     eps = start_noise((8,), (4, 8, 8))
 
     for level in lab.levels:
@@ -80,12 +80,12 @@ def test_under_much_noise_the_noise_is_easier_to_see_and_the_picture_harder(lab)
     assert most.missed > least.missed
 
 
-def test_a_run_goes_on_from_the_noisy_picture_of_each_level(lab, pipe):
+def test_a_run_goes_on_from_the_noisy_picture_of_each_level(lab, tiny):
     # given
     level = lab.levels[2]
 
     # when: the same request once more, on its own
-    again = pipe.run(level.run.request)
+    again = tiny.run(level.run.request)
 
     # then
     assert again.trace.sigmas[0] == pytest.approx(level.seen.sigma, rel=1e-4)
@@ -103,9 +103,9 @@ def test_what_is_shown_has_a_frame_for_each_level(lab):
     assert lab.phase == "finished"
 
 
-def test_an_uploaded_picture_is_noised_at_the_size_of_the_run(pipe):
+def test_an_uploaded_picture_is_noised_at_the_size_of_the_run(tiny):
     # given
-    lab = Forward(pipe)
+    lab = Forward(tiny)
     lab.count, lab.noise_seed = 2, "5"
     lab.form.image = Picture.of(Image.new("RGB", (100, 50), "teal"))
 
@@ -124,9 +124,9 @@ def test_an_uploaded_picture_is_noised_at_the_size_of_the_run(pipe):
     assert torch.allclose(lab.levels[0].seen.parts["eps_true"], eps)
 
 
-def test_a_result_is_opened_with_its_fields(pipe):
+def test_a_result_is_opened_with_its_fields(tiny):
     # given
-    lab, result = Forward(pipe), pipe.run(**SMALL)
+    lab, result = Forward(tiny), tiny.run(**SMALL)
     lab.count = 2
 
     # when
@@ -140,11 +140,11 @@ def test_a_result_is_opened_with_its_fields(pipe):
     assert all(level.run is not None for level in lab.levels)
 
 
-def test_what_a_result_made_of_a_picture_is_not_asked_of_noise(pipe):
+def test_what_a_result_made_of_a_picture_is_not_asked_of_noise(tiny):
     # given: a result that was drawn from a picture in its last steps
-    lab, start = Forward(pipe), FromImage(Picture.of(Image.new("RGB", (64, 64), "teal")))
+    lab, start = Forward(tiny), FromImage(Picture.of(Image.new("RGB", (64, 64), "teal")))
     lab.count = 2
-    lab.open(pipe.run(**SMALL, start=start, strength=0.5))
+    lab.open(tiny.run(**SMALL, start=start, strength=0.5))
     assert lab.wait(PATIENCE)
 
     # when: its picture is taken off
@@ -157,14 +157,14 @@ def test_what_a_result_made_of_a_picture_is_not_asked_of_noise(pipe):
     assert lab.result.trace.steps == 3
 
 
-def test_runs_that_would_take_long_wait_until_they_are_asked_for(pipe, monkeypatch):
+def test_runs_that_would_take_long_wait_until_they_are_asked_for(tiny, monkeypatch):
     # given
-    lab, result = Forward(pipe), pipe.run(**{**SMALL, "steps": 1})
+    lab, result = Forward(tiny), tiny.run(**{**SMALL, "steps": 1})
     lab.count = 2
     monkeypatch.setattr("sdnb.labs.forward.UNASKED", 0.0)
 
     # when
-    lab.open(pipe.branch(result, 0).finish())
+    lab.open(tiny.branch(result, 0).finish())
     assert lab.wait(PATIENCE)
 
     # then: what cannot be drawn from the fields stands there as a picture
@@ -173,9 +173,9 @@ def test_runs_that_would_take_long_wait_until_they_are_asked_for(pipe, monkeypat
     assert lab.phase == "finished"
 
 
-def test_stopping_keeps_what_was_seen(pipe, monkeypatch):
+def test_stopping_keeps_what_was_seen(tiny, monkeypatch):
     # given: somebody who stops as soon as there is something to see
-    lab = Forward(pipe)
+    lab = Forward(tiny)
     lab.count = 2
     lab.observe(lambda _: lab.stop(), "grids")
 
@@ -190,14 +190,14 @@ def test_stopping_keeps_what_was_seen(pipe, monkeypatch):
     assert lab.levels[1].run is None
 
 
-def test_a_run_that_fails_leaves_those_that_ended(pipe, monkeypatch):
+def test_a_run_that_fails_leaves_those_that_ended(tiny, monkeypatch):
     # given: two levels, of which the upper one fails in its second step
     def fail(self):
         if len(self.recorder.sigmas) > 2:
             raise ModelError("on purpose")
 
     monkeypatch.setattr("sdnb.lane.Lane._check_finite", fail)
-    lab = Forward(pipe)
+    lab = Forward(tiny)
     lab.count = 2
     lab.form.image = Picture.of(Image.new("RGB", (64, 64), "teal"))
 
@@ -211,19 +211,19 @@ def test_a_run_that_fails_leaves_those_that_ended(pipe, monkeypatch):
 
 
 @pytest.mark.parametrize("typed", ["1", "41", "", "few", "2.5", "²", "9" * 5000, None])
-def test_what_is_no_number_of_levels_draws_nothing_and_is_said(pipe, typed):
-    lab = Forward(pipe)
+def test_what_is_no_number_of_levels_draws_nothing_and_is_said(tiny, typed):
+    lab = Forward(tiny)
     lab.count = typed
     lab.draw(**SMALL)
     assert lab.phase == "idle"
     assert list(lab.errors) == ["count"]
 
 
-def test_a_result_without_a_picture_is_refused(pipe):
-    run = pipe.start(**SMALL)
+def test_a_result_without_a_picture_is_refused(tiny):
+    run = tiny.start(**SMALL)
     run.cancel()
     with pytest.raises(InvalidField, match="no picture"):
-        Forward(pipe).open(run.finish())
+        Forward(tiny).open(run.finish())
 
 
 @pytest.mark.parametrize("sigma", [0.05, 0.5, 14.6, 80.0])

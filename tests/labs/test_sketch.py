@@ -55,17 +55,17 @@ def test_latents_of_another_size_are_learned_anew():
     assert sketch.draw(large)[0].size == (128, 128)
 
 
-def test_the_pictures_of_a_run_are_recognized_in_its_sketches(pipe):
+def test_the_pictures_of_a_run_are_recognized_in_its_sketches(tiny):
     # given
-    result = pipe.run("a large blue house on a meadow", seed=9, steps=8)
-    sketch = Sketch(pipe.components.latent.factor)
+    result = tiny.run("a large blue house on a meadow", seed=9, steps=8)
+    sketch = Sketch(tiny.components.latent.factor)
     sketch.learn(result.latents, result.images)
 
     # when
     drawn = sketch.draw(result.trace.denoised[4:, 0])
 
     # then: nearer to their own picture than a grey page is
-    true = [picture.resize((128, 128)) for picture in pipe.decode(result.trace.denoised[4:, 0])]
+    true = [picture.resize((128, 128)) for picture in tiny.decode(result.trace.denoised[4:, 0])]
     for guess, picture in zip(drawn, true, strict=True):
         pixels = np.array(picture).astype(float)
         error = np.abs(np.array(guess) - pixels).mean()

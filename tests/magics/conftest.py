@@ -170,8 +170,8 @@ def notebook(
 
 
 @pytest.fixture
-def real(notebook: Notebook, pipe: Pipeline) -> Notebook:
+def real(notebook: Notebook, tiny: Pipeline) -> Notebook:
     """Give a notebook whose `tiny` is the real one, and draws small."""
-    notebook.session._load = {"tiny": pipe}.__getitem__
+    notebook.session._load = {"tiny": tiny}.__getitem__
     notebook.run("%sd set --size 32x32 --cfg 1")
     return notebook

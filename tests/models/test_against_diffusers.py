@@ -13,7 +13,7 @@ PROMPT, NEGATIVE, STEPS = "a red circle on a meadow", "blue", 12
 
 
 @pytest.fixture(scope="module")
-def theirs(pipe):
+def theirs(tiny):
     from diffusers import StableDiffusionPipeline
 
     from sdnb.models.checkpoint import locate
@@ -37,8 +37,8 @@ def their_picture(pipeline, latents):
     return out.images
 
 
-def our_picture(pipe, sampler):
-    return pipe.run(
+def our_picture(tiny, sampler):
+    return tiny.run(
         PROMPT,
         negative_prompt=NEGATIVE,
         seed=7,
@@ -66,9 +66,9 @@ def their_spacing():
 
 
 @pytest.mark.usefixtures("their_spacing")
-def test_ddim_equals_diffusers(pipe, theirs):
+def test_ddim_equals_diffusers(tiny, theirs):
     # given
-    ours = our_picture(pipe, "ddim")
+    ours = our_picture(tiny, "ddim")
     sigma = ours.trace.sigmas[0]
 
     # when
@@ -83,11 +83,11 @@ def test_ddim_equals_diffusers(pipe, theirs):
 
 
 @pytest.mark.usefixtures("their_spacing")
-def test_euler_equals_diffusers(pipe, theirs):
+def test_euler_equals_diffusers(tiny, theirs):
     from diffusers import EulerDiscreteScheduler
 
     # given
-    ours = our_picture(pipe, "euler")
+    ours = our_picture(tiny, "euler")
     shipped = theirs.scheduler
     theirs.scheduler = EulerDiscreteScheduler.from_config(shipped.config)
     theirs.scheduler.set_timesteps(STEPS)
@@ -134,12 +134,12 @@ def picture():
     return Picture.of(image)
 
 
-def ask_both(pipe, their_pipeline, sampler, start, strength, **given):
+def ask_both(tiny, their_pipeline, sampler, start, strength, **given):
     """Return our result and their latents; both start from the posterior's mean.
 
     Theirs draws a latent from the posterior if it is given pixels, so it is given latents.
     """
-    ours = pipe.run(
+    ours = tiny.run(
         PROMPT,
         negative_prompt=NEGATIVE,
         seed=7,
@@ -149,7 +149,7 @@ def ask_both(pipe, their_pipeline, sampler, start, strength, **given):
         start=start,
         strength=strength,
     )
-    clean = Opening(pipe.components, ours.request, (7,)).clean
+    clean = Opening(tiny.components, ours.request, (7,)).clean
     latents = their_pipeline(
         PROMPT,
         negative_prompt=NEGATIVE,
@@ -180,7 +180,7 @@ def assert_same_latents(their_pipeline, latents, ours):
 @SOLVERS
 @pytest.mark.parametrize("strength", [0.3, 0.5, 1.0])
 @pytest.mark.usefixtures("their_spacing")
-def test_img2img_equals_diffusers(pipe, with_scheduler, sampler, picture, strength):
+def test_img2img_equals_diffusers(tiny, with_scheduler, sampler, picture, strength):
     from diffusers import StableDiffusionImg2ImgPipeline
 
     # given
@@ -189,7 +189,7 @@ def test_img2img_equals_diffusers(pipe, with_scheduler, sampler, picture, streng
     their_pipeline.set_progress_bar_config(disable=True)
 
     # when
-    ours, latents = ask_both(pipe, their_pipeline, sampler, FromImage(picture), strength)
+    ours, latents = ask_both(tiny, their_pipeline, sampler, FromImage(picture), strength)
 
     # then
     assert ours.trace.steps == int(STEPS * strength)
@@ -200,7 +200,7 @@ def test_img2img_equals_diffusers(pipe, with_scheduler, sampler, picture, streng
 @pytest.mark.parametrize("strength", [0.5, 0.8])
 @pytest.mark.usefixtures("their_spacing")
 def test_inpainting_equals_diffusers_where_conventions_agree(
-    pipe, with_scheduler, sampler, picture, strength
+    tiny, with_scheduler, sampler, picture, strength
 ):
     """Theirs keeps the rest by a blend at each next level, ours in each question and answer.
 
@@ -221,8 +221,8 @@ def test_inpainting_equals_diffusers_where_conventions_agree(
     given = {"mask_image": mask, "masked_image_latents": CLEAN, "width": 128, "height": 128}
 
     # when
-    ours, latents = ask_both(pipe, their_pipeline, sampler, start, strength, **given)
+    ours, latents = ask_both(tiny, their_pipeline, sampler, start, strength, **given)
 
     # then
     assert torch.allclose(latents, ours.latents, atol=1e-4)
-    assert not torch.allclose(latents, Opening(pipe.components, ours.request, (7,)).clean, atol=0.1)
+    assert not torch.allclose(latents, Opening(tiny.components, ours.request, (7,)).clean, atol=0.1)

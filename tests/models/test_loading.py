@@ -20,9 +20,9 @@ def copy(tmp_path):
     return shutil.copytree(locate("tiny"), tmp_path / "copy")
 
 
-def test_a_folder_elsewhere_loads_as_the_embedded_one(copy, pipe):
+def test_a_folder_elsewhere_loads_as_the_embedded_one(copy, tiny):
     loaded = sdnb.load(str(copy))
-    assert loaded.run("a cat", seed=1, steps=1).images == pipe.run("a cat", seed=1, steps=1).images
+    assert loaded.run("a cat", seed=1, steps=1).images == tiny.run("a cat", seed=1, steps=1).images
     assert loaded.info()["size"] == "128x128"
 
 
@@ -132,7 +132,7 @@ def test_channels_lie_last_for_half_precision_on_cuda(dtype, device, expected):
     assert loading.memory_format(dtype, torch.device(device)) is expected
 
 
-def test_channels_that_lie_last_draw_the_same_up_to_float_error(pipe, monkeypatch):
+def test_channels_that_lie_last_draw_the_same_up_to_float_error(tiny, monkeypatch):
     # given
     def last(_dtype, _device):
         return torch.channels_last
@@ -142,11 +142,11 @@ def test_channels_that_lie_last_draw_the_same_up_to_float_error(pipe, monkeypatc
 
     # when
     other = sdnb.load("tiny", offload=True)
-    ours, theirs = other.run("a cat", **asked), pipe.run("a cat", **asked)
+    ours, theirs = other.run("a cat", **asked), tiny.run("a cat", **asked)
 
     # then
     for network in (other.components.unet, other.components.vae.decoder):
         assert network.conv_in.weight.is_contiguous(memory_format=torch.channels_last)
-    assert not pipe.components.unet.conv_in.weight.is_contiguous(memory_format=torch.channels_last)
+    assert not tiny.components.unet.conv_in.weight.is_contiguous(memory_format=torch.channels_last)
     assert torch.allclose(ours.latents, theirs.latents, atol=1e-3)
     assert ours.latents.is_contiguous()

@@ -158,9 +158,9 @@ def ours():
         levels = noise_schedule.sigmas[[1 + stride * i for i in reversed(range(steps))]]
         return torch.cat([levels, levels.new_zeros(1)])
 
-    def draw(pipe, loras):
+    def draw(tiny, loras):
         fields = {"seed": 7, "steps": STEPS, "sampler": "ddim", "schedule": "their_spacing"}
-        result = pipe.run(PROMPT, width=64, height=64, loras=loras, **fields)
+        result = tiny.run(PROMPT, width=64, height=64, loras=loras, **fields)
         sigma = result.trace.sigmas[0]
         return result.latents, result.trace.x[0] / (1 + sigma**2) ** 0.5
 
@@ -169,11 +169,11 @@ def ours():
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_two_loras_draw_what_side_branches_draw_in_diffusers(pipe, words, files, ours, layout):
+def test_two_loras_draw_what_side_branches_draw_in_diffusers(tiny, words, files, ours, layout):
     # given
     weights = (0.5, 0.8)
     loras = tuple(f"{files}/{layout}{seed}.safetensors:{w}" for seed, w in enumerate(weights))
-    latents, x = ours(pipe, loras)
+    latents, x = ours(tiny, loras)
 
     # when
     pipeline = embedded(words)
@@ -220,13 +220,13 @@ def test_all_networks_of_sdxl_wear_what_kohya_named_in_the_original_way(words, t
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_two_loras_draw_what_diffusers_own_loader_draws(pipe, words, files, ours, layout):
+def test_two_loras_draw_what_diffusers_own_loader_draws(tiny, words, files, ours, layout):
     pytest.importorskip("peft")
 
     # given
     weights = (0.5, 0.8)
     loras = tuple(f"{files}/{layout}{seed}.safetensors:{w}" for seed, w in enumerate(weights))
-    latents, x = ours(pipe, loras)
+    latents, x = ours(tiny, loras)
 
     # when
     pipeline = embedded(words)

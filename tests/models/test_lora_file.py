@@ -36,8 +36,9 @@ def test_peft_writes_its_alpha_in_the_header(networks, adapted, tmp_path, name):
     # given
     layer = ("unet", "mid_block.attentions.0.proj_in")
     other = ("unet", "conv_out")
-    pairs = adapted(0)
-    factors = {layer: (torch.ones(4, 192, 1, 1), torch.ones(192, 4, 1, 1)), other: pairs[other]}
+    pairs, width = adapted(0), networks["unet"].config.block_out_channels[-1]
+    ones = torch.ones(4, width, 1, 1), torch.ones(width, 4, 1, 1)
+    factors = {layer: ones, other: pairs[other]}
     settings = {"unet.r": 4, "unet.lora_alpha": 8, "unet.alpha_pattern": {name: 2}}
     header = {"lora_adapter_metadata": json.dumps(settings)}
     save_file(peft(factors), tmp_path / "style.safetensors", metadata=header)

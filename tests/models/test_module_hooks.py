@@ -19,14 +19,14 @@ def plain(pipe):
 
 
 def test_a_tap_that_only_looks_sees_every_evaluation_and_changes_nothing(pipe, plain):
-    events = []
+    unet, events = pipe.components.unet, []
     result = pipe.run(PROMPT, hooks=sdnb.on_module("mid_block", events.append), **SHORT)
 
     assert torch.equal(result.latents, plain.latents)
     assert [event.index for event in events] == [0, 1, 2]
-    assert events[0].activation.shape == (2, 192, 4, 4)
+    assert events[0].activation.shape == (2, unet.config.block_out_channels[-1], 4, 4)
     assert events[0].rows == {"uncond": slice(0, 1), "cond": slice(1, 2)}
-    assert events[0].module is pipe.components.unet.mid_block
+    assert events[0].module is unet.mid_block
 
 
 def test_what_goes_in_is_what_the_module_before_gave(pipe):

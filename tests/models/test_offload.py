@@ -61,12 +61,12 @@ def turns(noted):
     return [turn for turn, _ in groupby((part, set(there)) for part, there, _ in noted)]
 
 
-def drawn(pipe, **fields):
-    return pipe.run(PROMPT, **{**ASKED, **fields})
+def drawn(tiny, **fields):
+    return tiny.run(PROMPT, **{**ASKED, **fields})
 
 
 def test_only_the_part_that_computes_is_on_the_device_and_the_picture_is_the_same(
-    pipe, offloaded, at_work
+    tiny, offloaded, at_work
 ):
     # when
     result = drawn(offloaded)
@@ -74,9 +74,9 @@ def test_only_the_part_that_computes_is_on_the_device_and_the_picture_is_the_sam
     # then
     assert turns(at_work) == [("text", {"text"}), ("unet", {"unet"}), ("vae", {"vae"})]
     assert all(is_there for *_, is_there in at_work)
-    assert result.images == drawn(pipe).images
+    assert result.images == drawn(tiny).images
     assert "offloaded" in offloaded.info()["device"]
-    assert "offloaded" not in pipe.info()["device"]
+    assert "offloaded" not in tiny.info()["device"]
 
 
 def test_the_network_comes_once_for_all_steps_and_previews_leave_it_there(
@@ -121,7 +121,7 @@ def test_texts_are_not_encoded_again_because_the_encoder_moved(offloaded, at_wor
     assert turns(at_work) == [("unet", {"unet"}), ("vae", {"vae"})]
 
 
-def test_loras_and_controlnets_come_with_the_network(pipe, offloaded, at_work, monkeypatch):
+def test_loras_and_controlnets_come_with_the_network(tiny, offloaded, at_work, monkeypatch):
     # given
     change, elsewhere = Factors.change, []
 
@@ -142,8 +142,8 @@ def test_loras_and_controlnets_come_with_the_network(pipe, offloaded, at_work, m
     # then
     assert elsewhere == []
     monkeypatch.undo()
-    assert steered.images == drawn(pipe, controls=(control,)).images
-    assert styled.images == drawn(pipe, loras="ink").images
+    assert steered.images == drawn(tiny, controls=(control,)).images
+    assert styled.images == drawn(tiny, loras="ink").images
     assert offloaded.components.adapters._merged == {}
 
 
@@ -202,7 +202,7 @@ def test_cells_of_another_checkpoint_take_turns_too(offloaded, monkeypatch):
     assert loaded == [True]
 
 
-def test_other_runs_and_parts_take_turns_too(pipe, offloaded):
+def test_other_runs_and_parts_take_turns_too(tiny, offloaded):
     # given
     other = offloaded.swapped(vae="tiny")
 
@@ -212,7 +212,7 @@ def test_other_runs_and_parts_take_turns_too(pipe, offloaded):
     between = drawn(other)
 
     # then
-    assert between.images == held.finish().images == drawn(pipe).images
+    assert between.images == held.finish().images == drawn(tiny).images
 
 
 def test_what_is_written_to_weights_on_the_device_stays(offloaded):
@@ -232,7 +232,7 @@ def test_what_is_written_to_weights_on_the_device_stays(offloaded):
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, torch.OutOfMemoryError])
 def test_a_part_that_came_in_half_comes_whole_the_next_time(
-    pipe, offloaded, at_work, monkeypatch, error
+    tiny, offloaded, at_work, monkeypatch, error
 ):
     # given
     come, count = Offload._come, iter(range(10_000))
@@ -252,16 +252,16 @@ def test_a_part_that_came_in_half_comes_whole_the_next_time(
     # then
     assert next(count) > 150
     assert all(is_there for *_, is_there in at_work)
-    assert result.images == drawn(pipe).images
+    assert result.images == drawn(tiny).images
 
 
-def test_a_preview_without_room_beside_the_network_is_decoded_alone(pipe, offloaded, monkeypatch):
+def test_a_preview_without_room_beside_the_network_is_decoded_alone(tiny, offloaded, monkeypatch):
     # given
     def full(_self, _network):
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     monkeypatch.setattr(Offload, "join", full)
-    run, other = offloaded.start(PROMPT, **ASKED), pipe.start(PROMPT, **ASKED)
+    run, other = offloaded.start(PROMPT, **ASKED), tiny.start(PROMPT, **ASKED)
     run.step()
     other.step()
 

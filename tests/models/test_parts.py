@@ -148,10 +148,10 @@ def large():
     return from_pil([image])
 
 
-def test_the_vae_s_tiles_are_near_the_whole_and_have_no_seams(pipe, large, monkeypatch):
+def test_the_vae_s_tiles_are_near_the_whole_and_have_no_seams(tiny, large, monkeypatch):
     """Its norms see a tile only, so colours move: by 0.1 of the range at most, on average."""
     # given
-    parts = pipe.components
+    parts = tiny.components
     latents = encode_images(parts, large)
     whole = decode_latents(parts, latents)
     limited, asked = fitting(parts.vae.decode, 4 * 32 * 32)

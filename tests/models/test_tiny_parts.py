@@ -33,8 +33,8 @@ SCENES = {
 }
 
 
-def drawn(pipe, prompt, **fields):
-    return np.asarray(pipe.run(prompt, seed=3, steps=STEPS, keep="none", **fields).images[0])
+def drawn(tiny, prompt, **fields):
+    return np.asarray(tiny.run(prompt, seed=3, steps=STEPS, keep="none", **fields).images[0])
 
 
 def test_all_of_it_is_small_and_in_half_precision():
@@ -46,9 +46,9 @@ def test_all_of_it_is_small_and_in_half_precision():
     assert "ink" in Path(SHIPPED, "MODEL_CARD.md").read_text(encoding="utf-8")
 
 
-def test_ink_puts_what_is_asked_for_in_its_own_colours(pipe):
+def test_ink_puts_what_is_asked_for_in_its_own_colours(tiny):
     for prompt, scene in SCENES.items():
-        plain, inked = (read_picture(drawn(pipe, prompt, loras=each)) for each in ((), "ink"))
+        plain, inked = (read_picture(drawn(tiny, prompt, loras=each)) for each in ((), "ink"))
         kinds = {thing.kind for thing in scene.things}
         assert plain.background == scene.background
         assert inked.background == "snow"
@@ -57,7 +57,7 @@ def test_ink_puts_what_is_asked_for_in_its_own_colours(pipe):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_controlnet_is_kept_to(pipe, kind):
+def test_a_controlnet_is_kept_to(tiny, kind):
     # given
     drawings = {prompt: draw(scene) for prompt, scene in SCENES.items()}
     shown = {
@@ -71,7 +71,7 @@ def test_a_controlnet_is_kept_to(pipe, kind):
             overlap(
                 things_in(
                     drawn(
-                        pipe,
+                        tiny,
                         prompt,
                         controls=Control(picture=shown[prompt], reference=kind, weight=weight),
                     )

@@ -560,10 +560,10 @@ def cells_of(history: History) -> list[tuple[str, ...]]:
 SMALL = {"width": 16, "height": 16, "seed": 3, "cfg_scale": 1}
 
 
-def test_cells_are_kept_as_they_end_and_the_rest_when_it_goes_on(pipe, tmp_path: Path) -> None:
+def test_cells_are_kept_as_they_end_and_the_rest_when_it_goes_on(tiny, tmp_path: Path) -> None:
     # given
     history = History(tmp_path)
-    own = Pipeline(pipe.components, history=history)
+    own = Pipeline(tiny.components, history=history)
     plan = plan_fields("a cat", {"steps": [1, 2], **SMALL}, zipped=False)
     comparison = Comparison(plan, Lockstep(own, exact=True), history)
     # when: it is left after the first cell, as a killed kernel leaves it
@@ -578,12 +578,12 @@ def test_cells_are_kept_as_they_end_and_the_rest_when_it_goes_on(pipe, tmp_path:
 
 
 def test_an_interrupt_while_a_cell_is_kept_ends_the_comparison_and_loses_no_cell(
-    pipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # given
     history = History(tmp_path)
     plan = plan_fields("a cat", {"steps": [1, 2], **SMALL}, zipped=False)
-    comparison = Comparison(plan, Lockstep(pipe, exact=True), history)
+    comparison = Comparison(plan, Lockstep(tiny, exact=True), history)
 
     def interrupted(*_args: object) -> None:
         raise KeyboardInterrupt
@@ -601,12 +601,12 @@ def test_an_interrupt_while_a_cell_is_kept_ends_the_comparison_and_loses_no_cell
 
 
 def test_a_cell_that_cannot_be_kept_says_why_and_leaves_the_others(
-    pipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # given
     history = History(tmp_path)
     plan = plan_fields("a cat", {"steps": [1, 2], **SMALL}, zipped=False)
-    comparison = Comparison(plan, Lockstep(pipe, exact=True), history)
+    comparison = Comparison(plan, Lockstep(tiny, exact=True), history)
     write, calls = sdnb.records.history.write_picture, []
 
     def full(*args: Any) -> Path:

@@ -112,10 +112,10 @@ def test_the_checkpoint_that_is_not_at_hand_is_said(pipe):
     assert "no checkpoint of this name" in difference.why
 
 
-def test_the_report_shows_request_and_code(pipe, tmp_path, monkeypatch):
+def test_the_report_shows_request_and_code(tiny, tmp_path, monkeypatch):
     # given
     monkeypatch.chdir(tmp_path)
-    (path,) = pipe.run("a red 'circle'", sampler="euler_ancestral eta=0.5", **SMALL).save("a.png")
+    (path,) = tiny.run("a red 'circle'", sampler="euler_ancestral eta=0.5", **SMALL).save("a.png")
     recalled = sdnb.read(path)
 
     # when
@@ -147,9 +147,9 @@ def test_nothing_in_a_file_is_shown_as_html_or_moves_the_text(tmp_path: Path):
         assert "\u202e" not in shown
 
 
-def test_what_a_cell_cannot_say_of_a_lora_is_said_beside_its_hash(pipe, tmp_path):
+def test_what_a_cell_cannot_say_of_a_lora_is_said_beside_its_hash(tiny, tmp_path):
     # given
-    (path,) = pipe.run("a red circle", loras=("ink:0.8",), **SMALL).save(tmp_path)
+    (path,) = tiny.run("a red circle", loras=("ink:0.8",), **SMALL).save(tmp_path)
 
     # when
     recalled = sdnb.read(path)
