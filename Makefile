@@ -43,7 +43,7 @@ notebooks: .venv/installed-test
 	OMP_NUM_THREADS=1 $(PYTEST) tests/notebooks $(ABREAST)
 
 browser: .venv/installed-test
-	$(PYTEST) tests/browser
+	OMP_NUM_THREADS=1 $(PYTEST) tests/browser -n auto --maxprocesses 4 --dist loadfile
 
 # The wheel has to work where the source tree is not: -I keeps the current folder off the path.
 # Python compiles what is imported, a small part of what is installed.

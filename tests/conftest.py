@@ -8,9 +8,25 @@ from pathlib import Path
 
 import pytest
 import torch
+from jaxtyping import install_import_hook
 
-import sdnb
-from sdnb.events import Hooks
+ROOT = Path(__file__).parent.parent
+
+
+def modules_of_arrays() -> Iterator[str]:
+    """Modules whose annotations name shapes."""
+    for path in ROOT.glob("sdnb/**/*.py"):
+        text = path.read_text(encoding="utf-8")
+        if "jaxtyping" in text or "sdnb.shapes" in text:
+            yield ".".join(path.relative_to(ROOT).with_suffix("").parts)
+
+
+# Shapes are checked in every call, before anything of sdnb is imported. In other modules mypy has
+# seen all there is to check, and a call that is watched costs thirty microseconds more.
+install_import_hook(list(modules_of_arrays()), "beartype.beartype")
+
+import sdnb  # noqa: E402
+from sdnb.events import Hooks  # noqa: E402
 
 # No hub is asked, here and in kernels; read when the library is imported, with the first test.
 os.environ["HF_HUB_OFFLINE"] = "1"

@@ -59,7 +59,7 @@ def relative(a, b):
 
 def test_every_sampler_ends_as_it_does_alone(pipe, counting):
     # given
-    names, small = SAMPLERS.names(), {"width": 64, "height": 64}
+    names, small = SAMPLERS.names(), {"width": 32, "height": 32}
     runs = [start(pipe, sampler=name, **small) for name in names]
 
     # when
@@ -72,7 +72,7 @@ def test_every_sampler_ends_as_it_does_alone(pipe, counting):
         alone = start(pipe, sampler=name, **small).finish()
         assert relative(result.latents, alone.latents) < 1e-4, name
         assert result.evaluations == alone.evaluations
-        assert result.images[0].size == (64, 64)
+        assert result.images[0].size == (32, 32)
     asked = sum(result.evaluations for result in together)
     assert len(counting.rows) < asked / 3
 

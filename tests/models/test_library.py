@@ -32,11 +32,18 @@ def made(tmp_path_factory):
 
 @pytest.fixture
 def folder(made, tmp_path, monkeypatch):
-    """Give a copy of that folder, named in the environment; hashes are kept apart."""
+    """Give a folder with the same files, named in the environment; hashes are kept apart."""
     monkeypatch.setenv("SDNB_CACHE", str(tmp_path / "cache"))
-    place = copytree(made, tmp_path / "models")
+    place = copytree(made, tmp_path / "models", copy_function=os.link)
     monkeypatch.setenv("SDNB_MODELS", os.pathsep.join([str(tmp_path / "nowhere"), str(place)]))
     return place
+
+
+def lengthen(file):
+    """Put another file in the place of this one, which other folders have too."""
+    content = file.read_bytes()
+    file.unlink()
+    file.write_bytes(content + b" ")
 
 
 def test_a_folder_is_listed_without_loading(folder):
@@ -161,7 +168,7 @@ def test_where_no_hash_can_be_kept_it_is_taken_once_in_a_process(folder, monkeyp
 def test_another_content_is_another_hash(folder):
     file = folder / "photon.safetensors"
     before = hash_checkpoint(file)
-    file.write_bytes(file.read_bytes() + b" ")
+    lengthen(file)
     assert known_hash(file) is None
     assert hash_checkpoint(file) != before
 
@@ -170,8 +177,7 @@ def test_a_folder_is_hashed_by_its_weights(folder):
     before = hash_checkpoint(folder / "second")
     (folder / "second" / "README.md").write_text("hello")
     assert hash_checkpoint(folder / "second") == before
-    weights = folder / "second" / "vae" / "diffusion_pytorch_model.safetensors"
-    weights.write_bytes(weights.read_bytes() + b" ")
+    lengthen(folder / "second" / "vae" / "diffusion_pytorch_model.safetensors")
     assert hash_checkpoint(folder / "second") != before
 
 

@@ -5,6 +5,7 @@ license that lies beside them.
 """
 
 import gzip
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -23,18 +24,19 @@ def clip_tokenizer() -> CLIPTokenizer:
 
     Source: Radford et al. 2021 (arXiv:2103.00020), section 2.4: byte pairs in lower case.
     """
+    vocabulary, merges = read_vocabulary()
+    return CLIPTokenizer(vocab=vocabulary, merges=merges, model_max_length=77)
+
+
+@cache
+def read_vocabulary() -> tuple[dict[str, int], Any]:
+    """Each token's number, and the pairs that are joined, in their order."""
     lines = gzip.decompress(MERGES.read_bytes()).decode().splitlines()
-    merges: Any = [
-        tuple(line.split(" ")) for line in lines
-    ]  # transformers asks for less than it takes
+    merges = [tuple(line.split(" ")) for line in lines]
     letters = byte_letters()
     words = ["".join(merge) for merge in merges]
     tokens = [*letters, *(f"{letter}</w>" for letter in letters), *words, START, END]
-    return CLIPTokenizer(
-        vocab={token: number for number, token in enumerate(tokens)},
-        merges=merges,
-        model_max_length=77,
-    )
+    return {token: number for number, token in enumerate(tokens)}, merges
 
 
 def byte_letters() -> list[str]:
