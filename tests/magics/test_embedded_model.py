@@ -12,18 +12,18 @@ from tests.magics.conftest import Notebook
 
 
 @pytest.fixture
-def real(notebook: Notebook, pipe: Pipeline) -> Notebook:
+def real(notebook: Notebook, tiny: Pipeline) -> Notebook:
     """Give a notebook whose `tiny` is the real one."""
-    notebook.session._load = {"tiny": pipe}.__getitem__
+    notebook.session._load = {"tiny": tiny}.__getitem__
     return notebook
 
 
-def test_a_cell_draws_what_python_draws(real: Notebook, pipe: Pipeline) -> None:
+def test_a_cell_draws_what_python_draws(real: Notebook, tiny: Pipeline) -> None:
     # when
     result = real.run("%%sd --steps 4 --seed 7 --batch 2 --sampler euler\na red circle on a meadow")
     # then
     assert isinstance(result, Result)
-    plain = pipe.run("a red circle on a meadow", steps=4, seed=7, batch_size=2, sampler="euler")
+    plain = tiny.run("a red circle on a meadow", steps=4, seed=7, batch_size=2, sampler="euler")
     assert result.request == plain.request
     assert [image.tobytes() for image in result.images] == [
         image.tobytes() for image in plain.images
@@ -44,7 +44,7 @@ def test_what_a_cell_drew_can_be_saved_and_drawn_again(real: Notebook, tmp_path:
     assert first.images[0].tobytes() == again.images[0].tobytes()
 
 
-def test_a_second_pass_is_drawn_shown_and_compared(real: Notebook, pipe: Pipeline) -> None:
+def test_a_second_pass_is_drawn_shown_and_compared(real: Notebook, tiny: Pipeline) -> None:
     # when
     result = real.run('%sd a blue star --seed 1 --size 64 --steps 2 --hires "1.5x denoise=0.6"')
     compared = real.run("%sd compare hires=none,1.5x")
@@ -53,7 +53,7 @@ def test_a_second_pass_is_drawn_shown_and_compared(real: Notebook, pipe: Pipelin
     assert isinstance(result, Result)
     assert result.images[0].size == (96, 96)
     fields = {"seed": 1, "width": 64, "height": 64, "steps": 2}
-    plain = pipe.run("a blue star", hires="1.5x denoise=0.6", **fields)
+    plain = tiny.run("a blue star", hires="1.5x denoise=0.6", **fields)
     assert result.images[0].tobytes() == plain.images[0].tobytes()
     assert [cell.images[0].size for cell in compared.results] == [(64, 64), (96, 96)]
     assert film is not None

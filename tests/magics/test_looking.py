@@ -152,24 +152,24 @@ def test_inspect_brings_a_file_to_the_size_that_is_drawn(real: Notebook, tmp_pat
 
 
 def test_film_of_a_pipeline_that_lives_leaves_the_loaded_model(
-    real: Notebook, pipe: Pipeline
+    real: Notebook, tiny: Pipeline
 ) -> None:
     # given
     result = real.run(DRAW)
-    real.session._load = {"other": Pipeline(pipe.components)}.__getitem__
+    real.session._load = {"other": Pipeline(tiny.components)}.__getitem__
     real.run("%sd load other")
     # when
     figure = real.run("%sd film --frames 2")
     # then
-    assert result.decoder() is pipe
+    assert result.decoder() is tiny
     assert len(figure.layout.images) == 2
     assert real.session.loaded == "other"
 
 
-def test_that_a_model_took_the_place_of_another_is_said(real: Notebook, pipe: Pipeline) -> None:
+def test_that_a_model_took_the_place_of_another_is_said(real: Notebook, tiny: Pipeline) -> None:
     # given
     real.run(DRAW)
-    pipelines = {"other": Pipeline(pipe.components), "tiny": pipe}
+    pipelines = {"other": Pipeline(tiny.components), "tiny": tiny}
     real.session._load = pipelines.__getitem__
     real.run("%sd load other")
     # when
@@ -180,10 +180,10 @@ def test_that_a_model_took_the_place_of_another_is_said(real: Notebook, pipe: Pi
 
 
 def test_the_tree_has_what_was_drawn_and_what_branched_from_it(
-    real: Notebook, pipe: Pipeline
+    real: Notebook, tiny: Pipeline
 ) -> None:
     # given
-    real.names["pipe"] = pipe
+    real.names["pipe"] = tiny
     first = real.run("%sd a red circle --steps 4 -o first")
     other = real.run("%sd a blue star --steps 2")
     branch = real.run("twig = pipe.branch(first, 2, steps=6).finish(); twig")
