@@ -9,8 +9,8 @@ from tests.models.lora_files import RANK, kohya
 
 
 @pytest.fixture
-def networks(pipe):
-    return {"unet": pipe.components.unet, "text_encoder": pipe.components.texts[0].network}
+def networks(tiny):
+    return {"unet": tiny.components.unet, "text_encoder": tiny.components.texts[0].network}
 
 
 @pytest.fixture

@@ -110,20 +110,19 @@ def assert_same_pictures(images, ours):
 
 
 @pytest.fixture
-def with_scheduler(theirs, request):
-    """Give their pipeline with another scheduler for one test."""
+def their_parts(theirs, pipe, request):
+    """Give what their pipelines are made of, with small networks and another scheduler."""
     import diffusers
 
-    shipped = theirs.scheduler
-    theirs.scheduler = getattr(diffusers, request.param).from_config(shipped.config)
-    yield theirs
-    theirs.scheduler = shipped
+    small = {"unet": pipe.components.unet, "vae": pipe.components.vae}
+    scheduler = getattr(diffusers, request.param).from_config(theirs.scheduler.config)
+    return {**theirs.components, **small, "scheduler": scheduler, "requires_safety_checker": False}
 
 
 SOLVERS = pytest.mark.parametrize(
-    ("with_scheduler", "sampler"),
+    ("their_parts", "sampler"),
     [("DDIMScheduler", "ddim"), ("EulerDiscreteScheduler", "euler")],
-    indirect=["with_scheduler"],
+    indirect=["their_parts"],
 )
 
 
@@ -134,12 +133,12 @@ def picture():
     return Picture.of(image)
 
 
-def ask_both(tiny, their_pipeline, sampler, start, strength, **given):
+def ask_both(pipe, their_pipeline, sampler, start, strength, **given):
     """Return our result and their latents; both start from the posterior's mean.
 
     Theirs draws a latent from the posterior if it is given pixels, so it is given latents.
     """
-    ours = tiny.run(
+    ours = pipe.run(
         PROMPT,
         negative_prompt=NEGATIVE,
         seed=7,
@@ -149,7 +148,7 @@ def ask_both(tiny, their_pipeline, sampler, start, strength, **given):
         start=start,
         strength=strength,
     )
-    clean = Opening(tiny.components, ours.request, (7,)).clean
+    clean = Opening(pipe.components, ours.request, (7,)).clean
     latents = their_pipeline(
         PROMPT,
         negative_prompt=NEGATIVE,
@@ -180,16 +179,15 @@ def assert_same_latents(their_pipeline, latents, ours):
 @SOLVERS
 @pytest.mark.parametrize("strength", [0.3, 0.5, 1.0])
 @pytest.mark.usefixtures("their_spacing")
-def test_img2img_equals_diffusers(tiny, with_scheduler, sampler, picture, strength):
+def test_img2img_equals_diffusers(pipe, their_parts, sampler, picture, strength):
     from diffusers import StableDiffusionImg2ImgPipeline
 
     # given
-    parts = {**with_scheduler.components, "requires_safety_checker": False}
-    their_pipeline = StableDiffusionImg2ImgPipeline(**parts)
+    their_pipeline = StableDiffusionImg2ImgPipeline(**their_parts)
     their_pipeline.set_progress_bar_config(disable=True)
 
     # when
-    ours, latents = ask_both(tiny, their_pipeline, sampler, FromImage(picture), strength)
+    ours, latents = ask_both(pipe, their_pipeline, sampler, FromImage(picture), strength)
 
     # then
     assert ours.trace.steps == int(STEPS * strength)
@@ -200,7 +198,7 @@ def test_img2img_equals_diffusers(tiny, with_scheduler, sampler, picture, streng
 @pytest.mark.parametrize("strength", [0.5, 0.8])
 @pytest.mark.usefixtures("their_spacing")
 def test_inpainting_equals_diffusers_where_conventions_agree(
-    tiny, with_scheduler, sampler, picture, strength
+    pipe, their_parts, sampler, picture, strength
 ):
     """Theirs keeps the rest by a blend at each next level, ours in each question and answer.
 
@@ -212,8 +210,7 @@ def test_inpainting_equals_diffusers_where_conventions_agree(
     from diffusers import StableDiffusionInpaintPipeline
 
     # given
-    parts = {**with_scheduler.components, "requires_safety_checker": False}
-    their_pipeline = StableDiffusionInpaintPipeline(**parts)
+    their_pipeline = StableDiffusionInpaintPipeline(**their_parts)
     their_pipeline.set_progress_bar_config(disable=True)
     mask = Image.new("L", (128, 128), "black")
     ImageDraw.Draw(mask).rectangle((64, 32, 127, 95), fill="white")
@@ -221,8 +218,8 @@ def test_inpainting_equals_diffusers_where_conventions_agree(
     given = {"mask_image": mask, "masked_image_latents": CLEAN, "width": 128, "height": 128}
 
     # when
-    ours, latents = ask_both(tiny, their_pipeline, sampler, start, strength, **given)
+    ours, latents = ask_both(pipe, their_pipeline, sampler, start, strength, **given)
 
     # then
     assert torch.allclose(latents, ours.latents, atol=1e-4)
-    assert not torch.allclose(latents, Opening(tiny.components, ours.request, (7,)).clean, atol=0.1)
+    assert not torch.allclose(latents, Opening(pipe.components, ours.request, (7,)).clean, atol=0.1)

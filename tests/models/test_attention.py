@@ -38,11 +38,11 @@ def test_looking_at_attention_leaves_the_picture_as_it_is(pipe, sampler):
     assert watched.attention.words() == tuple(PROMPT.split())
 
 
-def test_the_maps_are_the_shares_that_the_layers_own_processor_computes(pipe):
+def test_the_maps_are_the_shares_that_the_layers_own_processor_computes(tiny):
     # given
-    unet, x = pipe.components.unet, torch.randn(2, 4, 16, 24, generator=torch.Generator())
+    unet, x = tiny.components.unet, torch.randn(2, 4, 16, 24, generator=torch.Generator())
     branches = {
-        name: encode_text(pipe.components, [text] * 2) for name, text in (("cond", PROMPT),)
+        name: encode_text(tiny.components, [text] * 2) for name, text in (("cond", PROMPT),)
     }
     recorder, own = AttentionRecorder(), {}
 
@@ -58,7 +58,7 @@ def test_the_maps_are_the_shares_that_the_layers_own_processor_computes(pipe):
     ]
 
     # when
-    Denoiser(pipe.components)(
+    Denoiser(tiny.components)(
         [Question(x, 3.0, 500.0, branches, watch=partial(recorder.watch, index=0))]
     )
     for handle in handles:

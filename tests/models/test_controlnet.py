@@ -134,21 +134,21 @@ def test_lanes_share_a_call_where_the_same_is_heard(pipe, control):
     assert sorted(rows[2:]) == [2, 2, 4]
 
 
-def test_hooks_inside_the_network_and_attention_see_a_controlled_run(pipe, control, lora):
+def test_hooks_inside_the_network_and_attention_see_a_controlled_run(tiny, lora):
     # given
-    seen = []
+    control, seen = Control(picture=picture(), reference="depth"), []
     hooks = Hooks.at("module.mid_block", lambda event: seen.append(event.path))
 
     # when
-    watched = begun(pipe, control, hooks=hooks, attention=True, loras=(lora,)).finish()
-    plain = draw(pipe, control, loras=(lora,))
+    watched = begun(tiny, control, hooks=hooks, attention=True, loras=(lora,)).finish()
+    plain = draw(tiny, control, loras=(lora,))
 
     # then
     assert len(seen) == 3
     assert watched.attention is not None
     torch.testing.assert_close(watched.latents, plain, atol=1e-4, rtol=0)
-    assert (plain - draw(pipe, control)).abs().max() > 0.01
-    assert (plain - draw(pipe, loras=(lora,))).abs().max() > 0.01
+    assert (plain - draw(tiny, control)).abs().max() > 0.01
+    assert (plain - draw(tiny, loras=(lora,))).abs().max() > 0.01
 
 
 def test_a_second_pass_is_steered_at_its_own_size(pipe, control):
@@ -236,9 +236,9 @@ def test_every_layout_is_the_same_network(sd1, tmp_path):
         assert tuple(network.config.down_block_types) == tuple(sd1.unet.config.down_block_types)
 
 
-def test_a_reduced_controlnet_is_recognised_by_its_tensors(pipe, tmp_path):
+def test_a_reduced_controlnet_is_recognised_by_its_tensors(tiny, tmp_path):
     # given
-    unet = pipe.components.unet
+    unet = tiny.components.unet
     small = {
         "down_block_types": ("DownBlock2D",) * 3,
         "mid_block_type": "UNetMidBlock2D",
@@ -304,25 +304,25 @@ def test_a_controlnet_of_another_family_is_refused(pipe, sd1, tmp_path):
     assert "folder" in refused(pipe, tmp_path / "folder", "another family")
 
 
-def test_what_is_no_controlnet_is_refused(pipe, file, lora, tmp_path):
+def test_what_is_no_controlnet_is_refused(tiny, file, lora, tmp_path):
     # given
     whole = Path(file).read_bytes()
     (tmp_path / "cut.safetensors").write_bytes(whole[: len(whole) // 2])
     (tmp_path / "text.safetensors").write_text("a depth map")
     (tmp_path / "net.ckpt").write_bytes(b"pickle")
-    tensors = random_controlnet(pipe.components.unet).state_dict()
+    tensors = random_controlnet(tiny.components.unet).state_dict()
     save_file({**tensors, "task_embedding": torch.zeros(4)}, tmp_path / "union.safetensors")
     tensors.pop("controlnet_mid_block.bias")
     save_file(tensors, tmp_path / "less.safetensors")
 
     # when, then
-    refused(pipe, tmp_path / "cut.safetensors", "no weights")
-    refused(pipe, tmp_path / "text.safetensors", "no weights")
-    refused(pipe, tmp_path / "net.ckpt", "pickle")
-    refused(pipe, tmp_path / "union.safetensors", "more than a ControlNet")
-    refused(pipe, tmp_path / "less.safetensors", "missing")
-    refused(pipe, lora, "no ControlNet")
-    refused(pipe, "no such net", "no ControlNet of this name")
+    refused(tiny, tmp_path / "cut.safetensors", "no weights")
+    refused(tiny, tmp_path / "text.safetensors", "no weights")
+    refused(tiny, tmp_path / "net.ckpt", "pickle")
+    refused(tiny, tmp_path / "union.safetensors", "more than a ControlNet")
+    refused(tiny, tmp_path / "less.safetensors", "missing")
+    refused(tiny, lora, "no ControlNet")
+    refused(tiny, "no such net", "no ControlNet of this name")
 
 
 def test_another_kind_of_controlnet_is_refused(pipe, tmp_path):

@@ -271,7 +271,7 @@ def refused(pipe, name, words):
     assert caught.value.fix
 
 
-def test_what_is_no_embedding_for_this_model_is_refused_by_name(pipe, folder, lora, width):
+def test_what_is_no_embedding_for_this_model_is_refused_by_name(tiny, folder, lora, width):
     # given
     torch.save({"<it>": vectors(1, width)}, folder / "pickled.pt")
     save_file({"emb_params": vectors(1, 768)}, folder / "wide.safetensors")
@@ -280,13 +280,13 @@ def test_what_is_no_embedding_for_this_model_is_refused_by_name(pipe, folder, lo
     (folder / "text.safetensors").write_text("a style")
 
     # when, then
-    refused(pipe, "pickled", "pickle")
-    refused(pipe, "wide", "another family")
-    refused(pipe, "two", "no textual inversion")
-    refused(pipe, "whole", "no textual inversion")
-    refused(pipe, "text", "no weights")
-    refused(pipe, "missing", "no embedding of this name")
-    refused(pipe, lora, "no textual inversion")
+    refused(tiny, "pickled", "pickle")
+    refused(tiny, "wide", "another family")
+    refused(tiny, "two", "no textual inversion")
+    refused(tiny, "whole", "no textual inversion")
+    refused(tiny, "text", "no weights")
+    refused(tiny, "missing", "no embedding of this name")
+    refused(tiny, lora, "no textual inversion")
 
 
 @pytest.mark.parametrize("count", [1, 3])

@@ -29,14 +29,14 @@ def asked(monkeypatch):
 
 
 @pytest.fixture
-def fresh(pipe):
+def fresh(tiny):
     """Give a pipeline of the same networks that was asked nothing yet."""
-    return Pipeline(replace(pipe.components))
+    return Pipeline(replace(tiny.components))
 
 
-def draw(pipe, prompt=PROMPT, **fields):
+def draw(tiny, prompt=PROMPT, **fields):
     asked = {"seed": 3, "steps": 1, "width": 64, "height": 64, "cfg_scale": 1.0}
-    return pipe.run(prompt, **{**asked, **fields})
+    return tiny.run(prompt, **{**asked, **fields})
 
 
 def test_a_text_is_encoded_once_for_all_runs_and_sizes_of_batches(fresh, asked):

@@ -31,12 +31,12 @@ from tests.models.lora_files import (
 )
 
 
-def test_a_lora_changes_the_picture_and_leaves_no_trace(pipe, networks, lora):
+def test_a_lora_changes_the_picture_and_leaves_no_trace(tiny, networks, lora):
     # given
-    before, bare = weights_of(networks), draw(pipe)
+    before, bare = weights_of(networks), draw(tiny)
 
     # when
-    worn, after = draw(pipe, lora), draw(pipe)
+    worn, after = draw(tiny, lora), draw(tiny)
 
     # then
     assert (worn - bare).abs().max() > 0.1
@@ -44,20 +44,20 @@ def test_a_lora_changes_the_picture_and_leaves_no_trace(pipe, networks, lora):
     assert_untouched(networks, before)
 
 
-def test_between_two_events_the_networks_wear_nothing(pipe, networks, lora):
+def test_between_two_events_the_networks_wear_nothing(tiny, networks, lora):
     # given
-    before, bare = weights_of(networks), draw(pipe)
-    run = pipe.start(PROMPT, seed=3, steps=3, width=64, height=64, loras=(lora,))
+    before, bare = weights_of(networks), draw(tiny)
+    run = tiny.start(PROMPT, seed=3, steps=3, width=64, height=64, loras=(lora,))
 
     # when, then
     for number, _event in enumerate(run):
         assert_untouched(networks, before)
         if number == 6:
-            assert torch.equal(draw(pipe), bare)
-    assert torch.equal(run.finish().latents, draw(pipe, lora))
+            assert torch.equal(draw(tiny), bare)
+    assert torch.equal(run.finish().latents, draw(tiny, lora))
 
 
-def test_a_hook_that_fails_leaves_no_trace_of_a_lora(pipe, networks, lora):
+def test_a_hook_that_fails_leaves_no_trace_of_a_lora(tiny, networks, lora):
     # given
     before = weights_of(networks)
 
@@ -66,17 +66,17 @@ def test_a_hook_that_fails_leaves_no_trace_of_a_lora(pipe, networks, lora):
 
     # when
     with pytest.raises(sdnb.SdnbError):
-        draw(pipe, lora, hooks=Hooks.at("module.mid_block", fail))
+        draw(tiny, lora, hooks=Hooks.at("module.mid_block", fail))
 
     # then
     assert_untouched(networks, before)
 
 
 def test_an_interrupt_while_a_lora_is_taken_off_leaves_no_trace_of_it(
-    pipe, networks, lora, monkeypatch
+    tiny, networks, lora, monkeypatch
 ):
     # given
-    before, adapters = weights_of(networks), pipe.components.adapters
+    before, adapters = weights_of(networks), tiny.components.adapters
     loras, wear = adapters.resolved([Lora(lora)]), sdnb.models.lora._Layer.wear
     left = []
 
@@ -96,23 +96,23 @@ def test_an_interrupt_while_a_lora_is_taken_off_leaves_no_trace_of_it(
     assert_untouched(networks, before)
 
 
-def test_a_weight_of_zero_is_no_lora_at_all(pipe, lora):
-    assert torch.equal(draw(pipe, f"{lora}:0"), draw(pipe))
+def test_a_weight_of_zero_is_no_lora_at_all(tiny, lora):
+    assert torch.equal(draw(tiny, f"{lora}:0"), draw(tiny))
 
 
 @pytest.mark.parametrize("layout", [peft, older_diffusers])
-def test_all_layouts_of_a_lora_draw_the_same(pipe, adapted, tmp_path, lora, layout):
+def test_all_layouts_of_a_lora_draw_the_same(tiny, adapted, tmp_path, lora, layout):
     # given
     save_file(layout(adapted(0)), tmp_path / "other.safetensors")
 
     # when
-    ours, other = draw(pipe, lora), draw(pipe, f"{tmp_path}/other.safetensors")
+    ours, other = draw(tiny, lora), draw(tiny, f"{tmp_path}/other.safetensors")
 
     # then
     torch.testing.assert_close(other, ours, atol=1e-4, rtol=0)
 
 
-def test_two_loras_add_up_with_their_weights(pipe, networks, adapted, tmp_path):
+def test_two_loras_add_up_with_their_weights(tiny, networks, adapted, tmp_path):
     # given
     for number in (0, 1):
         save_file(kohya(adapted(number)), tmp_path / f"{number}.safetensors")
@@ -123,50 +123,50 @@ def test_two_loras_add_up_with_their_weights(pipe, networks, adapted, tmp_path):
     save_file(kohya(both), tmp_path / "both.safetensors")  # of twice the rank, at one alpha
 
     # when
-    apart = draw(pipe, f"{tmp_path}/0.safetensors:0.5", f"{tmp_path}/1.safetensors:-0.25")
-    summed = draw(pipe, f"{tmp_path}/both.safetensors")
+    apart = draw(tiny, f"{tmp_path}/0.safetensors:0.5", f"{tmp_path}/1.safetensors:-0.25")
+    summed = draw(tiny, f"{tmp_path}/both.safetensors")
 
     # then
     torch.testing.assert_close(apart, summed, atol=1e-4, rtol=0)
 
 
-def test_text_and_network_take_as_much_as_they_are_told(pipe, adapted, tmp_path, lora):
+def test_text_and_network_take_as_much_as_they_are_told(tiny, adapted, tmp_path, lora):
     # given
     for name, network in (("text", "text_encoder"), ("network", "unet")):
         only = {layer: each for layer, each in adapted(0).items() if layer[0] == network}
         save_file(kohya(only), tmp_path / f"{name}.safetensors")
 
     # when
-    text, network = (draw(pipe, f"{tmp_path}/{name}.safetensors") for name in ("text", "network"))
+    text, network = (draw(tiny, f"{tmp_path}/{name}.safetensors") for name in ("text", "network"))
 
     # then
-    assert torch.equal(draw(pipe, f"{lora}:0:1"), text)
-    assert torch.equal(draw(pipe, f"{lora}:1:0"), network)
-    assert not torch.equal(text, draw(pipe))
+    assert torch.equal(draw(tiny, f"{lora}:0:1"), text)
+    assert torch.equal(draw(tiny, f"{lora}:1:0"), network)
+    assert not torch.equal(text, draw(tiny))
 
 
-def test_lanes_with_other_loras_draw_as_they_would_alone(pipe, adapted, tmp_path, lora):
+def test_lanes_with_other_loras_draw_as_they_would_alone(tiny, adapted, tmp_path, lora):
     # given
     save_file(kohya(adapted(1)), tmp_path / "other.safetensors")
     fields = {"seed": 3, "steps": 3, "width": 64, "height": 64}
     wishes = [(), (lora,), (f"{lora}:0.5",), (lora, f"{tmp_path}/other.safetensors:-0.5"), (lora,)]
-    runs = [pipe.start(PROMPT, **fields, loras=loras) for loras in wishes]
+    runs = [tiny.start(PROMPT, **fields, loras=loras) for loras in wishes]
 
     # when
-    for each in lockstep(Networks(Denoiser(pipe.components)), runs):
+    for each in lockstep(Networks(Denoiser(tiny.components)), runs):
         assert not each.failed
 
     # then
     for run, loras in zip(runs, wishes, strict=True):
-        torch.testing.assert_close(run.finish().latents, draw(pipe, *loras), atol=1e-4, rtol=0)
+        torch.testing.assert_close(run.finish().latents, draw(tiny, *loras), atol=1e-4, rtol=0)
 
 
-def test_questions_with_other_loras_do_not_share_a_call(pipe, lora):
+def test_questions_with_other_loras_do_not_share_a_call(tiny, lora):
     # given
-    loras = pipe.components.adapters.resolved([Lora(lora)])
-    cond = encode_text(pipe.components, [PROMPT])
+    loras = tiny.components.adapters.resolved([Lora(lora)])
+    cond = encode_text(tiny.components, [PROMPT])
     bare = Question(torch.ones(1, 4, 8, 8), 1.0, 500.0, {"cond": cond})
-    worn, denoiser = replace(bare, loras=loras), Denoiser(pipe.components)
+    worn, denoiser = replace(bare, loras=loras), Denoiser(tiny.components)
 
     # when
     together = denoiser([bare, worn])
@@ -177,7 +177,7 @@ def test_questions_with_other_loras_do_not_share_a_call(pipe, lora):
         assert torch.equal(one["cond"], other["cond"])
 
 
-def test_gradients_flow_through_the_network_that_answered(pipe, lora, networks):
+def test_gradients_flow_through_the_network_that_answered(tiny, lora, networks):
     # given
     slopes = []
 
@@ -187,13 +187,13 @@ def test_gradients_flow_through_the_network_that_answered(pipe, lora, networks):
         slopes.append(gradient)
 
     hooks = Hooks(on_model=(slope,))
-    draw(pipe, lora, hooks=hooks)
-    adapters = pipe.components.adapters
+    draw(tiny, lora, hooks=hooks)
+    adapters = tiny.components.adapters
     (resolved,) = adapters.resolved([Lora(lora)])
 
     # when
     with adapters.in_unet((resolved,)):  # all the time, not for each call
-        draw(pipe, replace(resolved, weight=0.0, text_weight=1.0), hooks=hooks)
+        draw(tiny, replace(resolved, weight=0.0, text_weight=1.0), hooks=hooks)
 
     # then
     half = len(slopes) // 2
@@ -202,21 +202,21 @@ def test_gradients_flow_through_the_network_that_answered(pipe, lora, networks):
         torch.testing.assert_close(one, other)
 
 
-def test_a_network_that_was_written_to_is_merged_again(pipe, lora, networks):
+def test_a_network_that_was_written_to_is_merged_again(tiny, lora, networks):
     # given
     weight = networks["unet"].conv_in.weight
-    before = draw(pipe, lora)
+    before = draw(tiny, lora)
 
     # when
     with torch.no_grad():
         own = weight.clone()
         weight.mul_(1.5)
-        changed = draw(pipe, lora)
+        changed = draw(tiny, lora)
         weight.copy_(own)
 
     # then
     assert not torch.equal(changed, before)
-    assert torch.equal(draw(pipe, lora), before)
+    assert torch.equal(draw(tiny, lora), before)
 
 
 def test_half_precision_is_merged_in_full_and_rounded_once(networks, lora):
@@ -250,30 +250,30 @@ class HalfUNet(nn.Module):
         self.down_blocks = self.up_blocks = ()
 
 
-def test_the_result_records_which_file_it_was(pipe, adapted, tmp_path, lora):
+def test_the_result_records_which_file_it_was(tiny, adapted, tmp_path, lora):
     # given
-    result = pipe.run(PROMPT, seed=3, steps=1, width=64, height=64, loras=f"{lora}:0.8")
+    result = tiny.run(PROMPT, seed=3, steps=1, width=64, height=64, loras=f"{lora}:0.8")
     (recorded,) = result.request.loras
 
     # when
-    again = pipe.run(result.request)
+    again = tiny.run(result.request)
     save_file(kohya(adapted(1)), lora)
 
     # then
     assert len(recorded.sha256) == 64
     assert torch.equal(again.latents, result.latents)
     with pytest.raises(LoadError, match="another file"):
-        pipe.run(result.request)
+        tiny.run(result.request)
 
 
-def test_more_loras_than_are_kept_are_read_again(pipe, adapted, tmp_path, monkeypatch):
+def test_more_loras_than_are_kept_are_read_again(tiny, adapted, tmp_path, monkeypatch):
     # given
     monkeypatch.setattr(sdnb.models.lora, "FILES", 1)
     for number in (0, 1):
         save_file(kohya(adapted(number)), tmp_path / f"{number}.safetensors")
     both = [f"{tmp_path}/{number}.safetensors" for number in (0, 1)]
     adapters = Adapters(
-        {"unet": pipe.components.unet, "text_encoder": pipe.components.texts[0].network}
+        {"unet": tiny.components.unet, "text_encoder": tiny.components.texts[0].network}
     )
 
     # when: two requests name one each
@@ -287,25 +287,25 @@ def test_more_loras_than_are_kept_are_read_again(pipe, adapted, tmp_path, monkey
         pass
 
 
-def test_a_branch_may_change_the_lora(pipe, lora):
+def test_a_branch_may_change_the_lora(tiny, lora):
     # given
-    result = pipe.run(PROMPT, seed=3, steps=3, width=64, height=64, loras=lora)
+    result = tiny.run(PROMPT, seed=3, steps=3, width=64, height=64, loras=lora)
 
     # when
-    same, other = pipe.branch(result, 1).finish(), pipe.branch(result, 1, loras=()).finish()
+    same, other = tiny.branch(result, 1).finish(), tiny.branch(result, 1, loras=()).finish()
 
     # then
     assert torch.equal(same.latents, result.latents)
     assert not torch.equal(other.latents, result.latents)
 
 
-def test_merged_weights_go_with_the_last_run_that_wears_them(pipe, lora):
+def test_merged_weights_go_with_the_last_run_that_wears_them(tiny, lora):
     # given
-    adapters = pipe.components.adapters
+    adapters = tiny.components.adapters
     fields = {"seed": 3, "steps": 2, "width": 64, "height": 64, "loras": (lora,)}
 
     # when
-    runs = [pipe.start(PROMPT, **fields) for _ in range(4)]
+    runs = [tiny.start(PROMPT, **fields) for _ in range(4)]
     kept = []
     for run in runs:
         run.step()
@@ -326,10 +326,10 @@ def test_merged_weights_go_with_the_last_run_that_wears_them(pipe, lora):
     assert not adapters._wearers
 
 
-def test_a_run_that_fails_lets_go_of_merged_weights(pipe, lora):
+def test_a_run_that_fails_lets_go_of_merged_weights(tiny, lora):
     def fail(_event):
         raise ValueError("on purpose")
 
     with pytest.raises(sdnb.SdnbError):
-        draw(pipe, lora, hooks=Hooks(on_step=(fail,)))
-    assert not pipe.components.adapters._merged
+        draw(tiny, lora, hooks=Hooks(on_step=(fail,)))
+    assert not tiny.components.adapters._merged

@@ -51,9 +51,9 @@ def test_peft_writes_its_alpha_in_the_header(networks, adapted, tmp_path, name):
     assert read[other].scale == 0.5
 
 
-def test_settings_in_the_header_that_change_the_picture_change_the_hash(pipe, lora):
+def test_settings_in_the_header_that_change_the_picture_change_the_hash(tiny, lora):
     # given
-    adapters, tensors, found = pipe.components.adapters, load_file(lora), []
+    adapters, tensors, found = tiny.components.adapters, load_file(lora), []
 
     # when
     for alpha in (8, 2):
@@ -67,9 +67,9 @@ def test_settings_in_the_header_that_change_the_picture_change_the_hash(pipe, lo
         adapters.resolved(found[:1])
 
 
-def test_notes_in_the_header_do_not_change_the_hash(pipe, lora):
+def test_notes_in_the_header_do_not_change_the_hash(tiny, lora):
     # given
-    adapters, loras = pipe.components.adapters, [Lora(lora)]
+    adapters, loras = tiny.components.adapters, [Lora(lora)]
     before = adapters.resolved(loras)
 
     # when
@@ -117,14 +117,14 @@ def checkpoint(_tensors):
         (checkpoint, "something else"),
     ],
 )
-def test_a_file_that_does_not_fit_is_refused_by_name(pipe, networks, lora, change, said):
+def test_a_file_that_does_not_fit_is_refused_by_name(tiny, networks, lora, change, said):
     # given
     before = weights_of(networks)
     save_file(change(load_file(lora) | kohya(attended(networks))), lora)
 
     # when
     with pytest.raises(LoadError, match=said) as caught:
-        draw(pipe, lora)
+        draw(tiny, lora)
 
     # then
     assert lora in caught.value.given
@@ -140,40 +140,40 @@ def attended(networks):
     return {("unet", path): tuple(map(torch.zeros, shapes))}
 
 
-def test_a_lora_of_another_family_is_told_its_own(pipe, networks, tmp_path):
+def test_a_lora_of_another_family_is_told_its_own(tiny, networks, tmp_path):
     # given
     save_file(wider(kohya(attended(networks))), tmp_path / "sd1.safetensors")
 
     # when, then
     with pytest.raises(LoadError, match="Stable Diffusion 1"):
-        draw(pipe, f"{tmp_path}/sd1.safetensors")
+        draw(tiny, f"{tmp_path}/sd1.safetensors")
 
 
 @pytest.mark.parametrize("content", [b"", b"no tensors at all", None])
-def test_a_broken_file_is_refused_by_name(pipe, tmp_path, lora, content):
+def test_a_broken_file_is_refused_by_name(tiny, tmp_path, lora, content):
     # given
     path = tmp_path / "broken.safetensors"
     path.write_bytes(Path(lora).read_bytes()[:-100] if content is None else content)
 
     # when, then
     with pytest.raises(LoadError, match="no weights") as caught:
-        draw(pipe, str(path))
+        draw(tiny, str(path))
     assert caught.value.given == str(path)
 
 
-def test_a_pickle_is_refused_and_a_missing_file_named(pipe, tmp_path):
+def test_a_pickle_is_refused_and_a_missing_file_named(tiny, tmp_path):
     # given
     (tmp_path / "style.pt").write_bytes(b"\x80\x02.")
 
     # when, then
     with pytest.raises(LoadError, match="any code"):
-        draw(pipe, f"{tmp_path}/style.pt")
+        draw(tiny, f"{tmp_path}/style.pt")
     with pytest.raises(LoadError, match=r"nowhere\.safetensors"):
-        draw(pipe, f"{tmp_path}/nowhere.safetensors")
+        draw(tiny, f"{tmp_path}/nowhere.safetensors")
 
 
-def test_the_suffix_may_be_left_out(pipe, lora):
-    assert torch.equal(draw(pipe, lora.removesuffix(".safetensors")), draw(pipe, lora))
+def test_the_suffix_may_be_left_out(tiny, lora):
+    assert torch.equal(draw(tiny, lora.removesuffix(".safetensors")), draw(tiny, lora))
 
 
 @pytest.mark.parametrize(

@@ -14,13 +14,13 @@ SHORT = {"seed": 9, "steps": 3}
 
 
 @pytest.fixture(scope="module")
-def plain(pipe):
-    return pipe.run(PROMPT, **SHORT)
+def plain(tiny):
+    return tiny.run(PROMPT, **SHORT)
 
 
-def test_a_tap_that_only_looks_sees_every_evaluation_and_changes_nothing(pipe, plain):
-    unet, events = pipe.components.unet, []
-    result = pipe.run(PROMPT, hooks=sdnb.on_module("mid_block", events.append), **SHORT)
+def test_a_tap_that_only_looks_sees_every_evaluation_and_changes_nothing(tiny, plain):
+    unet, events = tiny.components.unet, []
+    result = tiny.run(PROMPT, hooks=sdnb.on_module("mid_block", events.append), **SHORT)
 
     assert torch.equal(result.latents, plain.latents)
     assert [event.index for event in events] == [0, 1, 2]
@@ -29,7 +29,7 @@ def test_a_tap_that_only_looks_sees_every_evaluation_and_changes_nothing(pipe, p
     assert events[0].module is unet.mid_block
 
 
-def test_what_goes_in_is_what_the_module_before_gave(pipe):
+def test_what_goes_in_is_what_the_module_before_gave(tiny):
     seen = {}
 
     def see(event):
@@ -38,40 +38,40 @@ def test_what_goes_in_is_what_the_module_before_gave(pipe):
     hooks = Hooks()
     for path in ("down_blocks.2", "mid_block.input", "mid_block"):
         hooks += sdnb.on_module(path, see)
-    pipe.run(PROMPT, hooks=hooks, **SHORT)
+    tiny.run(PROMPT, hooks=hooks, **SHORT)
 
     assert torch.equal(seen["mid_block.input"].activation, seen["down_blocks.2"].activation)
     assert torch.equal(seen["mid_block"].inputs, seen["down_blocks.2"].activation)
 
 
-def test_an_activation_that_is_replaced_is_what_the_network_goes_on_with(pipe, plain):
+def test_an_activation_that_is_replaced_is_what_the_network_goes_on_with(tiny, plain):
     def silence(event):
         return torch.zeros_like(event.activation)
 
     seen = []
     hooks = sdnb.on_module("mid_block", During(silence, first=1))
     hooks += sdnb.on_module("mid_block", lambda event: seen.append(event.activation.abs().max()))
-    result = pipe.run(PROMPT, hooks=hooks, **SHORT)
+    result = tiny.run(PROMPT, hooks=hooks, **SHORT)
 
     assert [float(value) > 0 for value in seen] == [True, False, False]
     assert torch.equal(result.trace.x[1], plain.trace.x[1])
     assert not torch.equal(result.trace.x[2], plain.trace.x[2])
 
 
-def test_a_replaced_input_equals_a_replaced_output_before_it(pipe):
+def test_a_replaced_input_equals_a_replaced_output_before_it(tiny):
     def double(event):
         return 2 * event.activation
 
     into, out = (
-        pipe.run(PROMPT, hooks=sdnb.on_module(path, double), **SHORT).latents
+        tiny.run(PROMPT, hooks=sdnb.on_module(path, double), **SHORT).latents
         for path in ("mid_block.resnets.1.input", "mid_block.attentions.0")
     )
     assert torch.equal(into, out)
 
 
-def test_an_unknown_module_is_refused_before_the_run(pipe):
+def test_an_unknown_module_is_refused_before_the_run(tiny):
     with pytest.raises(UnknownName) as error:
-        pipe.start(PROMPT, hooks=sdnb.on_module("up_blocks.9", print))
+        tiny.start(PROMPT, hooks=sdnb.on_module("up_blocks.9", print))
     assert error.value.allowed == "up_blocks.0, up_blocks.1, up_blocks.2"
     assert "up_blocks.2" in error.value.fix
 
@@ -85,14 +85,14 @@ def test_an_unknown_module_is_refused_before_the_run(pipe):
         (lambda _event: "more", "cannot be activation"),
     ],
 )
-def test_a_reply_that_does_not_fit_names_module_and_step(pipe, reply, said):
+def test_a_reply_that_does_not_fit_names_module_and_step(tiny, reply, said):
     hooks = sdnb.on_module("mid_block", During(reply, first=2))
     with pytest.raises(HookError, match=said) as error:
-        pipe.run(PROMPT, hooks=hooks, **SHORT)
+        tiny.run(PROMPT, hooks=hooks, **SHORT)
     assert "ModuleEvent of mid_block, step 2" in str(error.value)
 
 
-def test_gradients_go_through_a_tap(pipe):
+def test_gradients_go_through_a_tap(tiny):
     slopes = []
 
     def ask(event):
@@ -101,7 +101,7 @@ def test_gradients_go_through_a_tap(pipe):
 
     def run(share):
         hooks = sdnb.on_module("mid_block", lambda event: share * event.activation)
-        pipe.run(PROMPT, hooks=hooks + Hooks(on_denoise=(ask,)), seed=9, steps=1)
+        tiny.run(PROMPT, hooks=hooks + Hooks(on_denoise=(ask,)), seed=9, steps=1)
 
     run(1.0)
     run(0.0)
@@ -117,12 +117,12 @@ def test_taps_are_written_like_other_hooks():
     assert GenerationRequest.from_json(request.to_json()) == request
 
 
-def test_a_run_records_its_taps(pipe):
+def test_a_run_records_its_taps(tiny):
     def my_tap(_event):
         return None
 
     hooks = sdnb.on_module("mid_block", During(my_tap, 1, 2))
-    request = pipe.start(PROMPT, hooks=hooks, **SHORT).request
+    request = tiny.start(PROMPT, hooks=hooks, **SHORT).request
     assert [str(use) for use in request.hooks] == ["module.mid_block:my_tap@1-2"]
 
 

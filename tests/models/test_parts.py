@@ -167,9 +167,9 @@ def test_the_vae_s_tiles_are_near_the_whole_and_have_no_seams(tiny, large, monke
     assert max(steps) < 0.2
 
 
-def test_a_picture_too_large_for_the_encoder_is_encoded_in_tiles(pipe, large, monkeypatch):
+def test_a_picture_too_large_for_the_encoder_is_encoded_in_tiles(tiny, large, monkeypatch):
     # given
-    parts = pipe.components
+    parts = tiny.components
     whole = encode_images(parts, large)
     limited, asked = fitting(parts.vae.encode, 3 * 256 * 256)
     monkeypatch.setattr(parts.vae, "encode", limited)
